@@ -1,0 +1,219 @@
+"""Every ``HEROBASE_*`` setting: its name, its default and what it means. Read from the environment and from ``.env``."""
+
+import datetime as dt
+import ipaddress
+import re
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+SANDBOX_PII_KEY = "demo key of the sandbox, for invented people only"
+
+CommaSeparated = Annotated[tuple[str, ...], NoDecode]
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong; the message says which one and what to write, and never repeats a secret."""
+
+
+class SandboxSettings(BaseSettings):
+    """``HEROBASE_SANDBOX_*``: the invented HeroBase that answers when ``HEROBASE_URL`` is unset."""
+
+    model_config = SettingsConfigDict(env_prefix="HEROBASE_SANDBOX_", env_file=".env", extra="ignore", frozen=True)
+
+    seed: int = Field(1, description="which of the possible worlds")
+    calls_per_day: int = Field(2_000, ge=0, le=5_000_000, description="calls on an ordinary weekday")
+    agents: int = Field(0, ge=0, le=50_000, description="chairs in the sales teams; 0: 60, or one for 100 calls a day")
+    timezone: str = Field("Europe/Copenhagen", description="zone of the company: its days and its stamps without one")
+    now: dt.datetime | None = Field(None, description="ISO instant at which the sandbox's clock stands; unset: it runs")
+
+    username: str = Field("api@nord-salg.example", description="login of the web-service account")
+    password: str = Field("sandbox", description="its password; an invented account, so no secret")
+    project_rights: CommaSeparated = Field(("*",), description="patterns of project names the account may see")
+    resource_rights: CommaSeparated = Field(
+        ("Account:Get", "Calls:Get", "Campaigns:Get", "Leads:Get", "Organization:Get"),
+        description="Resource:Verb pairs; without one: 403",
+    )
+    lead_entry_access: Literal["None", "Partner", "Full"] = Field("Full", description="which lead fields come out")
+
+    daily_limit: int = Field(2_980, gt=0, description="requests a service answers in 24 h from the first one")
+    service_limits: CommaSeparated = Field((), description="other daily limits, service=number, e.g. /calls=100000")
+    naive_cost_outside: Literal[1, 4] = Field(4, description="cost without the fair-use header outside 08-21")
+
+    hierarchy: Literal["objects", "strings", "nested", "nested_user", "columns", "none"] = Field(
+        "objects",
+        description="org hierarchy on a call: [{orgCode,name}] | [orgCode, ...] | orgUnit{parent{}} | the same under "
+        "user | numbered columns | none",
+    )
+    hierarchy_order: Literal["root_first", "leaf_first"] = Field("root_first", description="order of list and columns")
+    hierarchy_field: str = Field(
+        "", description="its name; unset: orgHierarchy, orgLevel (columns) or orgUnit (nested)"
+    )
+    dropped_calls: Literal["no_hierarchy", "campaign_unit"] = Field(
+        "no_hierarchy", description="DroppedCall without an org path (only the root finds it), or with the team's"
+    )
+    closure_on_calls: Literal["historic", "current"] = Field(
+        "historic", description="leadClosure of a call: as set by the call, or what the lead has now (T29)"
+    )
+    key_case: Literal["camel", "pascal"] = Field("camel", description="uniqueId or UniqueId")
+    enums: Literal["name", "number"] = Field("name", description="enumerations by name or by number")
+    stamps: Literal["decimals7", "seconds", "utc", "offset", "ms_date", "danish"] = Field(
+        "decimals7",
+        description="2026-03-30T09:04:24.0000000 | ...:24 | ...Z | ...+02:00 | /Date(ms)/ | 30-03-2026 09:04:24",
+    )
+    durations: Literal["iso", "clock", "seconds"] = Field("iso", description="PT12M42S | 00:12:42 | 762")
+    absent: Literal["omit", "null", "empty"] = Field(
+        "omit", description="what has no value: left out, null or an empty text"
+    )
+    user_ref: Literal["object", "string"] = Field(
+        "object", description="user on calls and leads: {orgCode} or its code"
+    )
+    campaign_ref: Literal["object", "string"] = Field("object", description="campaign: {code, uniqueId} or its code")
+    unknown_fields: bool = Field(False, description="fields nobody documented, on calls and leads")
+    pretty: bool = Field(False, description="JSON in several lines")
+    units: Literal["flat", "tree", "missing"] = Field(
+        "flat", description="/organizationalunits: a list, a tree of children, or 404 (then only /orgunits)"
+    )
+    start_time_z: Literal["honoured", "dropped"] = Field("honoured", description="Z or offset in a query's time")
+    csv_delimiter: Literal[",", ";"] = Field(";", description="between the columns of CSV answers")
+    duplicates: float = Field(0.0, ge=0, le=1, description="part of calls and leads that come twice")
+    faults: str = Field("", description="scripted faults, see herobase_pipeline.sandbox.faults")
+
+    @field_validator("project_rights", "resource_rights", "service_limits", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("must be an IANA name such as Europe/Copenhagen")
+        return value
+
+    @field_validator("now")
+    @classmethod
+    def _an_instant(cls, value: dt.datetime | None) -> dt.datetime | None:
+        if value is not None and value.tzinfo is None:
+            raise ValueError("must say its offset, such as 2026-03-02T12:00:00Z")
+        return value
+
+
+class Settings(BaseSettings):
+    """All settings of the pipeline. ``Settings.load()`` reads them; errors are sentences (``SettingsError``)."""
+
+    model_config = SettingsConfigDict(env_prefix="HEROBASE_", env_file=".env", extra="ignore", frozen=True)
+
+    url: str | None = Field(None, description="https://{site}.herobase.com, with or without /api; unset: the sandbox")
+    username: str = Field("", description="web-service account, Basic auth")
+    password: SecretStr = Field(SecretStr(""), description="its password")
+    data_dir: Path = Field(Path("data"), description="where the lake lies")
+    start_date: dt.date = Field(dt.date(2026, 1, 1), description="the first partition")
+    timezone: str = Field("Europe/Copenhagen", description="zone of business days and of stamps without one")
+    projects: CommaSeparated = Field(("*",), description="project name patterns for SimpleLeads, comma-separated")
+    org_codes: CommaSeparated = Field((), description="units whose calls are pulled; empty: the roots of the tree")
+    call_org_field: str | None = Field(None, description="the call's hierarchy field, where finding it fails")
+    pii_key: SecretStr | None = Field(None, description="HMAC key for phone tokens; the sandbox has a demo key")
+    sandbox: SandboxSettings = Field(default_factory=SandboxSettings)
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the environment and ``.env``.
+
+        Raises:
+            SettingsError: one sentence a setting, without its value.
+
+        """
+        try:
+            return cls()
+        except ValidationError as error:
+            wrong = [_sentence(e["loc"], e["msg"]) for e in error.errors(include_input=False, include_url=False)]
+            raise SettingsError(" ".join(wrong)) from None
+
+    @field_validator("url", "call_org_field", "pii_key", mode="before")
+    @classmethod
+    def _blank_is_unset(cls, value: object) -> object:
+        return None if isinstance(value, str) and not value.strip() else value
+
+    @field_validator("projects", "org_codes", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("url")
+    @classmethod
+    def _api_root(cls, value: str | None) -> str | None:
+        """Repair what people paste ("Web: https://…/", no /api) and refuse what would send the password in clear."""
+        if value is None:
+            return None
+        found = re.search(r"https?://\S+", value.strip())
+        parts = urlsplit(found.group() if found else f"https://{value.strip()}")
+        if not parts.hostname or parts.username or parts.password:
+            raise ValueError("must look like https://yoursite.herobase.com, with the login in its own settings")
+        if parts.scheme != "https" and not _is_loopback(parts.hostname):
+            raise ValueError("must be https: over plain http the password would travel in clear")
+        path = parts.path.rstrip("/")
+        return f"{parts.scheme}://{parts.netloc}{path if path.endswith('/api') else path + '/api'}"
+
+    @field_validator("username")
+    @classmethod
+    def _trim(cls, value: str) -> str:
+        return value.strip()
+
+    @field_validator("password")
+    @classmethod
+    def _trim_secret(cls, value: SecretStr) -> SecretStr:
+        return SecretStr(value.get_secret_value().strip())
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("must be an IANA name such as Europe/Copenhagen")
+        return value
+
+    @model_validator(mode="after")
+    def _login_for_a_real_account(self) -> Self:
+        if self.url is not None:
+            if not self.username or not self.password.get_secret_value():
+                raise ValueError(
+                    "HEROBASE_URL is set, so HEROBASE_USERNAME and HEROBASE_PASSWORD must be set too "
+                    "(order a web-service login from HeroBase); unset HEROBASE_URL to use the sandbox."
+                )
+            if self.pii_key is None:
+                raise ValueError(
+                    "HEROBASE_URL is set, so HEROBASE_PII_KEY must be set too: a long random text, kept outside the "
+                    "data directory, with which phone numbers are turned into tokens."
+                )
+        return self
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The business time zone."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def phone_key(self) -> bytes:
+        """The HMAC key for phone tokens."""
+        return (self.pii_key.get_secret_value() if self.pii_key else SANDBOX_PII_KEY).encode()
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _sentence(loc: tuple[int | str, ...], message: str) -> str:
+    message = message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    if not loc:
+        return message
+    name = "HEROBASE_" + "_".join(str(part) for part in loc).upper()
+    return f"{name}: {message}." if not message.endswith(".") else f"{name}: {message}"
