@@ -1,0 +1,255 @@
+"""The HTTP client: one method a service, typed errors, one budget, retries with jitter."""
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import msgspec
+import requests
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from herobase_pipeline.herobase import errors
+from herobase_pipeline.herobase.documents import Segment, segments
+from herobase_pipeline.herobase.enums import LeadStatus
+from herobase_pipeline.herobase.quota import FAIR_USE, Budget
+from herobase_pipeline.herobase.windows import iso_duration
+from herobase_pipeline.partitions import Window
+
+Record = dict[str, Any]
+T = TypeVar("T")
+
+_CHUNK = 1 << 20
+_CONNECT_SECONDS, _READ_SECONDS = 10, 120
+
+
+class HeroBase:
+    """A HeroBase account.
+
+    Args:
+        url: the API's root, ending in ``/api``.
+        username: web-service account.
+        password: its password; in no message and no repr.
+        zone: the zone in which HeroBase reads and writes stamps without one.
+        session: where requests go; give one with a mounted adapter to answer from elsewhere.
+        budget: the requests that may be made; one for the whole process.
+        attempts: how often a request is made before its error counts.
+        wait_seconds: the longest wait before the second attempt; doubled at each further one, with full jitter.
+        read_seconds: how long to wait for the next byte.
+
+    """
+
+    def __init__(
+        self,
+        url: str,
+        username: str,
+        password: str,
+        zone: ZoneInfo,
+        *,
+        session: requests.Session | None = None,
+        budget: Budget | None = None,
+        attempts: int = 3,
+        wait_seconds: float = 1.0,
+        read_seconds: float = _READ_SECONDS,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self.zone = zone
+        self.budget = budget or Budget()
+        self.bytes_received = 0
+        self._timeout = (_CONNECT_SECONDS, read_seconds)
+        self._session = session or requests.Session()
+        self._session.auth = (username, password)
+        self._session.headers.update({"Accept": "application/json", **FAIR_USE})
+        self._retrying = Retrying(
+            stop=stop_after_attempt(attempts),
+            wait=wait_random_exponential(multiplier=wait_seconds, max=30),
+            retry=retry_if_exception(lambda e: isinstance(e, errors.HeroBaseError) and e.worth_retrying),
+            sleep=self.budget.sleep,
+            reraise=True,
+        )
+
+    def __repr__(self) -> str:
+        """Name the address, never the login."""
+        return f"HeroBase({self.url!r})"
+
+    def retrying(self, ask: Callable[[], T]) -> T:
+        """Call ``ask`` again, with jittered waits, while it raises an error that is worth retrying."""
+        return self._retrying(ask)
+
+    # -- daily data, as segments of whole records ------------------------------------------------------------------
+
+    def calls(self, org_code: str, window: Window) -> Iterator[Segment]:
+        """Calls of a unit and its subtree that started in ``window`` (API reference, 1.2.3).
+
+        Raises:
+            HeroBaseError: also in the middle of the iteration; then what came before is worth nothing.
+
+        """
+        params = {
+            "OrgCode": org_code,
+            "StartTime": f"{window.start:%Y-%m-%dT%H:%M:%SZ}",
+            "TimeSpan": iso_duration(window.length),
+        }
+        return self._segments("calls", params, f"{_asked('calls', window)} of {org_code}")
+
+    def simple_leads(self, projects: Sequence[str], window: Window) -> Iterator[Segment]:
+        """Leads whose last modification lies in ``window``, whatever their status (API reference, 1.2.1).
+
+        Closures and campaigns are never filtered by the server (trap T30c). Stamps are sent as local time, the form
+        that is known to have worked.
+
+        Raises:
+            HeroBaseError: also in the middle of the iteration; then what came before is worth nothing.
+
+        """
+        start, end = (edge.astimezone(self.zone).replace(tzinfo=None) for edge in window)
+        params = {
+            "Projects": ",".join(projects),
+            "ModifiedFrom": start.isoformat(timespec="seconds"),
+            "ModifiedTo": end.isoformat(timespec="seconds"),
+            "Statuses": ",".join(status.name for status in LeadStatus),
+            "AllClosedStatuses": "true",
+            "AllOpenStatuses": "true",
+        }
+        return self._segments("simpleleads", params, _asked("simpleleads", window))
+
+    def _segments(self, service: str, params: Mapping[str, str], asked: str) -> Iterator[Segment]:
+        with self._answer(service, service, params, asked) as answer:
+            yield from segments(self._chunks(answer, asked), asked)
+
+    # -- small lists, whole --------------------------------------------------------------------------------------------
+
+    def org_units(self) -> list[Record]:
+        """Every org unit the account may see; ``/orgunits`` where HeroBase does not know ``/organizationalunits``."""
+        try:
+            return self._records("organizationalunits", {"include": "parent"})
+        except errors.NotFoundError:
+            return self._records("orgunits", {"include": "parent"})
+
+    def users(self) -> list[Record]:
+        """Every user the account may see."""
+        return self._records("users", {"include": "parent"})
+
+    def campaigns(self) -> list[Record]:
+        """Every campaign, closed ones included."""
+        return self._records("campaigns", {"Active": "All"})
+
+    def projects(self) -> list[Record]:
+        """Every project the account may see."""
+        return self._records("projects", {})
+
+    def account(self) -> Record:
+        """What the account is and may do (``/myaccount``)."""
+        answer = self._json("myaccount", {})
+        if not isinstance(answer, dict):
+            raise errors.NotJsonError("myaccount: HeroBase answered with a list instead of an object. Run it again.")
+        return answer
+
+    def request_limits(self) -> Any:
+        """The limit of each service, as HeroBase gives it: its shape is not documented."""
+        return self._json("myaccount/request/limits", {})
+
+    def request_counts(self) -> Any:
+        """The count of each service, as HeroBase gives it: its shape is not documented."""
+        return self._json("myaccount/request/counts", {})
+
+    def _records(self, path: str, params: Mapping[str, str]) -> list[Record]:
+        answer = self._json(path, params)
+        if not isinstance(answer, list) or not all(isinstance(record, dict) for record in answer):
+            raise errors.NotJsonError(
+                f"{path}: HeroBase answered with something other than a list of records. "
+                "Run it again; if it stays, ask HeroBase what changed in their API."
+            )
+        return answer
+
+    def _json(self, path: str, params: Mapping[str, str]) -> Any:
+        def ask() -> Any:
+            with self._answer(path.split("/")[0], path, params, path) as answer:
+                body = b"".join(self._chunks(answer, path)).removeprefix(b"\xef\xbb\xbf")
+            try:
+                return msgspec.json.decode(body)
+            except msgspec.DecodeError:
+                what = "a web page" if body.lstrip().startswith(b"<") else "an empty body" if not body.strip() else None
+                if what is None:
+                    raise errors.BrokenOffError(f"{path}: HeroBase's answer broke off. Run it again.") from None
+                raise errors.NotJsonError(
+                    f"{path}: HeroBase answered 200 with {what} instead of JSON. Check HEROBASE_URL and run it again."
+                ) from None
+
+        return self.retrying(ask)
+
+    # -- one request -----------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _answer(self, service: str, path: str, params: Mapping[str, str], asked: str) -> Iterator[requests.Response]:
+        """Make one request within the budget and hand out its answer if it is a 200.
+
+        Raises:
+            HeroBaseError: it is not.
+
+        """
+        self.budget.spend(service)
+        try:
+            answer = self._session.get(
+                f"{self.url}/{path}", params=dict(params), timeout=self._timeout, stream=True, allow_redirects=False
+            )
+        except requests.exceptions.Timeout:
+            raise errors.TimedOutError(_slow(asked)) from None
+        except requests.exceptions.RequestException as error:
+            raise errors.UnreachableError(
+                f"{asked}: no connection to {self.url} ({type(error).__name__}). "
+                "Check HEROBASE_URL and this machine's network, then run it again."
+            ) from None
+        with answer:
+            if answer.status_code == requests.codes.too_many_requests:
+                raise self.budget.refused(service, answer.headers)
+            self.budget.learn(service, answer.headers)
+            if answer.status_code != requests.codes.ok:
+                raise _failure(answer.status_code, service, asked)
+            yield answer
+
+    def _chunks(self, answer: requests.Response, asked: str) -> Iterator[bytes]:
+        try:
+            for chunk in answer.iter_content(_CHUNK):
+                self.bytes_received += len(chunk)
+                yield chunk
+        except requests.exceptions.ConnectionError:  # how requests names a read that timed out
+            raise errors.TimedOutError(_slow(asked)) from None
+        except requests.exceptions.RequestException:
+            raise errors.BrokenOffError(
+                f"{asked}: the connection to HeroBase broke off in mid-answer, so none of it was kept. Run it again."
+            ) from None
+
+
+def _asked(service: str, window: Window) -> str:
+    return f"{service} from {window.start:%Y-%m-%d %H:%M} to {window.end:%Y-%m-%d %H:%M} UTC"
+
+
+def _slow(asked: str) -> str:
+    return f"{asked}: HeroBase sent nothing for too long. Run it again later; if it stays, ask HeroBase's support."
+
+
+def _failure(status: int, service: str, asked: str) -> errors.HeroBaseError:
+    """Return the error for a status, in a sentence that says what to do."""
+    if status == requests.codes.unauthorized:
+        return errors.LoginRefusedError(
+            f"{asked}: HeroBase refused the login (401). Check HEROBASE_USERNAME and HEROBASE_PASSWORD."
+        )
+    if status == requests.codes.forbidden:
+        return errors.RightMissingError(
+            f"{asked}: the account lacks the right to read {service} (403). "
+            "Ask HeroBase's support to grant the web-service account GET on that resource."
+        )
+    if status == requests.codes.not_found:
+        return errors.NotFoundError(
+            f"{asked}: HeroBase knows no such thing (404). Check HEROBASE_URL and HEROBASE_ORG_CODES."
+        )
+    if status >= requests.codes.server_error:
+        return errors.ServerFailedError(
+            f"{asked}: HeroBase failed ({status}), also for smaller spans of time. Run it again later; "
+            "if it stays, send this sentence to HeroBase's support."
+        )
+    return errors.RequestRefusedError(
+        f"{asked}: HeroBase answered {status}, which was not expected. Check HEROBASE_URL; if it is right, report this."
+    )

@@ -1,0 +1,187 @@
+"""A JSON array that arrives in pieces, cut into segments of whole records as it comes.
+
+A cut is guessed near the segment's end and then proven: the segment is taken only if it parses as an array by itself.
+A cut inside a string or a nested array cannot pass that, as the text before it would be left open. Where the guess
+fails, every bracket is counted. Thus memory depends on the segment and not on the document, and no record is lost
+whatever the key order, the white space or the text inside strings (performance reference, "The cut").
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from herobase_pipeline.herobase.errors import BrokenOffError, NotJsonError
+
+SEGMENT_BYTES = 16 << 20
+
+_FIRST_KEY = re.compile(rb'\s*\[\s*\{\s*"((?:[^"\\]|\\.)*)"\s*:')
+_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{},]', re.DOTALL)
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Whole records of a document.
+
+    Attributes:
+        json: a JSON array of them, by itself.
+        records: how many there are.
+        keys: every key that a record of the document has had so far, in the spelling of the wire.
+
+    """
+
+    json: bytes
+    records: int
+    keys: frozenset[str]
+
+
+class _Records:
+    """Counts a segment's records and learns their keys; a segment without new keys is read at full speed."""
+
+    def __init__(self) -> None:
+        self.keys: frozenset[str] = frozenset()
+        self._decoder: msgspec.json.Decoder[Any] | None = None
+
+    def read(self, array: bytes) -> Segment:
+        """Prove that ``array`` is a JSON array of objects.
+
+        Raises:
+            msgspec.DecodeError: it is not.
+
+        """
+        if self._decoder is not None:
+            try:
+                return Segment(array, len(self._decoder.decode(array)), self.keys)
+            except msgspec.ValidationError:
+                pass  # a key not seen before, or a record that is no object: the slow way tells which
+        records = msgspec.json.decode(array, type=list[dict[str, msgspec.Raw]])
+        self.keys = self.keys.union(*records)
+        fields = [
+            (f"f{i}", msgspec.Raw, msgspec.field(name=key, default=msgspec.Raw())) for i, key in enumerate(self.keys)
+        ]
+        record = msgspec.defstruct("Record", fields, forbid_unknown_fields=True, gc=False)
+        self._decoder = msgspec.json.Decoder(list[record])  # type: ignore[valid-type]
+        return Segment(array, len(records), self.keys)
+
+
+def segments(chunks: Iterable[bytes], asked: str, size: int = SEGMENT_BYTES) -> Iterator[Segment]:
+    """Cut a JSON array of records into segments of about ``size`` bytes.
+
+    Args:
+        chunks: the body as it arrives, cut anywhere.
+        asked: what was asked for, for the error's sentence.
+        size: a segment's size in bytes, at least one record.
+
+    Yields:
+        Each segment as soon as it is whole. All records are out only once the iterator ends without an error.
+
+    Raises:
+        BrokenOffError: the body ends before the array does.
+        NotJsonError: the body is not a JSON array of objects.
+
+    """
+    records = _Records()
+    buffer = bytearray()
+    begun = False
+    full = size
+    for chunk in chunks:
+        buffer += chunk
+        begun = begun or _begins(buffer, asked)
+        while begun and len(buffer) >= full:
+            cut = _cut(buffer, records)
+            if cut is None:
+                full = 2 * len(buffer)  # one record larger than a segment
+                break
+            segment, end = cut
+            yield segment
+            buffer[:end] = b"["
+            full = size
+    if not begun:
+        raise NotJsonError(_empty(asked))
+    yield _last(bytes(buffer), records, asked)
+
+
+def _begins(buffer: bytearray, asked: str) -> bool:
+    """Whether the array's bracket is there; drops what may stand before it."""
+    if buffer.startswith(_BOM):
+        del buffer[: len(_BOM)]
+    head = bytes(buffer[:64]).lstrip()
+    if not head:
+        return False
+    if head.startswith(b"["):
+        return True
+    if head.startswith(b"<"):
+        raise NotJsonError(
+            f"{asked}: HeroBase answered with a web page instead of JSON. Check that HEROBASE_URL is the API's address "
+            "(https://yoursite.herobase.com); if it is, HeroBase is probably being serviced: run it again later."
+        )
+    what = "an object instead of a list" if head.startswith(b"{") else "something that is not JSON"
+    raise NotJsonError(
+        f"{asked}: HeroBase answered with {what}. Run it again; if it stays, ask HeroBase what changed in their API."
+    )
+
+
+def _cut(buffer: bytearray, records: _Records) -> tuple[Segment, int] | None:
+    """Return a proven segment from the buffer's start, and where the next record begins; None if no record ends yet."""
+    for find in (_guess, _count_brackets):
+        if (at := find(buffer)) is not None:
+            comma, end = at
+            try:
+                return records.read(bytes(buffer[:comma]) + b"]"), end
+            except msgspec.DecodeError:
+                continue
+    return None
+
+
+def _guess(buffer: bytearray) -> tuple[int, int] | None:
+    """Find the last place where a record like the first one seems to begin: (its comma, its brace)."""
+    first = _FIRST_KEY.match(buffer)
+    if first is None:
+        return None
+    begins = re.compile(rb'\}\s*(,)\s*(?=\{\s*"' + re.escape(first[1]) + rb'"\s*:)')
+    for tail in (1 << 16, 1 << 20):
+        found = None
+        for found in begins.finditer(buffer, max(0, len(buffer) - tail)):
+            pass
+        if found:
+            return found.start(1), found.end()
+    return None
+
+
+def _count_brackets(buffer: bytearray) -> tuple[int, int] | None:
+    """Find the last comma between records by counting every bracket outside strings: exact, but slow."""
+    depth, comma = 0, None
+    for token in _TOKENS.finditer(buffer):
+        match token[0]:
+            case b"[" | b"{":
+                depth += 1
+            case b"]" | b"}":
+                depth -= 1
+            case b"," if depth == 1:
+                comma = token.start()
+    return None if comma is None else (comma, comma + 1)
+
+
+def _last(rest: bytes, records: _Records, asked: str) -> Segment:
+    """Return the segment that the array's closing bracket ends."""
+    try:
+        return records.read(rest)
+    except msgspec.ValidationError:
+        raise NotJsonError(
+            f"{asked}: HeroBase answered with a list of something other than records. Ask HeroBase what changed."
+        ) from None
+    except msgspec.DecodeError:
+        raise BrokenOffError(
+            f"{asked}: HeroBase's answer broke off in the middle of the list, so none of it was kept. "
+            "Run it again; if it stays, ask for fewer days at a time."
+        ) from None
+
+
+def _empty(asked: str) -> str:
+    return (
+        f"{asked}: HeroBase answered 200 with an empty body, which is not an empty list, so nothing was changed. "
+        "Run it again; if it stays, report it to HeroBase."
+    )

@@ -1,0 +1,89 @@
+"""What can go wrong with a request. Each message says what was asked, what came back, and what to do next."""
+
+import datetime as dt
+
+
+class HeroBaseError(Exception):
+    """HeroBase could not be asked or could not be believed.
+
+    Attributes:
+        worth_retrying: the same request may succeed a moment later.
+        worth_halving: a smaller window may succeed where this one did not (API page, "About pagination").
+
+    """
+
+    worth_retrying = False
+    worth_halving = False
+
+
+class LoginRefusedError(HeroBaseError):
+    """401: wrong user name or password."""
+
+
+class RightMissingError(HeroBaseError):
+    """403: the account lacks the resource right."""
+
+
+class NotFoundError(HeroBaseError):
+    """404: no such path, unit or lead."""
+
+
+class RequestRefusedError(HeroBaseError):
+    """Any other answer that no repetition will change: another 4xx, a redirect."""
+
+
+class UnreachableError(HeroBaseError):
+    """No connection could be made."""
+
+    worth_retrying = True
+
+
+class ServerFailedError(HeroBaseError):
+    """5xx. Also HeroBase's answer to some wrong parameters, and to windows that are too large."""
+
+    worth_retrying = True
+    worth_halving = True
+
+
+class TimedOutError(HeroBaseError):
+    """No byte came for as long as we wait."""
+
+    worth_retrying = True
+    worth_halving = True
+
+
+class BrokenOffError(HeroBaseError):
+    """The body ended before its JSON array did, whether or not the transport noticed."""
+
+    worth_retrying = True
+    worth_halving = True
+
+
+class NotJsonError(HeroBaseError):
+    """200, but the body is not a JSON array of records: HTML, nothing at all, an error object (trap T13)."""
+
+    worth_retrying = True
+
+
+class CappedError(HeroBaseError):
+    """The smallest window still comes back with a suspiciously round number of rows (trap T14)."""
+
+
+class QuotaSpentError(HeroBaseError):
+    """429 for the day.
+
+    Attributes:
+        resets_at: when the quota starts anew, in UTC.
+
+    """
+
+    def __init__(self, message: str, resets_at: dt.datetime) -> None:
+        """Keep the time of the reset beside the message."""
+        super().__init__(message)
+        self.resets_at = resets_at
+
+
+class MinuteSpentError(HeroBaseError):
+    """429 for the minute: the budget waits until it has passed, then the same request is made again."""
+
+    worth_retrying = True

@@ -1,0 +1,108 @@
+"""One budget of requests for everything a process asks of HeroBase (API page, "Rate limiting"; trap T16).
+
+Every request carries the fair-use header, so it costs 1 and the three ``X-Rate-Limit-*`` headers speak of the current
+minute, or, on a rejection, of the period that was exceeded.
+"""
+
+import datetime as dt
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from herobase_pipeline.herobase.errors import MinuteSpentError, QuotaSpentError
+
+FAIR_USE = {"X-Rate-Limit-Fair-Use-Policy": "Minute rated"}
+_MINUTE = 60.0
+_LONGEST_MINUTE = 120.0  # a reset further off than this is not a minute's
+_EPOCH = 1e9  # a larger "seconds left" is a point in time (API reference, section 5)
+
+
+@dataclass
+class _Service:
+    """What the last answer of one service said of the running minute."""
+
+    remaining: int | None = None
+    resets_at: float = 0.0
+
+
+@dataclass
+class Budget:
+    """Waits before a request where the running minute is spent; shared by all threads of a process.
+
+    Attributes:
+        clock: monotonic seconds.
+        sleep: waits so many seconds.
+        utcnow: the time of day, for the reset that a spent day's error names.
+        requests: how many requests were made, by service.
+        remaining: what the last answer left of the running period, by service.
+
+    """
+
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    utcnow: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC)
+    requests: dict[str, int] = field(default_factory=dict)
+    remaining: dict[str, int] = field(default_factory=dict)
+    _services: dict[str, _Service] = field(default_factory=dict, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def spend(self, service: str) -> None:
+        """Take one request from the budget of ``service``, after waiting for the next minute if this one is spent."""
+        while (wait := self._take(service)) > 0:
+            self.sleep(wait)
+
+    def _take(self, service: str) -> float:
+        """Take one request and return 0, or return the seconds until one can be taken."""
+        with self._lock:
+            state = self._services.setdefault(service, _Service())
+            if state.remaining is not None and self.clock() >= state.resets_at:
+                state.remaining = None
+            if state.remaining == 0:
+                return max(state.resets_at - self.clock(), 0.001)
+            if state.remaining is not None:
+                state.remaining -= 1
+            self.requests[service] = self.requests.get(service, 0) + 1
+            return 0.0
+
+    def learn(self, service: str, headers: Mapping[str, str]) -> None:
+        """Take over what an answer's headers say of the running minute; a day's headers are not a reason to wait."""
+        left, reset = _number(headers.get("X-Rate-Limit-Remaining")), self._seconds_left(headers)
+        if left is None:
+            return
+        with self._lock:
+            self.remaining[service] = int(left)
+            if reset is not None and reset <= _LONGEST_MINUTE:
+                self._services[service] = _Service(int(left), self.clock() + reset)
+
+    def refused(self, service: str, headers: Mapping[str, str]) -> MinuteSpentError | QuotaSpentError:
+        """Turn a 429 into the error for its period; for a minute, the next ``spend`` waits until it has passed."""
+        reset = self._seconds_left(headers)
+        if reset is not None and reset > _LONGEST_MINUTE:
+            at = self.utcnow() + dt.timedelta(seconds=reset)
+            return QuotaSpentError(
+                f"HeroBase answered 429 to {service}: the account's daily quota of requests is spent. "
+                f"It starts anew at {at:%Y-%m-%d %H:%M} UTC; run the same partitions again after that.",
+                at,
+            )
+        with self._lock:
+            self._services[service] = _Service(0, self.clock() + (_MINUTE if reset is None else reset))
+        return MinuteSpentError(
+            f"HeroBase answered 429 to {service} again and again: the limit per minute is spent, probably by another "
+            "program on the same account. Run it again in a few minutes, or stop the other program."
+        )
+
+    def _seconds_left(self, headers: Mapping[str, str]) -> float | None:
+        reset = _number(headers.get("X-Rate-Limit-Reset"))
+        if reset is None:
+            reset = _number(headers.get("Retry-After"))
+        if reset is not None and reset > _EPOCH:
+            reset -= self.utcnow().timestamp()
+        return None if reset is None else max(reset, 0.0)
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return None
