@@ -1,0 +1,81 @@
+"""The catalogue: a DuckDB file of views over the lake, with comments. Generated, disposable, replaced as a whole."""
+
+import hashlib
+import os
+import uuid
+from pathlib import Path
+
+import duckdb
+
+from herobase_pipeline.lake.engine import literal, quoted
+from herobase_pipeline.lake.layout import PART, Lake, make_folder
+from herobase_pipeline.lake.writing import empty
+from herobase_pipeline.tables import TABLES, Table
+
+STORAGE_VERSION = "v1.2.0"  # readers on DuckDB 1.x open it too
+
+
+def view(lake: Lake, table: Table) -> str:
+    """Return a SELECT of all of a table, with the day as ``date``; of no rows while it has no file."""
+    pattern = str(lake.folder(table) / ("date=*/" + PART if table.daily else PART))
+    day = "NULL::DATE AS date, " if table.daily else ""
+    if not any(lake.folder(table).glob("date=*/" + PART if table.daily else PART)):
+        return empty(table).replace("SELECT ", f"SELECT {day}", 1)
+    hive = "hive_partitioning = true, hive_types = {'date': DATE}" if table.daily else "hive_partitioning = false"
+    columns = ", ".join(quoted(column.name) for column in table)
+    return (
+        f"SELECT {'date, ' if table.daily else ''}{columns} "
+        f"FROM read_parquet({literal(pattern)}, union_by_name = true, {hive})"
+    )
+
+
+def define_views(con: duckdb.DuckDBPyConnection, lake: Lake, tables: tuple[Table, ...]) -> None:
+    """Make a temporary view of each table in a connection."""
+    for table in tables:
+        con.execute(f"CREATE OR REPLACE TEMP VIEW {quoted(table.name)} AS {view(lake, table)}")
+
+
+def refresh(lake: Lake) -> Path:
+    """Write the catalogue if its views are not the ones wanted now; readers of the old file are not disturbed.
+
+    Private tables are left out: who may read them reads their files.
+    """
+    statements = [statement for table in TABLES if not table.private for statement in _statements(lake, table)]
+    mark = hashlib.sha256("\n".join(statements).encode()).hexdigest()
+    if lake.catalogue.exists() and _mark(lake.catalogue) == mark:
+        return lake.catalogue
+    make_folder(lake.root.absolute(), private=False)
+    aside = lake.catalogue.with_name(f".{lake.catalogue.name}.{uuid.uuid4().hex}")
+    try:
+        with duckdb.connect() as con:
+            con.execute(f"ATTACH {literal(str(aside))} AS catalogue (STORAGE_VERSION '{STORAGE_VERSION}')")
+            con.execute("USE catalogue")
+            for statement in statements:
+                con.execute(statement)
+            con.execute("CREATE SCHEMA meta")
+            con.execute(f"CREATE VIEW meta.made AS SELECT {literal(mark)} AS mark")
+            con.execute("USE memory")
+            con.execute("DETACH catalogue")
+        os.replace(aside, lake.catalogue)
+    finally:
+        aside.unlink(missing_ok=True)
+    return lake.catalogue
+
+
+def _statements(lake: Lake, table: Table) -> list[str]:
+    name = quoted(table.name)
+    comments = [f"COMMENT ON VIEW {name} IS {literal(f'{table.description} Grain: {table.grain}.')}"]
+    if table.daily:
+        comments.append(f"COMMENT ON COLUMN {name}.date IS 'the local day of the file'")
+    comments += [f"COMMENT ON COLUMN {name}.{quoted(c.name)} IS {literal(c.description)}" for c in table]
+    return [f"CREATE VIEW {name} AS {view(lake, table)}", *comments]
+
+
+def _mark(catalogue: Path) -> str | None:
+    """Return the mark that ``refresh`` left in a catalogue; None for a file it did not write, or of another DuckDB."""
+    try:
+        with duckdb.connect(catalogue, read_only=True) as con:
+            ((mark,),) = con.execute("SELECT mark FROM meta.made").fetchall()
+    except duckdb.Error:
+        return None
+    return str(mark)

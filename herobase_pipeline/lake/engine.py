@@ -1,0 +1,45 @@
+"""The DuckDB connection that everything runs in: in memory, with the same limits on every machine."""
+
+import os
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+
+MEMORY = "512MB"
+THREADS = min(os.cpu_count() or 1, 4)
+
+
+def connect(zone: ZoneInfo, spool: Path) -> duckdb.DuckDBPyConnection:
+    """Open a connection that reads stamps without a zone as ``zone``'s and spills to ``spool``."""
+    con = duckdb.connect(
+        config={
+            "threads": THREADS,
+            "memory_limit": MEMORY,
+            "temp_directory": str(spool / "spill"),
+            "preserve_insertion_order": False,
+            "autoinstall_known_extensions": False,
+        }
+    )
+    con.execute(f"SET GLOBAL TimeZone = '{zone.key}'")
+    con.execute(files("herobase_pipeline.lake").joinpath("reading.sql").read_text(encoding="utf-8"))
+    return con
+
+
+def quoted(name: str) -> str:
+    """Return a name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Return a text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def number(con: duckdb.DuckDBPyConnection, query: str, params: Mapping[str, Any] | None = None) -> int:
+    """Return the one number that a query yields."""
+    ((found,),) = con.execute(query, dict(params or {})).fetchall()
+    return int(found)

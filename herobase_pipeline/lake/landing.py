@@ -1,0 +1,260 @@
+"""From segments of JSON to typed parts on disk, while the rest of the document is still on its way.
+
+A pull is a number of documents (windows, units). Each segment becomes one Parquet part in the pull's spool; a document
+that does not end well takes its parts with it. What lies in the spool at the end is the relation ``pulled``, from which
+the SQL beside each table makes the file of the day. Fields that no column names are kept as ``wire:<field>``.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import EnumType
+from pathlib import Path
+from typing import Any, Self
+
+import duckdb
+import msgspec
+
+from herobase_pipeline.lake.engine import THREADS, literal, number, quoted
+from herobase_pipeline.partitions import Window
+from herobase_pipeline.tables.schema import Column, Table, Type
+
+WIRE = "wire:"
+_READ = "read:"
+_READERS = {Type.INSTANT: "instant", Type.SECONDS: "seconds", Type.FLAG: "flag", Type.COUNT: "whole_number"}
+
+# Fields that no version knows may hold a customer's data: by these names, or by looking like a number or an address.
+_CUSTOMER_FIELD = re.compile(
+    r"phone|tele?fon|mobil|e-?mail|address|adresse|cpr|customer|contact|navn|(first|last|lead)name", re.I
+)
+_CUSTOMER_VALUE = r"\+?\d(\s?\d){7,}|@"
+WITHHELD = '"withheld"'
+
+
+class UnreadableError(Exception):
+    """Records arrived without what makes them records of this table; the message shows the form, never a value."""
+
+
+@dataclass
+class Landing:
+    """The documents of one pull.
+
+    Args:
+        con: the connection in which ``pulled`` will be.
+        spool: the pull's own folder.
+        tables: the tables that the records feed; their ``field``s are read.
+        raw: fields whose text is kept beside what is read from it.
+        repeated_hour: the second pass of the hour that the end of summer time repeats, if the pull touches it.
+
+    """
+
+    con: duckdb.DuckDBPyConnection
+    spool: Path
+    tables: Sequence[Table]
+    raw: Sequence[str] = ()
+    repeated_hour: Window | None = None
+    parts: list[Path] = field(default_factory=list)
+    records: int = 0
+    _documents: int = 0
+    _keys: set[str] = field(default_factory=set)
+    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS, "landing"))
+
+    def __enter__(self) -> Self:
+        """Start."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Wait for what is still being parsed."""
+        self._pool.shutdown()
+
+    @property
+    def columns(self) -> list[Column]:
+        """The columns that are read from a field, once each."""
+        return list({column.name: column for table in self.tables for column in table if column.field}.values())
+
+    def document(self, segments: Iterable[Any], asked: str = "") -> int:
+        """Land one document.
+
+        Args:
+            segments: its segments (``herobase.documents.Segment``) as they arrive.
+            asked: the org code that was asked for, kept with the rows.
+
+        Returns:
+            The number of its records.
+
+        Raises:
+            UnreadableError: a record has no readable id or time. Whatever ``segments`` raises comes through as well.
+                Either way nothing of the document is kept.
+
+        """
+        number, self._documents = self._documents, self._documents + 1
+        jobs: list[Future[tuple[Path, int]]] = []
+        keys: frozenset[str] = frozenset()
+        try:
+            for i, segment in enumerate(segments):
+                if segment.records == 0:
+                    continue
+                source = self.spool / f"{number}-{i}.json"
+                spelled = _spelled_once(segment.json, segment.keys)
+                source.write_bytes(spelled[0])
+                keys = spelled[1]
+                jobs.append(self._pool.submit(self._land, source, keys, asked, segment.records))
+            landed = [job.result() for job in jobs]
+        except BaseException:
+            for job in jobs:
+                job.cancel() or job.exception()
+            for leftover in self.spool.glob(f"{number}-*"):
+                leftover.unlink()
+            raise
+        self._keys |= keys
+        self.parts += [part for part, _ in landed]
+        records = sum(count for _, count in landed)
+        self.records += records
+        return records
+
+    def different(self) -> int:
+        """Return how many different records have been landed so far, by their id."""
+        if not self.parts:
+            return 0
+        parts = ", ".join(literal(str(part)) for part in self.parts)
+        query = f"SELECT count(DISTINCT {quoted(self.tables[0].names[0])}) FROM read_parquet([{parts}], union_by_name = true)"
+        return number(self.con, query)
+
+    def _land(self, source: Path, keys: frozenset[str], asked: str, records: int) -> tuple[Path, int]:
+        part = source.with_suffix(".parquet")
+        with self.con.cursor() as con:
+            landed = number(
+                con,
+                f"COPY ({self._reading(source, keys, asked)}) TO {literal(str(part))} (FORMAT parquet, COMPRESSION snappy)",
+            )
+        source.unlink()
+        if landed != records:
+            raise AssertionError(f"{records} records were parsed and {landed} landed: a defect of this program")
+        return part, records
+
+    def _reading(self, source: Path, keys: frozenset[str], asked: str) -> str:
+        """Return the SELECT that reads a segment whose records have ``keys``."""
+        spelling = {key.casefold(): key for key in keys}
+        texts = {key: "VARCHAR" if key.casefold() in self._known else "JSON" for key in sorted(keys)}
+        wire = ", ".join(f"{literal(key)}: '{kind}'" for key, kind in texts.items())
+        values = [f"{self._value(column, spelling)} AS {quoted(_READ + column.name)}" for column in self.columns]
+        names = [f"{quoted(_READ + column.name)} AS {quoted(column.name)}" for column in self.columns]
+        unreadable = [
+            f"(coalesce({quoted(key)}, '') <> '' AND {quoted(_READ + column.name)} IS NULL)::INTEGER"
+            for column in self.columns
+            if column.type in _READERS and (key := spelling.get(str(column.field).casefold()))
+        ]
+        kept = [key for key in texts if key.casefold() not in self._known]
+        kept += [spelling[name.casefold()] for name in self.raw if name.casefold() in spelling]
+        return f"""
+            SELECT {", ".join(names)}, {" + ".join(unreadable) or "0"} AS unreadable, {literal(asked)} AS asked
+                {"".join(f", {quoted(key)}::VARCHAR AS {quoted(WIRE + key)}" for key in kept)}
+            FROM (
+                SELECT *, {", ".join(values)}
+                FROM read_json({literal(str(source))}, format = 'array', columns = {{{wire}}},
+                    maximum_object_size = {source.stat().st_size + 1})
+            )"""
+
+    def _value(self, column: Column, spelling: Mapping[str, str]) -> str:
+        """Return the SQL that reads a column from its field, however spelled; NULL where no record has the field."""
+        name, _, inner = str(column.field).partition(".")
+        key = spelling.get(name.casefold())
+        if key is None:
+            return f"NULL::{column.type}"
+        if inner:
+            return _member(quoted(key), inner)
+        value = f"nullif({quoted(key)}, '')"
+        if column.enum is not None:
+            return _enum(value, column.enum)
+        if column.type is Type.INSTANT and self.repeated_hour is not None:
+            return _first_pass(value, self.repeated_hour)
+        return f"{_READERS[column.type]}({value})" if column.type in _READERS else value
+
+    @property
+    def _known(self) -> set[str]:
+        return {str(column.field).split(".")[0].casefold() for column in self.columns}
+
+    def wire_fields(self) -> list[str]:
+        """Return the fields that no column names, and those kept raw, by their spelling on the wire."""
+        known = self._known - {name.casefold() for name in self.raw}
+        return sorted(key for key in self._keys if key.casefold() not in known)
+
+    def gather(self) -> None:
+        """Make ``pulled`` from the parts.
+
+        Raises:
+            UnreadableError: a record has no readable id or time.
+
+        """
+        typed = ", ".join(f"NULL::{column.type} AS {quoted(column.name)}" for column in self.columns)
+        wired = "".join(f", NULL::VARCHAR AS {quoted(WIRE + key)}" for key in self.wire_fields())
+        empty = f"SELECT {typed}, 0 AS unreadable, '' AS asked{wired} WHERE false"
+        parts = ", ".join(literal(str(part)) for part in self.parts)
+        landed = f" UNION ALL BY NAME SELECT * FROM read_parquet([{parts}], union_by_name = true)" if parts else ""
+        self.con.execute(f"CREATE OR REPLACE TEMP VIEW pulled AS {empty}{landed}")
+        for column in self.columns:
+            if column.required:
+                self._require(column)
+
+    def _require(self, column: Column) -> None:
+        lacking = number(self.con, f"SELECT count(*) FROM pulled WHERE {quoted(column.name)} IS NULL")
+        if lacking:
+            raise UnreadableError(
+                f"{lacking} of {self.records} records from HeroBase have no readable {column.field}, so they cannot be "
+                f"kept as {self.tables[0].name}. Nothing was changed. Compare one answer with the field's forms in "
+                "lake/reading.sql, and report it."
+            )
+
+    def extra(self, without: Iterable[str]) -> str:
+        """Return the SQL for ``extra``: JSON of the fields that no column names, what may identify a customer withheld."""
+        left_out = {name.casefold() for name in (*without, *self.raw)}
+        members = []
+        for key in self.wire_fields():
+            if key.casefold() in left_out:
+                continue
+            value = quoted(WIRE + key)
+            shown = f"CASE WHEN regexp_matches({value}, {literal(_CUSTOMER_VALUE)}) THEN {literal(WITHHELD)} ELSE {value} END"
+            shown = literal(WITHHELD) if _CUSTOMER_FIELD.search(key) else shown
+            name = literal(msgspec.json.encode(key).decode() + ":")
+            members.append(f"CASE WHEN nullif(nullif({value}, 'null'), '\"\"') IS NOT NULL THEN {name} || {shown} END")
+        return f"'{{' || nullif(concat_ws(',', {', '.join(members)}), '') || '}}'" if members else "NULL::VARCHAR"
+
+
+def _first_pass(value: str, second_pass: Window) -> str:
+    """Return the SQL for an instant; a stamp without a zone in the hour that occurs twice is the first one (T6)."""
+    start, end = (literal(edge.isoformat()) for edge in second_pass)
+    twice = (
+        f"NOT has_zone({value}) AND instant({value}) >= {start}::TIMESTAMPTZ AND instant({value}) < {end}::TIMESTAMPTZ"
+    )
+    return f"CASE WHEN {twice} THEN instant({value}) - INTERVAL 1 HOUR ELSE instant({value}) END"
+
+
+def _member(value: str, name: str) -> str:
+    """Return the SQL for a reference's key: a member of an object in any usual case, or the text itself."""
+    spellings = dict.fromkeys((name, name[0].upper() + name[1:], name.lower()))
+    members = ", ".join(f"json_extract_string({value}, {literal('$.' + spelling)})" for spelling in spellings)
+    is_id = f"regexp_full_match({value}, '[A-Z]+\\d+S\\d+')"
+    plain = {"uniqueId": f"CASE WHEN {is_id} THEN {value} END", "code": f"CASE WHEN NOT {is_id} THEN {value} END"}
+    return f"nullif(CASE WHEN {value} LIKE '{{%' THEN coalesce({members}) ELSE {plain.get(name, value)} END, '')"
+
+
+def _enum(value: str, enum: EnumType) -> str:
+    """Return the SQL for an enumeration: name in any case, or number; anything else as given (trap T23)."""
+    cases = " ".join(
+        f"WHEN {literal(m.name.lower())} THEN {literal(m.name)} WHEN '{m.value}' THEN {literal(m.name)}" for m in enum
+    )
+    return f"CASE lower({value}) {cases} ELSE {value} END"
+
+
+def _spelled_once(array: bytes, keys: frozenset[str]) -> tuple[bytes, frozenset[str]]:
+    """Return the segment with one spelling a key: records that disagree on upper and lower case are respelled."""
+    first: dict[str, str] = {}
+    for key in sorted(keys):
+        first.setdefault(key.casefold(), key)
+    if len(first) == len(keys):
+        return array, keys
+    records = msgspec.json.decode(array, type=list[dict[str, msgspec.Raw]])
+    respelled = [{first[key.casefold()]: value for key, value in record.items()} for record in records]
+    return msgspec.json.encode(respelled), frozenset(first.values())

@@ -1,0 +1,99 @@
+"""Where each table lies, and how a file takes another's place."""
+
+import contextlib
+import datetime as dt
+import fcntl
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from herobase_pipeline.tables.schema import Table
+
+PART = "part.parquet"
+
+
+@dataclass(frozen=True)
+class Lake:
+    """The data directory.
+
+    Attributes:
+        root: where it lies (``HEROBASE_DATA_DIR``).
+
+    """
+
+    root: Path
+
+    def folder(self, table: Table) -> Path:
+        """Return a table's folder: ``lake/<name>``, or ``private/<name>`` for what identifies customers."""
+        return self.root.absolute() / ("private" if table.private else "lake") / table.name
+
+    def file(self, table: Table, day: dt.date | None = None) -> Path:
+        """Return a table's file, of a day for a daily one."""
+        folder = self.folder(table)
+        return (folder if day is None else folder / f"date={day}") / PART
+
+    def days(self, table: Table) -> list[dt.date]:
+        """Return the days that a table has a file for, in order."""
+        found = self.folder(table).glob(f"date=*/{PART}")
+        return sorted(dt.date.fromisoformat(path.parent.name.removeprefix("date=")) for path in found)
+
+    @property
+    def catalogue(self) -> Path:
+        """The generated DuckDB file of views."""
+        return self.root.absolute() / "herobase.duckdb"
+
+    @contextlib.contextmanager
+    def replacing(self, table: Table, day: dt.date | None = None) -> Iterator[Path]:
+        """Hand out a path to write a table's file to, which takes the old file's place once the block ends well.
+
+        Only one writer of a file is in the block at a time. A reader sees the old file or the new one; a crash at any
+        point leaves the old or the new, and what it leaves beside them goes at the next write.
+        """
+        target = self.file(table, day)
+        make_folder(target.parent, private=table.private)
+        with locked(target.parent):
+            for stale in target.parent.glob(f".{PART}.*"):
+                stale.unlink()
+            aside = target.with_name(f".{PART}.{uuid.uuid4().hex}")
+            try:
+                yield aside
+                _flush(aside)
+                if table.private:
+                    aside.chmod(0o600)
+                aside.replace(target)
+                _flush(target.parent)
+            finally:
+                aside.unlink(missing_ok=True)
+
+
+def make_folder(folder: Path, *, private: bool) -> None:
+    """Make a folder; a private one, and the zone it lies in, can be entered by the owner alone."""
+    if not private:
+        folder.mkdir(parents=True, exist_ok=True)
+        return
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for part in (folder, *folder.parents):
+        part.chmod(0o700)
+        if part.name == "private":
+            return
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder's lock, which the system takes back from a process that dies."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

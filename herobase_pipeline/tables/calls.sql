@@ -1,0 +1,59 @@
+-- The calls of one local day, from all that was pulled around it.
+-- The same call comes back from overlapping windows and under several org codes (trap T5). It is kept once: the answer
+-- of the unit furthest down, and of equal ones the answer that tells most.
+WITH
+of_the_day AS (
+    SELECT * FROM pulled_calls WHERE started_at >= $day_start AND started_at < $day_end
+),
+several AS (
+    SELECT call_id FROM of_the_day GROUP BY call_id HAVING count(*) > 1
+),
+once AS (
+    SELECT * FROM of_the_day ANTI JOIN several USING (call_id)
+    UNION ALL
+    SELECT of_the_day.* FROM of_the_day SEMI JOIN several USING (call_id) LEFT JOIN asked_units USING (asked)
+    QUALIFY row_number() OVER (
+        PARTITION BY call_id
+        ORDER BY
+            len(asked_units.org_path) DESC NULLS LAST,
+            ended_at DESC NULLS LAST,
+            (call_status <> 'NotSet') DESC NULLS LAST,
+            hash(of_the_day)
+    ) = 1
+)
+SELECT
+    call_id,
+    local_day(started_at) AS call_date,
+    started_at,
+    later_pass(connected_at, started_at) AS connected_at,
+    later_pass(ended_at, started_at) AS ended_at,
+    end_cause,
+    call_status,
+    lead_closure,
+    coalesce(connected, connected_at IS NOT NULL) AS connected,
+    coalesce(incoming, false) AS incoming,
+    campaign_type,
+    dialing_s,
+    conversation_s,
+    wrap_up_s,
+    lead_id,
+    campaign_id,
+    campaign_code,
+    once.agent,
+    CASE
+        WHEN len(hierarchy.org_path) > 0 THEN 'call'
+        WHEN $swept AND len(asked_units.org_path) > 0 THEN 'sweep'
+        ELSE 'missing'
+    END AS org_source,
+    CASE org_source WHEN 'call' THEN hierarchy.org_path WHEN 'sweep' THEN asked_units.org_path ELSE [] END AS org_path,
+    CASE org_source WHEN 'call' THEN hierarchy.org_names WHEN 'sweep' THEN asked_units.org_names ELSE [] END AS org_names,
+    phone,
+    token(e164(phone)) AS phone_token,
+    -- in progress, or its status not set yet: without an outcome until it is 8 days old (traps T8, T9)
+    coalesce(end_cause <> 'NotApplicable' AND call_status <> 'NotSet', false)
+        OR $observed_at - started_at >= INTERVAL 8 DAYS AS settled,
+    $observed_at AS observed_at,
+    extra
+FROM once
+LEFT JOIN hierarchy ON hierarchy.raw = once.hierarchy_raw AND hierarchy.agent IS NOT DISTINCT FROM once.agent
+LEFT JOIN asked_units USING (asked)

@@ -1,0 +1,18 @@
+"""How leads were closed, per node of the hierarchy at the time of the call that closed them."""
+
+from herobase_pipeline.tables.outcomes import ORG_NODE
+from herobase_pipeline.tables.schema import Column, Table, Type
+
+LEAD_CONVERSION = Table(
+    name="lead_conversion",
+    description="Closed leads by closure, per day of closing, org node of the credited call and campaign. Every closed "
+    "lead counts once at each level of its path; one that no call is credited with, at level 0 only.",
+    grain="one row a closing day, org node, campaign and closure",
+    columns=(
+        Column("closed_date", Type.DAY, "local day of closing"),
+        *ORG_NODE,
+        Column("campaign_id", Type.TEXT, "the campaign"),
+        Column("closure", Type.TEXT, "LeadClosure; NotSet was closed by the system, not by an agent (trap T37)"),
+        Column("leads", Type.COUNT, "leads closed on the day"),
+    ),
+)

@@ -1,0 +1,82 @@
+"""How a table is declared: its columns once, from which come the file's schema, the UI's, the catalogue's comments."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import EnumType, StrEnum
+from functools import cached_property
+from importlib.resources import files
+
+
+class Type(StrEnum):
+    """What a column can be, by DuckDB's name. TIMESTAMPTZ is an instant in UTC, DOUBLE a length in seconds."""
+
+    TEXT = "VARCHAR"
+    TEXTS = "VARCHAR[]"
+    INSTANT = "TIMESTAMPTZ"
+    DAY = "DATE"
+    SECONDS = "DOUBLE"
+    COUNT = "BIGINT"
+    FLAG = "BOOLEAN"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column.
+
+    Attributes:
+        name: its name in the file, the catalogue and the docs.
+        type: its type; unit and zone follow from it (see ``Type``).
+        description: what it means, in a sentence without a full stop.
+        field: the JSON field of HeroBase it is read from, ``object.member`` for a member of a nested object.
+        enum: the documented values, for a field that is an enumeration.
+        required: a record without it cannot be kept, so the pull that brings one fails.
+
+    """
+
+    name: str
+    type: Type
+    description: str
+    field: str | None = None
+    enum: EnumType | None = None
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: asset key, folder and view carry its name.
+
+    Attributes:
+        name: the name.
+        description: one sentence for the UI and the catalogue.
+        grain: what one row is.
+        columns: in the order of the file.
+        daily: one file a day (``date=YYYY-MM-DD``) rather than one file.
+        private: identifies customers, so lies under ``data/private`` and is in no catalogue.
+
+    """
+
+    name: str
+    description: str
+    grain: str
+    columns: tuple[Column, ...]
+    daily: bool = False
+    private: bool = False
+
+    def __iter__(self) -> Iterator[Column]:
+        """Its columns."""
+        return iter(self.columns)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of its columns."""
+        return [column.name for column in self.columns]
+
+    @property
+    def key(self) -> list[str]:
+        """Its Dagster asset key, which is also its path below the data directory's zones."""
+        return ["private", self.name] if self.private else [self.name]
+
+    @cached_property
+    def query(self) -> str:
+        """The SQL beside this module that makes it."""
+        return files("herobase_pipeline.tables").joinpath(f"{self.name}.sql").read_text(encoding="utf-8")
