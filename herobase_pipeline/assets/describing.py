@@ -1,0 +1,39 @@
+"""What Dagster is told of a table, all of it from the table's one declaration."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+
+from herobase_pipeline.assets.days import DAYS
+from herobase_pipeline.tables import Table
+
+POOL = "herobase_api"  # one step at a time asks HeroBase, so a process's budget is the account's
+
+
+def spec(table: Table, *, group: str, deps: Sequence[Table] = (), partitioned: bool | None = None) -> dg.AssetSpec:
+    """Return the Dagster spec of a table.
+
+    Args:
+        table: its declaration.
+        group: where it stands in the graph.
+        deps: the tables it is made from.
+        partitioned: by day of the business zone; default as the table is.
+
+    """
+    by_day = table.daily if partitioned is None else partitioned
+    return dg.AssetSpec(
+        dg.AssetKey(table.key),
+        description=f"{table.description} One row: {table.grain.removeprefix('one row ')}.",
+        deps=[dg.AssetKey(dep.key) for dep in deps],
+        group_name=group,
+        kinds={"duckdb", "parquet"},
+        partitions_def=DAYS if by_day else None,
+        metadata={"dagster/column_schema": schema(table)},
+        tags={"zone": "private" if table.private else "lake"},
+    )
+
+
+def schema(table: Table) -> dg.TableSchema:
+    """Return a table's columns as the UI shows them."""
+    return dg.TableSchema([dg.TableColumn(c.name, c.type.value, c.description) for c in table])

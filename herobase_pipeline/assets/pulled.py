@@ -1,0 +1,132 @@
+"""The assets that are pulled from HeroBase: calls and lead versions by day, the small lists whole."""
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from herobase_pipeline.assets.account import herobase
+from herobase_pipeline.assets.describing import POOL, spec
+from herobase_pipeline.assets.pulling import Pulled, pull_calls, pull_list, pull_simple_leads
+from herobase_pipeline.herobase.client import HeroBase, Record
+from herobase_pipeline.herobase.errors import HeroBaseError, RightMissingError
+from herobase_pipeline.herobase.organisation import flat
+from herobase_pipeline.lake import catalogue
+from herobase_pipeline.lake.landing import UnreadableError
+from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.settings import Settings
+from herobase_pipeline.tables import (
+    ACCOUNT,
+    CALL_PHONES,
+    CALLS,
+    CAMPAIGNS,
+    LEAD_DATA,
+    ORG_UNITS,
+    PROJECTS,
+    SIMPLE_LEADS,
+    USERS,
+    Table,
+)
+
+PullDay = Callable[[dt.date, HeroBase, Lake, Settings], Pulled]
+Results = Iterator[dg.MaterializeResult[None]]
+SettingsResource = dg.ResourceParam[Settings]
+
+
+@dg.multi_asset(
+    specs=[spec(table, group="calls") for table in (CALLS, CALL_PHONES)],
+    can_subset=True,
+    pool=POOL,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+)
+def calls(context: dg.AssetExecutionContext, settings: SettingsResource) -> Results:
+    """Pull the calls of each day of the run, and the private table of their numbers with them."""
+    yield from _pull_days(context, settings, (CALLS, CALL_PHONES), pull_calls)
+
+
+@dg.multi_asset(
+    specs=[spec(table, group="leads") for table in (SIMPLE_LEADS, LEAD_DATA)],
+    can_subset=True,
+    pool=POOL,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+)
+def simple_leads(context: dg.AssetExecutionContext, settings: SettingsResource) -> Results:
+    """Pull the lead versions of each day of the run, and the private table of their fields with them."""
+    yield from _pull_days(context, settings, (SIMPLE_LEADS, LEAD_DATA), pull_simple_leads)
+
+
+def _pull_days(
+    context: dg.AssetExecutionContext, settings: Settings, tables: Sequence[Table], pull_day: PullDay
+) -> Results:
+    """Pull each day of the run; days that were finished before another failed are recorded as done."""
+    client, lake = herobase(settings), Lake(settings.data_dir)
+    done: dict[str, Pulled] = {}
+    for key in context.partition_keys:
+        try:
+            done[key] = pull_day(dt.date.fromisoformat(key), client, lake, settings)
+        except (HeroBaseError, UnreadableError) as error:
+            for table in tables:
+                _record(context, table, done)
+            raise dg.Failure(f"{key} was not loaded. {error}", allow_retries=False) from error
+        context.log.info(f"{key}: {done[key].rows} from {done[key].requests} requests")
+    catalogue.refresh(lake)
+    for table in tables:
+        asset = dg.AssetKey(table.key)
+        if asset in context.selected_asset_keys:
+            for key, pulled in done.items():
+                context.add_asset_metadata(_metadata(table, pulled), asset_key=asset, partition_key=key)
+            yield dg.MaterializeResult(asset_key=asset)
+        else:  # the two are always written together, so both are told
+            _record(context, table, done)
+
+
+def _record(context: dg.AssetExecutionContext, table: Table, done: Mapping[str, Pulled]) -> None:
+    for key, pulled in done.items():
+        context.log_event(
+            dg.AssetMaterialization(dg.AssetKey(table.key), partition=key, metadata=_metadata(table, pulled))
+        )
+
+
+def _metadata(table: Table, pulled: Pulled) -> dict[str, Any]:
+    """Return the numbers of one day that the UI shows and plots."""
+    more: dict[str, Any] = {"requests": pulled.requests, "bytes": pulled.bytes, "unreadable_values": pulled.unreadable}
+    if table is CALLS:
+        more |= {"calls_without_hierarchy": pulled.without_org, "hierarchy_field": pulled.org_field or "(none)"}
+    return {"dagster/partition_row_count": pulled.rows[table.name], **more}
+
+
+def _list_asset(table: Table, records: Callable[[HeroBase], Sequence[Record]]) -> dg.AssetsDefinition:
+    """Return the asset of a list that is pulled whole and kept by the day of the pull."""
+
+    @dg.multi_asset(name=table.name, specs=[spec(table, group="directory", partitioned=False)], pool=POOL)
+    def pull_whole(settings: SettingsResource) -> dg.MaterializeResult[None]:
+        lake = Lake(settings.data_dir)
+        try:
+            rows = pull_list(table, records(herobase(settings)), lake, settings)
+        except HeroBaseError as error:
+            raise dg.Failure(f"{table.name} was not loaded. {error}", allow_retries=False) from error
+        catalogue.refresh(lake)
+        return dg.MaterializeResult(metadata={"dagster/row_count": rows})
+
+    return pull_whole
+
+
+def _account(client: HeroBase) -> list[Record]:
+    """Return the account's record with its limits and counts, where it may read them."""
+    record = client.account()
+    for name, ask in (("limits", client.request_limits), ("counts", client.request_counts)):
+        try:
+            record[name] = ask()
+        except RightMissingError:
+            record[name] = None
+    return [record]
+
+
+LISTS = [
+    _list_asset(ORG_UNITS, lambda client: list(flat(client.org_units()))),
+    _list_asset(USERS, lambda client: client.users()),
+    _list_asset(CAMPAIGNS, lambda client: client.campaigns()),
+    _list_asset(PROJECTS, lambda client: client.projects()),
+    _list_asset(ACCOUNT, _account),
+]
