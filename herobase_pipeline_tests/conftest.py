@@ -1,0 +1,119 @@
+"""What the scenarios share: a HeroBase that answers over HTTP, a lake of their own, and real Dagster runs."""
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+import pytest
+
+from herobase_pipeline.assets import account, derived, pulled
+from herobase_pipeline.herobase.quota import Budget
+from herobase_pipeline.lake.catalogue import view
+from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.partitions import Window, day_bounds
+from herobase_pipeline.sandbox import Sandbox, World
+from herobase_pipeline.sandbox.world.truth import Call
+from herobase_pipeline.settings import SandboxSettings, Settings
+from herobase_pipeline.tables import TABLES
+
+NOW = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
+ASSETS = [pulled.calls, pulled.simple_leads, *pulled.LISTS, derived.call_outcomes, derived.leads, derived.lead_conversion]
+
+
+@dataclass
+class Centre:
+    """A call centre: its HeroBase, and a lake that is loaded from it by Dagster runs."""
+
+    sandbox: Sandbox
+    settings: Settings
+    clock: list[dt.datetime]
+
+    @property
+    def lake(self) -> Lake:
+        return Lake(self.settings.data_dir)
+
+    @property
+    def world(self) -> World:
+        return self.sandbox.world
+
+    @property
+    def now(self) -> dt.datetime:
+        return self.clock[0]
+
+    def materialize(self, select: str, first: str | None = None, last: str | None = None) -> dg.ExecuteInProcessResult:
+        """Run assets for a day, a range of days, or unpartitioned; a failed run is returned, not raised."""
+        tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last} if last else None
+        return dg.materialize(
+            ASSETS,
+            selection=select.split(","),
+            resources={"settings": self.settings},
+            partition_key=None if last else first,
+            tags=tags,
+            raise_on_error=False,
+        )
+
+    def load(self, select: str, first: str | None = None, last: str | None = None) -> dg.ExecuteInProcessResult:
+        """Run assets, which must succeed."""
+        result = self.materialize(select, first, last)
+        assert result.success, failure(result)
+        return result
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Query the lake; every table is a view, private ones too."""
+        with duckdb.connect() as con:
+            con.execute(f"SET TimeZone = '{self.settings.timezone}'")
+            for table in TABLES:
+                con.execute(f'CREATE VIEW "{table.name}" AS {view(self.lake, table)}')
+            return con.execute(query).fetchall()
+
+    def truth(self, day: str) -> list[Call]:
+        """The calls of a local day, from the sandbox's own world and by its own clock."""
+        bounds = day_bounds(dt.date.fromisoformat(day), self.settings.zone)
+        return list(self.world.calls(bounds.start, bounds.end, self.now))
+
+    def window(self, first: str, last: str | None = None) -> Window:
+        one, other = (day_bounds(dt.date.fromisoformat(day), self.settings.zone) for day in (first, last or first))
+        return Window(one.start, other.end)
+
+    def files(self) -> dict[str, bytes]:
+        """Every Parquet file of the lake, byte for byte."""
+        return {str(path.relative_to(self.lake.root)): path.read_bytes() for path in self.lake.root.rglob("*.parquet")}
+
+    def leftovers(self) -> list[Path]:
+        """What is in the lake and is neither a table's file nor the catalogue."""
+        everything = (path for path in self.lake.root.rglob("*") if path.is_file())
+        return [path for path in everything if path.name not in ("part.parquet", "herobase.duckdb")]
+
+
+def failure(result: dg.ExecuteInProcessResult) -> str:
+    """The sentence that a person reads in the UI on the failed step."""
+    for event in result.all_events:
+        if event.is_step_failure:
+            data = event.step_failure_data
+            return str(data.user_failure_data.description if data.user_failure_data else data.error)
+    return ""
+
+
+@pytest.fixture
+def centre(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Centre]]:
+    """A factory of call centres, all at one time: keyword arguments are ``HEROBASE_SANDBOX_*`` in lower case."""
+    started: list[Sandbox] = []
+    clock = [NOW]
+    monkeypatch.setattr(account, "_BUDGET", Budget(sleep=lambda _: None, utcnow=lambda: clock[0]))
+
+    def start(
+        *, now: dt.datetime = NOW, data: str = "data", settings: dict[str, Any] | None = None, **sandbox_settings: Any
+    ) -> Centre:
+        clock[0] = now
+        sandbox = Sandbox(SandboxSettings(**{"calls_per_day": 300, **sandbox_settings}), now=lambda: clock[0]).start()
+        started.append(sandbox)
+        login = {"url": sandbox.url, "username": sandbox.username, "password": sandbox.password, "pii_key": "test key"}
+        return Centre(sandbox, Settings(data_dir=tmp_path / data, **{**login, **(settings or {})}), clock)
+
+    yield start
+    for sandbox in started:
+        sandbox.stop()
