@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,14 @@ from herobase_pipeline.settings import SandboxSettings, Settings
 from herobase_pipeline.tables import TABLES
 
 NOW = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
-ASSETS = [pulled.calls, pulled.simple_leads, *pulled.LISTS, derived.call_outcomes, derived.leads, derived.lead_conversion]
+ASSETS = [
+    pulled.calls,
+    pulled.simple_leads,
+    *pulled.LISTS,
+    derived.call_outcomes,
+    derived.leads,
+    derived.lead_conversion,
+]
 
 
 @dataclass
@@ -31,6 +39,7 @@ class Centre:
     sandbox: Sandbox
     settings: Settings
     clock: list[dt.datetime]
+    instance: dg.DagsterInstance
 
     @property
     def lake(self) -> Lake:
@@ -46,13 +55,16 @@ class Centre:
 
     def materialize(self, select: str, first: str | None = None, last: str | None = None) -> dg.ExecuteInProcessResult:
         """Run assets for a day, a range of days, or unpartitioned; a failed run is returned, not raised."""
-        tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last} if last else None
+        tags = (
+            {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last} if last else None
+        )
         return dg.materialize(
             ASSETS,
             selection=select.split(","),
             resources={"settings": self.settings},
             partition_key=None if last else first,
             tags=tags,
+            instance=self.instance,
             raise_on_error=False,
         )
 
@@ -61,6 +73,13 @@ class Centre:
         result = self.materialize(select, first, last)
         assert result.success, failure(result)
         return result
+
+    def rows_shown(self, table: str) -> dict[str | None, int]:
+        """The row count that the UI shows for each partition of a table."""
+        key = dg.AssetKey(table.split("/"))
+        records = self.instance.fetch_materializations(key, limit=100).records
+        found = ((record.partition_key, record.asset_materialization) for record in reversed(records))
+        return {day: int(str(m.metadata["dagster/partition_row_count"].value)) for day, m in found if m}
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Query the lake; every table is a view, private ones too."""
@@ -101,19 +120,24 @@ def failure(result: dg.ExecuteInProcessResult) -> str:
 @pytest.fixture
 def centre(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Centre]]:
     """A factory of call centres, all at one time: keyword arguments are ``HEROBASE_SANDBOX_*`` in lower case."""
-    started: list[Sandbox] = []
+    running = ExitStack()
     clock = [NOW]
-    monkeypatch.setattr(account, "_BUDGET", Budget(sleep=lambda _: None, utcnow=lambda: clock[0]))
+
+    def sleep(seconds: float) -> None:
+        clock[0] += dt.timedelta(seconds=seconds)
+
+    budget = Budget(clock=lambda: clock[0].timestamp(), sleep=sleep, utcnow=lambda: clock[0])
+    monkeypatch.setattr(account, "_BUDGET", budget)
 
     def start(
         *, now: dt.datetime = NOW, data: str = "data", settings: dict[str, Any] | None = None, **sandbox_settings: Any
     ) -> Centre:
         clock[0] = now
         sandbox = Sandbox(SandboxSettings(**{"calls_per_day": 300, **sandbox_settings}), now=lambda: clock[0]).start()
-        started.append(sandbox)
+        running.callback(sandbox.stop)
+        instance = running.enter_context(dg.DagsterInstance.ephemeral())
         login = {"url": sandbox.url, "username": sandbox.username, "password": sandbox.password, "pii_key": "test key"}
-        return Centre(sandbox, Settings(data_dir=tmp_path / data, **{**login, **(settings or {})}), clock)
+        return Centre(sandbox, Settings(data_dir=tmp_path / data, **{**login, **(settings or {})}), clock, instance)
 
-    yield start
-    for sandbox in started:
-        sandbox.stop()
+    with running:
+        yield start

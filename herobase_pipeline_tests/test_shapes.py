@@ -65,7 +65,10 @@ def test_a_campaign_given_as_text_is_its_code(centre):
 def test_t27_without_a_hierarchy_the_units_are_asked_one_by_one(centre):
     here = centre(hierarchy="none")
     here.load("calls", DAY)
-    found = {call_id: (source, path) for call_id, source, path in here.rows("SELECT call_id, org_source, org_path FROM calls")}
+    found = {
+        call_id: (source, path)
+        for call_id, source, path in here.rows("SELECT call_id, org_source, org_path FROM calls")
+    }
     truth = {call.id: call for call in here.truth(DAY)}
     assert found.keys() == truth.keys()
     assert {source for source, _ in found.values()} == {"sweep"}
@@ -76,9 +79,13 @@ def test_t27_without_a_hierarchy_the_units_are_asked_one_by_one(centre):
 def test_t30b_codes_in_another_case_are_one_unit_and_keep_their_spelling(centre):
     here = centre()
     here.load("calls,call_outcomes", DAY)
-    mixed = [code for (code,) in here.rows("SELECT DISTINCT org_code FROM call_outcomes WHERE org_code <> lower(org_code)")]
+    mixed = [
+        code for (code,) in here.rows("SELECT DISTINCT org_code FROM call_outcomes WHERE org_code <> lower(org_code)")
+    ]
     assert mixed
-    per_level = here.rows("SELECT org_level, count(DISTINCT lower(org_key)), count(DISTINCT org_key) FROM call_outcomes GROUP BY 1")
+    per_level = here.rows(
+        "SELECT org_level, count(DISTINCT lower(org_key)), count(DISTINCT org_key) FROM call_outcomes GROUP BY 1"
+    )
     assert all(folded == spelled for _, folded, spelled in per_level)
 
 

@@ -1,33 +1,31 @@
-"""One day of calls or of leads: from HeroBase through the spool into the lake. No Dagster here."""
+"""One day of calls or of leads, or one small list: from HeroBase through the spool into the lake. No Dagster here."""
 
 import datetime as dt
-import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import partial
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 
+from herobase_pipeline.assets.placing import find, place, raw
 from herobase_pipeline.herobase.client import HeroBase
+from herobase_pipeline.herobase.documents import Segment
 from herobase_pipeline.herobase.errors import RightMissingError
-from herobase_pipeline.herobase.organisation import UNKNOWN, Hierarchy, Level, OrgTree, candidates, find_hierarchy
+from herobase_pipeline.herobase.organisation import OrgTree
 from herobase_pipeline.herobase.records import member, reference
-from herobase_pipeline.herobase.windows import margin, pull
-from herobase_pipeline.lake.engine import connect, literal, number, quoted
-from herobase_pipeline.lake.landing import WIRE, Landing
+from herobase_pipeline.herobase.windows import Pull, margin
+from herobase_pipeline.lake.engine import connect, number, set_token_key
+from herobase_pipeline.lake.landing import Landing
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.spool import spool
-from herobase_pipeline.lake.writing import write
+from herobase_pipeline.lake.writing import stored, write
 from herobase_pipeline.partitions import Window, day_bounds, local_day, repeated_hour
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import CALL_PHONES, CALLS, LEAD_DATA, SIMPLE_LEADS, Column, Table, Type
 
-_FREQUENT = 2_000  # distinct values of a field that are looked at to find the hierarchy
-_BLOCK = 64
 _ARROW = {
     Type.TEXT: pa.string(),
     Type.TEXTS: pa.list_(pa.string()),
@@ -60,6 +58,41 @@ class Pulled:
     org_field: str = ""
 
 
+class _Day:
+    """The pull of one local day into a landing of its own."""
+
+    def __init__(self, day: dt.date, herobase: HeroBase, landing: Landing, settings: Settings) -> None:
+        self.landing = landing
+        self.bounds = day_bounds(day, settings.zone)
+        self.params: dict[str, Any] = {"day_start": self.bounds.start, "day_end": self.bounds.end}
+        self._herobase = herobase
+        self._margin = margin(self.bounds, settings.zone)
+        self._before = herobase.budget.total, herobase.bytes_received
+
+    def ask(self, answer: Callable[[Window], Iterator[Segment]], asked: str = "") -> None:
+        """Land all that ``answer`` yields for the day and its margins, in smaller windows where that is needed."""
+
+        def land(window: Window) -> int:
+            return self._herobase.retrying(lambda: self.landing.document(answer(window), asked))
+
+        def strays(window: Window) -> int:
+            return self.landing.strays(window.widened(self._margin))
+
+        Pull(land, strays).run(self.bounds.widened(self._margin))
+
+    def pulled(self, rows: Mapping[str, int], **more: Any) -> Pulled:
+        """Sum up."""
+        requests, received = self._before
+        return Pulled(
+            rows,
+            self.landing.records,
+            self._herobase.budget.total - requests,
+            self._herobase.bytes_received - received,
+            number(self.landing.con, "SELECT coalesce(sum(unreadable), 0) FROM pulled"),
+            **more,
+        )
+
+
 def pull_calls(day: dt.date, herobase: HeroBase, lake: Lake, settings: Settings) -> Pulled:
     """Pull the calls that started on a local day and put them in place of the day's files.
 
@@ -68,55 +101,33 @@ def pull_calls(day: dt.date, herobase: HeroBase, lake: Lake, settings: Settings)
         UnreadableError: the calls cannot be read; the files are as they were.
 
     """
-    with _landing(day, herobase, lake, settings, (CALLS, CALL_PHONES), raw=("user",)) as (landing, bounds, con):
-        before = sum(herobase.budget.requests.values()), herobase.bytes_received
+    with _pull(day, herobase, lake, settings, (CALLS, CALL_PHONES), raw_fields=("user",)) as pull:
+        landing, con = pull.landing, pull.landing.con
         tree = _tree(herobase, settings)
-        wanted = bounds.widened(margin(bounds, settings.zone))
-
-        def ask(code: str) -> None:
-            def one_window(window: Window) -> int:
-                return herobase.retrying(lambda: landing.document(herobase.calls(code, window), asked=code))
-
-            pull(wanted, one_window, landing.different)
-
         asked = list(settings.org_codes or tree.roots())
         for code in asked:
-            ask(code)
+            pull.ask(partial(herobase.calls, code), code)
         landing.gather()
-        hierarchy = _hierarchy(con, landing, tree, settings.call_org_field)
+        hierarchy = find(con, landing.wire_fields(), tree, settings.call_org_field)
         swept = not hierarchy.fields and landing.records > 0
         if swept:  # the calls do not say where they belong: ask each unit for its own (API reference, section 3)
             for code in [unit.code for unit in tree.units.values() if unit.code not in asked]:
+                pull.ask(partial(herobase.calls, code), code)
                 asked.append(code)
-                ask(code)
             landing.gather()
-        _describe(con, hierarchy, [(code, tree.path(code)) for code in asked])
+        place(con, hierarchy, asked)
+        extra = landing.extra(without=hierarchy.fields)
         con.execute(
-            f"CREATE TEMP VIEW pulled_calls AS SELECT *, {_raw(hierarchy.fields)} AS hierarchy_raw, "
-            f"{landing.extra(without=hierarchy.fields)} AS extra FROM pulled"
+            f"CREATE TEMP VIEW pulled_calls AS SELECT *, {raw(hierarchy.fields)} AS hierarchy_raw, {extra} AS extra FROM pulled"
         )
-        _set_phone_key(con, settings.phone_key)
-        params = {
-            "day_start": bounds.start,
-            "day_end": bounds.end,
-            "observed_at": herobase.budget.utcnow(),
-            "swept": swept,
-        }
-        con.execute(f"CREATE TEMP TABLE calls_of_the_day AS {CALLS.query}", params)
-        phones = "SELECT call_id, phone FROM calls_of_the_day WHERE phone IS NOT NULL"
+        set_token_key(con, settings.phone_key)
+        observed = {"observed_at": herobase.budget.utcnow(), "swept": swept}
         rows = {
-            CALL_PHONES.name: write(lake, con, CALL_PHONES, phones, day=day, order="call_id"),
-            CALLS.name: write(lake, con, CALLS, "FROM calls_of_the_day", day=day, order="started_at, call_id"),
+            CALL_PHONES.name: write(lake, con, CALL_PHONES, day=day, order="call_id", params=pull.params),
+            CALLS.name: write(lake, con, CALLS, day=day, order="started_at, call_id", params=pull.params | observed),
         }
-        return Pulled(
-            rows,
-            landing.records,
-            sum(herobase.budget.requests.values()) - before[0],
-            herobase.bytes_received - before[1],
-            number(con, "SELECT coalesce(sum(unreadable), 0) FROM pulled"),
-            number(con, "SELECT count(*) FROM calls_of_the_day WHERE org_source = 'missing'"),
-            ", ".join(hierarchy.fields),
-        )
+        without_org = number(con, f"SELECT count(*) FROM ({stored(lake, CALLS, day)}) WHERE org_source = 'missing'")
+        return pull.pulled(rows, without_org=without_org, org_field=", ".join(hierarchy.fields))
 
 
 def pull_simple_leads(day: dt.date, herobase: HeroBase, lake: Lake, settings: Settings) -> Pulled:
@@ -127,32 +138,20 @@ def pull_simple_leads(day: dt.date, herobase: HeroBase, lake: Lake, settings: Se
         UnreadableError: the leads cannot be read; the files are as they were.
 
     """
-    with _landing(day, herobase, lake, settings, (SIMPLE_LEADS, LEAD_DATA)) as (landing, bounds, con):
-        before = sum(herobase.budget.requests.values()), herobase.bytes_received
-
-        def one_window(window: Window) -> int:
-            return herobase.retrying(lambda: landing.document(herobase.simple_leads(settings.projects, window)))
-
-        pull(bounds.widened(margin(bounds, settings.zone)), one_window, landing.different)
+    with _pull(day, herobase, lake, settings, (SIMPLE_LEADS, LEAD_DATA)) as pull:
+        landing, con = pull.landing, pull.landing.con
+        pull.ask(partial(herobase.simple_leads, settings.projects))
         landing.gather()
-        con.execute(
-            f"CREATE TEMP VIEW pulled_simple_leads AS SELECT *, {landing.extra(without=())} AS extra FROM pulled"
-        )
-        params = {"day_start": bounds.start, "day_end": bounds.end}
+        con.execute(f"CREATE TEMP VIEW pulled_leads AS SELECT *, {landing.extra(without=())} AS extra FROM pulled")
+        observed = {"observed_at": herobase.budget.utcnow()}
         order = "last_modified_at, lead_id, "
-        fields = write(lake, con, LEAD_DATA, LEAD_DATA.query, day=day, order=order + "data", params=params)
-        params["observed_at"] = herobase.budget.utcnow()
-        versions = write(
-            lake, con, SIMPLE_LEADS, SIMPLE_LEADS.query, day=day, order=order + "observed_at", params=params
-        )
-        rows = {LEAD_DATA.name: fields, SIMPLE_LEADS.name: versions}
-        return Pulled(
-            rows,
-            landing.records,
-            sum(herobase.budget.requests.values()) - before[0],
-            herobase.bytes_received - before[1],
-            number(con, "SELECT coalesce(sum(unreadable), 0) FROM pulled"),
-        )
+        rows = {
+            LEAD_DATA.name: write(lake, con, LEAD_DATA, day=day, order=order + "data", params=pull.params),
+            SIMPLE_LEADS.name: write(
+                lake, con, SIMPLE_LEADS, day=day, order=order + "observed_at", params=pull.params | observed
+            ),
+        }
+        return pull.pulled(rows)
 
 
 def pull_list(table: Table, records: Sequence[Mapping[str, Any]], lake: Lake, settings: Settings) -> int:
@@ -191,17 +190,22 @@ def _plain(record: Mapping[str, Any], column: Column) -> Any:
 
 
 @contextmanager
-def _landing(
-    day: dt.date, herobase: HeroBase, lake: Lake, settings: Settings, tables: Sequence[Table], raw: Sequence[str] = ()
-) -> Iterator[tuple[Landing, Window, duckdb.DuckDBPyConnection]]:
+def _pull(
+    day: dt.date,
+    herobase: HeroBase,
+    lake: Lake,
+    settings: Settings,
+    tables: Sequence[Table],
+    raw_fields: Sequence[str] = (),
+) -> Iterator[_Day]:
     bounds = day_bounds(day, settings.zone)
-    wide = bounds.widened(margin(bounds, settings.zone))
+    twice = repeated_hour(bounds.widened(margin(bounds, settings.zone)), settings.zone)
     with (
         spool(lake) as folder,
         connect(settings.zone, folder) as con,
-        Landing(con, folder, tables, raw, repeated_hour(wide, settings.zone)) as landing,
+        Landing(con, folder, tables, raw_fields, twice) as landing,
     ):
-        yield landing, bounds, con
+        yield _Day(day, herobase, landing, settings)
 
 
 def _tree(herobase: HeroBase, settings: Settings) -> OrgTree:
@@ -212,55 +216,3 @@ def _tree(herobase: HeroBase, settings: Settings) -> OrgTree:
         if not settings.org_codes:
             raise
         return OrgTree({})
-
-
-def _hierarchy(con: duckdb.DuckDBPyConnection, landing: Landing, tree: OrgTree, forced: str | None) -> Hierarchy:
-    """Find the field that carries the hierarchy, by the frequent values of every field that no column names."""
-    values = {
-        fields: {
-            tuple(raw): calls
-            for raw, calls in con.execute(
-                f"SELECT {_raw(fields)} AS raw, count(*) AS calls FROM pulled GROUP BY raw ORDER BY calls DESC, raw LIMIT {_FREQUENT}"
-            ).fetchall()
-        }
-        for fields in candidates(landing.wire_fields())
-    }
-    return find_hierarchy(values, tree, forced)
-
-
-def _raw(fields: Sequence[str]) -> str:
-    return "[" + ", ".join(quoted(WIRE + name) for name in fields) + "]::VARCHAR[]"
-
-
-def _describe(con: duckdb.DuckDBPyConnection, hierarchy: Hierarchy, asked: Sequence[tuple[str, list[Level]]]) -> None:
-    """Make the relations ``hierarchy`` (what each raw value means) and ``asked_units`` (where each asked unit is)."""
-    paths: dict[str, list[object]] = {"raw": [], "agent": [], "org_path": [], "org_names": []}
-    if hierarchy.fields:
-        path_of = cache(hierarchy.path)
-        for raw, agent in con.execute(f"SELECT DISTINCT {_raw(hierarchy.fields)}, agent FROM pulled").fetchall():
-            path = path_of(tuple(raw))
-            if path and agent and path[-1].code and path[-1].code.casefold() == agent.casefold():
-                path = path[:-1]  # some hierarchies end with the agent, who is no unit
-            for column, value in zip(paths.values(), (raw, agent, *_columns(path, hierarchy.tree)), strict=True):
-                column.append(value)
-    units = [(code, *_columns(path, hierarchy.tree)) for code, path in asked]
-    texts, text = pa.list_(pa.string()), pa.string()
-    con.register(
-        "hierarchy", pa.table(paths, pa.schema({"raw": texts, "agent": text, "org_path": texts, "org_names": texts}))
-    )
-    columns = dict(zip(("asked", "org_path", "org_names"), zip(*units, strict=True), strict=True)) if units else {}
-    schema = pa.schema({"asked": text, "org_path": texts, "org_names": texts})
-    con.register("asked_units", pa.table({name: columns.get(name, []) for name in schema.names}, schema))
-
-
-def _columns(path: Sequence[Level], tree: OrgTree) -> tuple[list[str], list[str]]:
-    """Return codes and names; a gap in the hierarchy is shown as one (trap T27)."""
-    codes = [level.code or UNKNOWN for level in path]
-    return codes, [level.name or tree.name(code) for level, code in zip(path, codes, strict=True)]
-
-
-def _set_phone_key(con: duckdb.DuckDBPyConnection, key: bytes) -> None:
-    """Give the connection the padded keys of ``token`` (RFC 2104)."""
-    block = (hashlib.sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
-    for name, pad in (("inner_key", 0x36), ("outer_key", 0x5C)):
-        con.execute(f"SET VARIABLE {name} = from_hex({literal(bytes(byte ^ pad for byte in block).hex())})")

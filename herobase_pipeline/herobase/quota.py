@@ -47,6 +47,11 @@ class Budget:
     _services: dict[str, _Service] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
+    @property
+    def total(self) -> int:
+        """Requests made of all services together."""
+        return sum(self.requests.values())
+
     def spend(self, service: str) -> None:
         """Take one request from the budget of ``service``, after waiting for the next minute if this one is spent."""
         while (wait := self._take(service)) > 0:

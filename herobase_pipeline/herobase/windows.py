@@ -5,6 +5,7 @@ No service has pagination; smaller windows are the vendor's substitute (API page
 
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from herobase_pipeline.herobase.errors import CappedError, HeroBaseError
@@ -35,48 +36,62 @@ def iso_duration(length: dt.timedelta) -> str:
     return "PT" + ("".join(f"{number}{unit}" for number, unit in parts if number) or "0S")
 
 
-def pull(
-    window: Window,
-    ask: Callable[[Window], int],
-    seen: Callable[[], int],
-    floor: dt.timedelta = FLOOR,
-    cap: int | None = None,
-) -> None:
-    """Ask for a window, and for its halves where the whole fails or may have been capped.
+@dataclass
+class Pull:
+    """A window that is asked for whole, and in halves where the whole fails or may have been capped.
 
-    Args:
-        window: what to cover. Halves overlap by a second, as it is not known which edges HeroBase includes.
+    Attributes:
         ask: asks for one window, keeps its rows, returns their number; keeps none if it raises.
-        seen: how many different rows have been kept so far.
+        strays: how many rows of the last answer lie outside the window that was asked for.
         floor: a window this short is not halved again.
-        cap: the number of rows of the window that this is a half of, where that number may be a limit.
-
-    Raises:
-        HeroBaseError: what the smallest window raised, or one that no smaller window would mend.
-        CappedError: answers keep being cut to the same number of rows down to the smallest window.
 
     """
-    before = 0 if cap is None else seen()
-    rows: int | None
-    try:
-        rows = ask(window)
-    except HeroBaseError as error:
-        if not error.worth_halving or window.length <= floor:
-            raise
-        rows = cap
-    else:
-        if rows not in ROUND_NUMBERS or (cap is not None and (rows != cap or seen() == before)):
-            return  # fewer rows than the cap, or nothing new behind it: this window is whole
-        if window.length <= floor and cap is None:
+
+    ask: Callable[[Window], int]
+    strays: Callable[[Window], int]
+    floor: dt.timedelta = FLOOR
+    _honoured: bool = True
+
+    def run(self, window: Window) -> None:
+        """Cover ``window``. Halves overlap by a second, as it is not known which edges HeroBase includes.
+
+        Raises:
+            HeroBaseError: what the smallest window raised, or one that no smaller window would mend.
+            CappedError: answers keep being cut to the same number of rows down to the smallest window.
+
+        """
+        rows = self._rows(window)
+        if rows in ROUND_NUMBERS:
+            self._look_behind(window, rows)
+
+    def _rows(self, window: Window) -> int | None:
+        """Ask for a window and return its rows; None if it had to be asked for in halves."""
+        try:
+            rows = self.ask(window)
+        except HeroBaseError as error:
+            if not error.worth_halving or window.length <= self.floor:
+                raise
+            for half in _halves(window):
+                self.run(half)
+            return None
+        # where windows are not honoured, a smaller one cannot show what a larger one lacks
+        self._honoured = self._honoured and self.strays(window) == 0
+        return rows
+
+    def _look_behind(self, window: Window, cap: int) -> None:
+        """Ask for smaller windows until each has fewer rows than ``cap``."""
+        if not self._honoured:
             return
-    if window.length <= floor:
-        raise CappedError(
-            f"HeroBase returned exactly {rows} rows for {window.length.total_seconds():.0f} seconds from "
-            f"{window.start:%Y-%m-%d %H:%M:%S} UTC, as many as for twice that time: it seems to cap its answers, so "
-            "rows are missing. Ask HeroBase to raise the limit; the day was left as it was."
-        )
-    for half in _halves(window):
-        pull(half, ask, seen, floor, rows)
+        if window.length <= self.floor:
+            raise CappedError(
+                f"HeroBase returned exactly {cap} rows for {window.length.total_seconds():.0f} seconds from "
+                f"{window.start:%Y-%m-%d %H:%M:%S} UTC, as many as for twice that time: it seems to cap its answers, so "
+                "rows are missing. Ask HeroBase to raise the limit; the day was left as it was."
+            )
+        halves = [(half, self._rows(half)) for half in _halves(window)]
+        for half, rows in halves:
+            if rows == cap:
+                self._look_behind(half, cap)
 
 
 def _halves(window: Window) -> tuple[Window, Window]:

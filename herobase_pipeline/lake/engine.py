@@ -1,5 +1,6 @@
 """The DuckDB connection that everything runs in: in memory, with the same limits on every machine."""
 
+import hashlib
 import os
 from collections.abc import Mapping
 from importlib.resources import files
@@ -10,6 +11,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 MEMORY = "512MB"
+_HMAC_BLOCK = 64
 THREADS = min(os.cpu_count() or 1, 4)
 
 
@@ -43,3 +45,10 @@ def number(con: duckdb.DuckDBPyConnection, query: str, params: Mapping[str, Any]
     """Return the one number that a query yields."""
     ((found,),) = con.execute(query, dict(params or {})).fetchall()
     return int(found)
+
+
+def set_token_key(con: duckdb.DuckDBPyConnection, key: bytes) -> None:
+    """Give a connection the padded keys that ``token`` in ``reading.sql`` needs (RFC 2104)."""
+    block = (hashlib.sha256(key).digest() if len(key) > _HMAC_BLOCK else key).ljust(_HMAC_BLOCK, b"\0")
+    for name, pad in (("inner_key", 0x36), ("outer_key", 0x5C)):
+        con.execute(f"SET VARIABLE {name} = from_hex({literal(bytes(byte ^ pad for byte in block).hex())})")

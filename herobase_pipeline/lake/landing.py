@@ -57,6 +57,7 @@ class Landing:
     repeated_hour: Window | None = None
     parts: list[Path] = field(default_factory=list)
     records: int = 0
+    _last: list[Path] = field(default_factory=list)
     _documents: int = 0
     _keys: set[str] = field(default_factory=set)
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS, "landing"))
@@ -109,18 +110,19 @@ class Landing:
                 leftover.unlink()
             raise
         self._keys |= keys
-        self.parts += [part for part, _ in landed]
+        self._last = [part for part, _ in landed]
+        self.parts += self._last
         records = sum(count for _, count in landed)
         self.records += records
         return records
 
-    def different(self) -> int:
-        """Return how many different records have been landed so far, by their id."""
-        if not self.parts:
+    def strays(self, window: Window) -> int:
+        """Return how many records of the last document lie outside a window, by the time that names their day."""
+        if not self._last:
             return 0
-        parts = ", ".join(literal(str(part)) for part in self.parts)
-        query = f"SELECT count(DISTINCT {quoted(self.tables[0].names[0])}) FROM read_parquet([{parts}], union_by_name = true)"
-        return number(self.con, query)
+        time = quoted(next(column.name for column in self.columns if column.required and column.type is Type.INSTANT))
+        start, end = (f"{literal(edge.isoformat())}::TIMESTAMPTZ" for edge in window)
+        return number(self.con, f"SELECT count(*) FROM {_parts(self._last)} WHERE {time} < {start} OR {time} >= {end}")
 
     def _land(self, source: Path, keys: frozenset[str], asked: str, records: int) -> tuple[Path, int]:
         part = source.with_suffix(".parquet")
@@ -191,8 +193,7 @@ class Landing:
         typed = ", ".join(f"NULL::{column.type} AS {quoted(column.name)}" for column in self.columns)
         wired = "".join(f", NULL::VARCHAR AS {quoted(WIRE + key)}" for key in self.wire_fields())
         empty = f"SELECT {typed}, 0 AS unreadable, '' AS asked{wired} WHERE false"
-        parts = ", ".join(literal(str(part)) for part in self.parts)
-        landed = f" UNION ALL BY NAME SELECT * FROM read_parquet([{parts}], union_by_name = true)" if parts else ""
+        landed = f" UNION ALL BY NAME SELECT * FROM {_parts(self.parts)}" if self.parts else ""
         self.con.execute(f"CREATE OR REPLACE TEMP VIEW pulled AS {empty}{landed}")
         for column in self.columns:
             if column.required:
@@ -220,6 +221,10 @@ class Landing:
             name = literal(msgspec.json.encode(key).decode() + ":")
             members.append(f"CASE WHEN nullif(nullif({value}, 'null'), '\"\"') IS NOT NULL THEN {name} || {shown} END")
         return f"'{{' || nullif(concat_ws(',', {', '.join(members)}), '') || '}}'" if members else "NULL::VARCHAR"
+
+
+def _parts(paths: Sequence[Path]) -> str:
+    return f"read_parquet([{', '.join(literal(str(path)) for path in paths)}], union_by_name = true)"
 
 
 def _first_pass(value: str, second_pass: Window) -> str:

@@ -15,7 +15,7 @@ def write(
     lake: Lake,
     con: duckdb.DuckDBPyConnection,
     table: Table,
-    query: str,
+    query: str = "",
     *,
     day: dt.date | None = None,
     order: str = "",
@@ -27,7 +27,7 @@ def write(
         lake: where.
         con: a connection in which the query runs.
         table: its columns are taken from the query by name and cast to their declared types.
-        query: a SELECT; it may read ``seen``, the rows that the file holds until now.
+        query: a SELECT, the table's own SQL by default; it may read ``seen``, the rows that the file holds until now.
         day: the day of the file, for a daily table.
         order: the order of the rows, so that the same rows make the same file.
         params: the query's named parameters.
@@ -42,7 +42,7 @@ def write(
         con.execute(f"CREATE OR REPLACE TEMP VIEW seen AS {stored(lake, table, day)}")
         return number(
             con,
-            f"COPY (SELECT {columns} FROM ({query}){ordered}) TO {literal(str(aside))} (FORMAT parquet, COMPRESSION zstd)",
+            f"COPY (SELECT {columns} FROM ({query or table.query}){ordered}) TO {literal(str(aside))} (FORMAT parquet, COMPRESSION zstd)",
             params,
         )
 

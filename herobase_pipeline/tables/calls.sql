@@ -47,7 +47,6 @@ SELECT
     END AS org_source,
     CASE org_source WHEN 'call' THEN hierarchy.org_path WHEN 'sweep' THEN asked_units.org_path ELSE [] END AS org_path,
     CASE org_source WHEN 'call' THEN hierarchy.org_names WHEN 'sweep' THEN asked_units.org_names ELSE [] END AS org_names,
-    phone,
     token(e164(phone)) AS phone_token,
     -- in progress, or its status not set yet: without an outcome until it is 8 days old (traps T8, T9)
     coalesce(end_cause <> 'NotApplicable' AND call_status <> 'NotSet', false)

@@ -27,7 +27,7 @@ FROM (
         $observed_at AS observed_at,
         -- two days: a version pulled later may have been one of several that are gone (trap T3)
         CASE WHEN $observed_at - last_modified_at <= INTERVAL 2 DAYS THEN 'observed' ELSE 'backfilled' END AS origin
-    FROM pulled_simple_leads
+    FROM pulled_leads
     WHERE last_modified_at >= $day_start AND last_modified_at < $day_end
 )
 GROUP BY ALL

@@ -1,0 +1,119 @@
+"""What HeroBase does wrong: the pipeline recovers if it can, else says in a sentence what to do and changes nothing."""
+
+import datetime as dt
+
+import pytest
+
+from herobase_pipeline_tests.conftest import failure
+from herobase_pipeline.tables import CALLS
+from herobase_pipeline_tests.test_days import assert_is_the_truth
+
+DAY = "2026-11-18"
+PASSING = [
+    "/calls status=500 times=2",
+    "/calls status=429 reset=20 times=1",
+    "/calls status=429 no_headers times=1",
+    "/calls html times=1",
+    "/calls empty times=1",
+    "/calls truncate=0.5 times=2",
+    "/calls cut=0.5 times=2",
+    "/organizationalunits status=503 times=2",
+    "/organizationalunits truncate times=1",
+    "/calls max_window=3h",
+    "/calls max_rows=100",
+    "/calls duplicates=0.2",
+]
+LASTING = {
+    "status=500": "HeroBase failed (500)",
+    "status=429 reset=30": "limit per minute is spent",
+    "status=429 reset=40000": "daily quota of requests is spent. It starts anew at 2026-11-20 23:06 UTC",
+    "html": "a web page instead of JSON. Check that HEROBASE_URL",
+    "empty": "200 with an empty body, which is not an empty list",
+    "truncate=0.5": "broke off in the middle of the list",
+    "cut=0.5": "the connection to HeroBase broke off in mid-answer",
+    "deny": "Ask HeroBase's support to grant",
+    "status=401": "Check HEROBASE_USERNAME and HEROBASE_PASSWORD",
+    "status=404": "Check HEROBASE_URL and HEROBASE_ORG_CODES",
+    "status=302": "HeroBase answered 302, which was not expected",
+}
+
+
+@pytest.mark.parametrize("fault", PASSING)
+def test_a_passing_fault_is_recovered_from(centre, fault):
+    here = centre(calls_per_day=1_000)
+    here.sandbox.script(fault)
+    here.load("calls", DAY)
+    assert_is_the_truth(here, DAY)
+    assert here.leftovers() == []
+
+
+@pytest.mark.parametrize(("fault", "sentence"), LASTING.items())
+@pytest.mark.parametrize("table", ["calls", "simple_leads"])
+def test_t13_a_lasting_fault_says_what_to_do_and_leaves_the_day_as_it_was(centre, fault, sentence, table):
+    here = centre()
+    here.load(table, DAY)
+    before = here.files()
+    here.sandbox.script(f"/{table.replace('_', '')} {fault}")
+    told = failure(here.materialize(table, DAY))
+    assert told.startswith(f"{DAY} was not loaded.")
+    assert table.replace("_", "") in told
+    assert sentence in told
+    assert here.sandbox.password not in told
+    assert here.files() == before
+    assert here.leftovers() == []
+
+
+def test_a_wrong_password_says_what_to_check(centre):
+    here = centre(settings={"password": "not the password"})
+    told = failure(here.materialize("calls", DAY))
+    assert "Check HEROBASE_USERNAME and HEROBASE_PASSWORD" in told
+    assert "not the password" not in told
+
+
+def test_nobody_there(centre):
+    here = centre()
+    here.sandbox.stop()
+    assert "Check HEROBASE_URL and this machine's network" in failure(here.materialize("calls", DAY))
+
+
+def test_one_failed_half_fails_the_day(centre):
+    here = centre()
+    here.load("calls", DAY)
+    before = here.files()
+    here.sandbox.script("/calls max_window=3h", "/calls?StartTime=*T1* status=500")
+    assert "HeroBase failed (500)" in failure(here.materialize("calls", DAY))
+    assert here.files() == before
+
+
+def test_t14_more_calls_in_a_minute_than_the_cap_fail_the_day(centre):
+    here = centre(calls_per_day=100_000)
+    here.sandbox.script("/calls max_rows=100")
+    assert "it seems to cap its answers" in failure(here.materialize("calls", DAY))
+
+
+def test_days_finished_before_another_failed_are_recorded_as_done(centre):
+    here = centre()
+    here.sandbox.script("/calls?StartTime=2026-11-18* status=403")
+    result = here.materialize("calls", "2026-11-17", "2026-11-20")
+    assert failure(result).startswith("2026-11-19 was not loaded.")
+    for table in ("calls", "private/call_phones"):
+        assert here.rows_shown(table).keys() == {"2026-11-17", "2026-11-18"}
+    assert here.lake.days(CALLS) == [dt.date(2026, 11, 17), dt.date(2026, 11, 18)]
+
+
+def test_t16_a_backfill_over_a_spent_minute_waits_and_completes(centre):
+    here = centre(calls_per_day=50, service_limits=("/calls=2980",))
+    here.load("calls", "2026-06-01", "2026-06-30")
+    assert len(here.lake.days(CALLS)) == 30
+    assert all(served.status == 200 and served.cost == 1 for served in here.sandbox.requests)
+
+
+def test_t16_a_spent_daily_quota_stops_with_its_reset_and_the_rest_runs_later(centre):
+    here = centre(service_limits=("/calls=5",))
+    told = failure(here.materialize("calls", "2026-11-10", "2026-11-16"))
+    assert told.startswith("2026-11-15 was not loaded. HeroBase answered 429 to calls: the account's daily quota")
+    assert len(here.lake.days(CALLS)) == 5
+    here.clock[0] += dt.timedelta(hours=24)
+    here.load("calls", "2026-11-15", "2026-11-16")
+    for day in range(10, 17):
+        assert_is_the_truth(here, f"2026-11-{day}")
