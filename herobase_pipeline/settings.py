@@ -6,10 +6,11 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import SettingsError as UnparsedError
 
 SANDBOX_PII_KEY = "demo key of the sandbox, for invented people only"
 
@@ -88,11 +89,27 @@ class SandboxSettings(BaseSettings):
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
+    @field_validator("resource_rights")
+    @classmethod
+    def _pairs(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not re.fullmatch(r"\w+:\w+", right) for right in value):
+            raise ValueError("must be Resource:Verb pairs such as Calls:Get, separated by commas")
+        return value
+
+    @field_validator("service_limits")
+    @classmethod
+    def _numbers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not re.fullmatch(r"/?[\w/{}]+=[1-9]\d*", limit) for limit in value):
+            raise ValueError("must be service=number pairs such as /calls=100000, separated by commas")
+        return value
+
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        if value not in available_timezones():
-            raise ValueError("must be an IANA name such as Europe/Copenhagen")
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("must be an IANA name such as Europe/Copenhagen") from None
         return value
 
     @field_validator("now")
@@ -106,7 +123,9 @@ class SandboxSettings(BaseSettings):
 class Settings(BaseSettings):
     """All settings of the pipeline. ``Settings.load()`` reads them; errors are sentences (``SettingsError``)."""
 
-    model_config = SettingsConfigDict(env_prefix="HEROBASE_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="HEROBASE_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     url: str | None = Field(None, description="https://{site}.herobase.com, with or without /api; unset: the sandbox")
     username: str = Field("", description="web-service account, Basic auth")
@@ -131,8 +150,11 @@ class Settings(BaseSettings):
         try:
             return cls()
         except ValidationError as error:
-            wrong = [_sentence(e["loc"], e["msg"]) for e in error.errors(include_input=False, include_url=False)]
-            raise SettingsError(" ".join(wrong)) from None
+            prefix = "HEROBASE_SANDBOX_" if error.title == SandboxSettings.__name__ else "HEROBASE_"
+            details = error.errors(include_input=False, include_url=False)
+            raise SettingsError(" ".join(_sentence(prefix, e["loc"], e["msg"]) for e in details)) from None
+        except UnparsedError:
+            raise SettingsError("HEROBASE_SANDBOX: is no setting; HEROBASE_SANDBOX_SEED and so on are.") from None
 
     @field_validator("url", "call_org_field", "pii_key", mode="before")
     @classmethod
@@ -150,14 +172,21 @@ class Settings(BaseSettings):
         """Repair what people paste ("Web: https://…/", no /api) and refuse what would send the password in clear."""
         if value is None:
             return None
-        found = re.search(r"https?://\S+", value.strip())
+        found = re.search(r"https?://[^\s<>\"']+", value, re.IGNORECASE)
         parts = urlsplit(found.group() if found else f"https://{value.strip()}")
-        if not parts.hostname or parts.username or parts.password:
+        if not re.fullmatch(r"[\w.-]+(:\d{1,5})?|\[[\da-fA-F:]+\](:\d{1,5})?", parts.netloc) or not parts.hostname:
             raise ValueError("must look like https://yoursite.herobase.com, with the login in its own settings")
         if parts.scheme != "https" and not _is_loopback(parts.hostname):
             raise ValueError("must be https: over plain http the password would travel in clear")
-        path = parts.path.rstrip("/")
-        return f"{parts.scheme}://{parts.netloc}{path if path.endswith('/api') else path + '/api'}"
+        above = re.sub(r"/api(-docs)?(/.*)?$", "", parts.path.rstrip("/"))
+        return f"{parts.scheme}://{parts.netloc}{above}/api"
+
+    @field_validator("projects")
+    @classmethod
+    def _some(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("must name a project at least; * stands for all")
+        return value
 
     @field_validator("username")
     @classmethod
@@ -211,9 +240,9 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _sentence(loc: tuple[int | str, ...], message: str) -> str:
+def _sentence(prefix: str, loc: tuple[int | str, ...], message: str) -> str:
     message = message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
     if not loc:
         return message
-    name = "HEROBASE_" + "_".join(str(part) for part in loc).upper()
+    name = prefix + "_".join(str(part) for part in loc).upper()
     return f"{name}: {message}." if not message.endswith(".") else f"{name}: {message}"

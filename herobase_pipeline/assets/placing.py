@@ -1,17 +1,17 @@
 """Where each pulled call belongs: the hierarchy that it carries, or the units it was found under."""
 
-from collections.abc import Iterable, Sequence
-from functools import cache
+from collections.abc import Iterable, Mapping, Sequence
 
 import duckdb
-import pyarrow as pa
+import msgspec
 
 from herobase_pipeline.herobase.organisation import UNKNOWN, Hierarchy, Level, OrgTree, candidates, find_hierarchy
 from herobase_pipeline.lake.engine import quoted
 from herobase_pipeline.lake.landing import WIRE
 
 _FREQUENT = 2_000  # distinct values of a field that are looked at to find the hierarchy
-_TEXT, _TEXTS = pa.string(), pa.list_(pa.string())
+_PATH = ("org_path", "org_names")
+_PATHS = '"org_path": ["VARCHAR"], "org_names": ["VARCHAR"]}'
 
 
 def find(con: duckdb.DuckDBPyConnection, fields: Iterable[str], tree: OrgTree, forced: str | None) -> Hierarchy:
@@ -28,18 +28,22 @@ def find(con: duckdb.DuckDBPyConnection, fields: Iterable[str], tree: OrgTree, f
 
 def place(con: duckdb.DuckDBPyConnection, hierarchy: Hierarchy, asked: Sequence[str]) -> None:
     """Make the relations ``hierarchy`` (what each raw value means) and ``asked_units`` (where each asked unit is)."""
-    path_of = cache(hierarchy.path)
-    found = []
-    if hierarchy.fields:
-        for texts, agent in con.execute(f"SELECT DISTINCT {raw(hierarchy.fields)}, agent FROM pulled").fetchall():
-            path = path_of(tuple(texts))
-            if path and agent and path[-1].code and path[-1].code.casefold() == agent.casefold():
-                path = path[:-1]  # some hierarchies end with the agent, who is no unit
-            found.append((texts, agent, *_columns(path, hierarchy.tree)))
+    query = f"SELECT DISTINCT {raw(hierarchy.fields)} FROM pulled"
+    values = [texts for (texts,) in con.execute(query).fetchall()] if hierarchy.fields else []
+    found = [(texts, *_columns(hierarchy.path(tuple(texts)), hierarchy.tree)) for texts in values]
     units = [(code, *_columns(hierarchy.tree.path(code), hierarchy.tree)) for code in asked]
-    paths = {"org_path": _TEXTS, "org_names": _TEXTS}
-    con.register("hierarchy", _table(found, {"raw": _TEXTS, "agent": _TEXT, **paths}))
-    con.register("asked_units", _table(units, {"asked": _TEXT, **paths}))
+    _relation(
+        con,
+        "hierarchy",
+        [dict(zip(("raw", *_PATH), row, strict=True)) for row in found],
+        '{"raw": ["VARCHAR"], ' + _PATHS,
+    )
+    _relation(
+        con,
+        "asked_units",
+        [dict(zip(("asked", *_PATH), row, strict=True)) for row in units],
+        '{"asked": "VARCHAR", ' + _PATHS,
+    )
 
 
 def raw(fields: Sequence[str]) -> str:
@@ -53,6 +57,7 @@ def _columns(path: Sequence[Level], tree: OrgTree) -> tuple[list[str], list[str]
     return codes, [level.name or tree.name(code) for level, code in zip(path, codes, strict=True)]
 
 
-def _table(rows: Sequence[tuple[object, ...]], schema: dict[str, pa.DataType]) -> pa.Table:
-    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
-    return pa.table(dict(zip(schema, map(list, columns), strict=True)), pa.schema(schema))
+def _relation(con: duckdb.DuckDBPyConnection, name: str, rows: Sequence[Mapping[str, object]], shape: str) -> None:
+    """Make a temporary table of rows; by way of JSON, as the Arrow bridge takes longer to import than a day to land."""
+    records = msgspec.json.encode(rows).decode()
+    con.execute(f"CREATE TEMP TABLE {name} AS SELECT unnest(from_json(?, '[{shape}]'), max_depth := 2)", [records])

@@ -17,7 +17,7 @@ from herobase_pipeline.herobase.errors import RightMissingError
 from herobase_pipeline.herobase.organisation import OrgTree
 from herobase_pipeline.herobase.records import member, reference
 from herobase_pipeline.herobase.windows import Pull, margin
-from herobase_pipeline.lake.engine import connect, number, set_token_key
+from herobase_pipeline.lake.engine import connect, define_token, number
 from herobase_pipeline.lake.landing import Landing
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.spool import spool
@@ -103,6 +103,7 @@ def pull_calls(day: dt.date, herobase: HeroBase, lake: Lake, settings: Settings)
     """
     with _pull(day, herobase, lake, settings, (CALLS, CALL_PHONES), raw_fields=("user",)) as pull:
         landing, con = pull.landing, pull.landing.con
+        define_token(con, settings.phone_key)
         tree = _tree(herobase, settings)
         asked = list(settings.org_codes or tree.roots())
         for code in asked:
@@ -120,7 +121,6 @@ def pull_calls(day: dt.date, herobase: HeroBase, lake: Lake, settings: Settings)
         con.execute(
             f"CREATE TEMP VIEW pulled_calls AS SELECT *, {raw(hierarchy.fields)} AS hierarchy_raw, {extra} AS extra FROM pulled"
         )
-        set_token_key(con, settings.phone_key)
         observed = {"observed_at": herobase.budget.utcnow(), "swept": swept}
         rows = {
             CALL_PHONES.name: write(lake, con, CALL_PHONES, day=day, order="call_id", params=pull.params),

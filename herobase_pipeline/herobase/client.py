@@ -1,6 +1,5 @@
 """The HTTP client: one method a service, typed errors, one budget, retries with jitter."""
 
-import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -8,7 +7,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import requests
+from requests.auth import HTTPBasicAuth
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+from urllib3.exceptions import ProtocolError
 
 from herobase_pipeline.herobase import errors
 from herobase_pipeline.herobase.documents import Segment, segments
@@ -59,7 +60,7 @@ class HeroBase:
         self.bytes_received = 0
         self._timeout = (_CONNECT_SECONDS, read_seconds)
         self._session = session or requests.Session()
-        self._session.auth = (username, password)
+        self._session.auth = HTTPBasicAuth(username.encode(), password.encode())  # text would have to be Latin-1
         self._session.headers.update({"Accept": "application/json", **FAIR_USE})
         self._retrying = Retrying(
             stop=stop_after_attempt(attempts),
@@ -194,9 +195,11 @@ class HeroBase:
             answer = self._session.get(
                 f"{self.url}/{path}", params=dict(params), timeout=self._timeout, stream=True, allow_redirects=False
             )
-        except requests.exceptions.Timeout:
+        except requests.exceptions.ReadTimeout:
             raise errors.TimedOutError(_slow(asked)) from None
         except requests.exceptions.RequestException as error:
+            if error.args and isinstance(error.args[0], ProtocolError):  # a connection there was
+                raise errors.BrokenOffError(_broken_off(asked)) from None
             raise errors.UnreachableError(
                 f"{asked}: no connection to {self.url} ({type(error).__name__}). "
                 "Check HEROBASE_URL and this machine's network, then run it again."
@@ -217,9 +220,7 @@ class HeroBase:
         except requests.exceptions.ConnectionError:  # how requests names a read that timed out
             raise errors.TimedOutError(_slow(asked)) from None
         except requests.exceptions.RequestException:
-            raise errors.BrokenOffError(
-                f"{asked}: the connection to HeroBase broke off in mid-answer, so none of it was kept. Run it again."
-            ) from None
+            raise errors.BrokenOffError(_broken_off(asked)) from None
 
 
 def _asked(service: str, window: Window) -> str:
@@ -228,6 +229,10 @@ def _asked(service: str, window: Window) -> str:
 
 def _slow(asked: str) -> str:
     return f"{asked}: HeroBase sent nothing for too long. Run it again later; if it stays, ask HeroBase's support."
+
+
+def _broken_off(asked: str) -> str:
+    return f"{asked}: the connection to HeroBase broke off in mid-answer, so none of it was kept. Run it again."
 
 
 def _failure(status: int, service: str, asked: str) -> errors.HeroBaseError:

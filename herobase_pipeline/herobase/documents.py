@@ -16,9 +16,11 @@ import msgspec
 from herobase_pipeline.herobase.errors import BrokenOffError, NotJsonError
 
 SEGMENT_BYTES = 16 << 20
+_FIRST_SEGMENT_BYTES = 1 << 20  # keys are learnt from the first one, and parsing starts with it
 
 _FIRST_KEY = re.compile(rb'\s*\[\s*\{\s*"((?:[^"\\]|\\.)*)"\s*:')
 _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{},]', re.DOTALL)
+_NO_FIELD_NAME = re.compile(r'["\\\x00-\x1f]')  # what msgspec refuses in a field's name
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -52,6 +54,13 @@ class _Records:
             msgspec.DecodeError: it is not.
 
         """
+        try:
+            array.decode()  # as what is skipped over unread is not looked at
+            return self._read(array)
+        except (UnicodeDecodeError, RecursionError) as error:  # no text, or nested beyond all reason
+            raise msgspec.DecodeError(type(error).__name__) from None
+
+    def _read(self, array: bytes) -> Segment:
         if self._decoder is not None:
             try:
                 return Segment(array, len(self._decoder.decode(array)), self.keys)
@@ -59,6 +68,9 @@ class _Records:
                 pass  # a key not seen before, or a record that is no object: the slow way tells which
         records = msgspec.json.decode(array, type=list[dict[str, msgspec.Raw]])
         self.keys = self.keys.union(*records)
+        if any(_NO_FIELD_NAME.search(key) for key in self.keys):  # then every segment is read the slow way
+            self._decoder = None
+            return Segment(array, len(records), self.keys)
         fields = [
             (f"f{i}", msgspec.Raw, msgspec.field(name=key, default=msgspec.Raw())) for i, key in enumerate(self.keys)
         ]
@@ -85,8 +97,8 @@ def segments(chunks: Iterable[bytes], asked: str, size: int = SEGMENT_BYTES) -> 
     """
     records = _Records()
     buffer = bytearray()
-    begun = False
-    full = size
+    begun = continued = False
+    full = min(size, _FIRST_SEGMENT_BYTES)
     for chunk in chunks:
         buffer += chunk
         begun = begun or _begins(buffer, asked)
@@ -98,18 +110,18 @@ def segments(chunks: Iterable[bytes], asked: str, size: int = SEGMENT_BYTES) -> 
             segment, end = cut
             yield segment
             buffer[:end] = b"["
-            full = size
+            full, continued = size, True
     if not begun:
         raise NotJsonError(_empty(asked))
-    yield _last(bytes(buffer), records, asked)
+    yield _last(bytes(buffer), records, asked, continued=continued)
 
 
 def _begins(buffer: bytearray, asked: str) -> bool:
     """Whether the array's bracket is there; drops what may stand before it."""
     if buffer.startswith(_BOM):
         del buffer[: len(_BOM)]
-    head = bytes(buffer[:64]).lstrip()
-    if not head:
+    head = buffer.lstrip()[: len(_BOM)]
+    if not head or (len(head) < len(_BOM) and _BOM.startswith(head)):  # nothing yet, or half a BOM
         return False
     if head.startswith(b"["):
         return True
@@ -130,9 +142,12 @@ def _cut(buffer: bytearray, records: _Records) -> tuple[Segment, int] | None:
         if (at := find(buffer)) is not None:
             comma, end = at
             try:
-                return records.read(bytes(buffer[:comma]) + b"]"), end
+                with memoryview(buffer) as view:
+                    segment = records.read(b"".join((view[:comma], b"]")))
             except msgspec.DecodeError:
                 continue
+            if segment.records:  # none before a comma is no JSON
+                return segment, end
     return None
 
 
@@ -144,8 +159,8 @@ def _guess(buffer: bytearray) -> tuple[int, int] | None:
     begins = re.compile(rb'\}\s*(,)\s*(?=\{\s*"' + re.escape(first[1]) + rb'"\s*:)')
     for tail in (1 << 16, 1 << 20):
         found = None
-        for found in begins.finditer(buffer, max(0, len(buffer) - tail)):
-            pass
+        for match in begins.finditer(buffer, max(0, len(buffer) - tail)):
+            found = match
         if found:
             return found.start(1), found.end()
     return None
@@ -165,19 +180,26 @@ def _count_brackets(buffer: bytearray) -> tuple[int, int] | None:
     return None if comma is None else (comma, comma + 1)
 
 
-def _last(rest: bytes, records: _Records, asked: str) -> Segment:
+def _last(rest: bytes, records: _Records, asked: str, *, continued: bool) -> Segment:
     """Return the segment that the array's closing bracket ends."""
     try:
-        return records.read(rest)
+        segment = records.read(rest)
     except msgspec.ValidationError:
         raise NotJsonError(
             f"{asked}: HeroBase answered with a list of something other than records. Ask HeroBase what changed."
         ) from None
     except msgspec.DecodeError:
-        raise BrokenOffError(
-            f"{asked}: HeroBase's answer broke off in the middle of the list, so none of it was kept. "
-            "Run it again; if it stays, ask for fewer days at a time."
-        ) from None
+        raise BrokenOffError(_broken_off(asked)) from None
+    if continued and not segment.records:  # a comma, and nothing after it
+        raise BrokenOffError(_broken_off(asked))
+    return segment
+
+
+def _broken_off(asked: str) -> str:
+    return (
+        f"{asked}: HeroBase's answer broke off in the middle of the list, so none of it was kept. "
+        "Run it again; if it stays, ask for fewer days at a time."
+    )
 
 
 def _empty(asked: str) -> str:

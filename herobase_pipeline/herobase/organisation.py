@@ -55,8 +55,9 @@ class OrgTree:
         return isinstance(code, str) and code.casefold() in self.units
 
     def roots(self) -> list[str]:
-        """Codes of the units with no parent among the units."""
-        return [unit.code for unit in self.units.values() if unit.parent is None or unit.parent not in self]
+        """Codes of the units that have none above them; in a cycle, of each of its units, so that none is lost (T27)."""
+        tops = (self.path(code)[0].code for code in self.units)
+        return list(dict.fromkeys(top for top in tops if top is not None))
 
     def path(self, code: str) -> list[Level]:
         """Return a unit and all above it, root first; a cycle ends the walk (trap T27)."""

@@ -5,6 +5,7 @@ minute, or, on a rejection, of the period that was exceeded.
 """
 
 import datetime as dt
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ FAIR_USE = {"X-Rate-Limit-Fair-Use-Policy": "Minute rated"}
 _MINUTE = 60.0
 _LONGEST_MINUTE = 120.0  # a reset further off than this is not a minute's
 _EPOCH = 1e9  # a larger "seconds left" is a point in time (API reference, section 5)
+_EPOCH_MS = 1e11  # and a larger one than this counts milliseconds
 
 
 @dataclass
@@ -78,7 +80,10 @@ class Budget:
         with self._lock:
             self.remaining[service] = int(left)
             if reset is not None and reset <= _LONGEST_MINUTE:
-                self._services[service] = _Service(int(left), self.clock() + reset)
+                state, now = self._services.get(service, _Service()), self.clock()
+                if state.remaining is not None and now < state.resets_at:
+                    left = min(left, state.remaining)  # other requests of this minute are still on their way
+                self._services[service] = _Service(int(left), now + reset)
 
     def refused(self, service: str, headers: Mapping[str, str]) -> MinuteSpentError | QuotaSpentError:
         """Turn a 429 into the error for its period; for a minute, the next ``spend`` waits until it has passed."""
@@ -102,12 +107,13 @@ class Budget:
         if reset is None:
             reset = _number(headers.get("Retry-After"))
         if reset is not None and reset > _EPOCH:
-            reset -= self.utcnow().timestamp()
+            reset = (reset if reset < _EPOCH_MS else reset / 1000) - self.utcnow().timestamp()
         return None if reset is None else max(reset, 0.0)
 
 
 def _number(text: str | None) -> float | None:
     try:
-        return None if text is None else float(text)
+        number = math.nan if text is None else float(text)
     except ValueError:
         return None
+    return number if math.isfinite(number) else None

@@ -1,14 +1,13 @@
 """The catalogue: a DuckDB file of views over the lake, with comments. Generated, disposable, replaced as a whole."""
 
 import hashlib
-import os
 import uuid
 from pathlib import Path
 
 import duckdb
 
 from herobase_pipeline.lake.engine import literal, quoted
-from herobase_pipeline.lake.layout import PART, Lake, make_folder
+from herobase_pipeline.lake.layout import PART, Lake, locked, make_folder
 from herobase_pipeline.lake.writing import empty
 from herobase_pipeline.tables import TABLES, Table
 
@@ -19,13 +18,14 @@ def view(lake: Lake, table: Table) -> str:
     """Return a SELECT of all of a table, with the day as ``date``; of no rows while it has no file."""
     pattern = str(lake.folder(table) / ("date=*/" + PART if table.daily else PART))
     day = "NULL::DATE AS date, " if table.daily else ""
+    nothing = empty(table).replace("SELECT ", f"SELECT {day}", 1)
     if not any(lake.folder(table).glob("date=*/" + PART if table.daily else PART)):
-        return empty(table).replace("SELECT ", f"SELECT {day}", 1)
+        return nothing
     hive = "hive_partitioning = true, hive_types = {'date': DATE}" if table.daily else "hive_partitioning = false"
     columns = ", ".join(quoted(column.name) for column in table)
     return (
-        f"SELECT {'date, ' if table.daily else ''}{columns} "
-        f"FROM read_parquet({literal(pattern)}, union_by_name = true, {hive})"
+        f"SELECT {'date, ' if table.daily else ''}{columns} "  # declared, as no file may have a column added since
+        f"FROM ({nothing} UNION ALL BY NAME FROM read_parquet({literal(pattern)}, union_by_name = true, {hive}))"
     )
 
 
@@ -40,26 +40,31 @@ def refresh(lake: Lake) -> Path:
 
     Private tables are left out: who may read them reads their files.
     """
-    statements = [statement for table in TABLES if not table.private for statement in _statements(lake, table)]
-    mark = hashlib.sha256("\n".join(statements).encode()).hexdigest()
-    if lake.catalogue.exists() and _mark(lake.catalogue) == mark:
-        return lake.catalogue
-    make_folder(lake.root.absolute(), private=False)
-    aside = lake.catalogue.with_name(f".{lake.catalogue.name}.{uuid.uuid4().hex}")
+    make_folder(lake.catalogue.parent, private=False)
+    with locked(lake.catalogue.parent):  # so that nobody puts an older state in place of a newer one
+        statements = [statement for table in TABLES if not table.private for statement in _statements(lake, table)]
+        mark = hashlib.sha256("\n".join(statements).encode()).hexdigest()
+        if not lake.catalogue.exists() or _mark(lake.catalogue) != mark:
+            made = f"CREATE VIEW meta.made AS SELECT {literal(mark)} AS mark"
+            _replace(lake.catalogue, [*statements, "CREATE SCHEMA meta", made])
+    return lake.catalogue
+
+
+def _replace(catalogue: Path, statements: list[str]) -> None:
+    for stale in catalogue.parent.glob(f".{catalogue.name}.*"):  # left by a process that was killed
+        stale.unlink()
+    aside = catalogue.with_name(f".{catalogue.name}.{uuid.uuid4().hex}")
     try:
         with duckdb.connect() as con:
             con.execute(f"ATTACH {literal(str(aside))} AS catalogue (STORAGE_VERSION '{STORAGE_VERSION}')")
             con.execute("USE catalogue")
             for statement in statements:
                 con.execute(statement)
-            con.execute("CREATE SCHEMA meta")
-            con.execute(f"CREATE VIEW meta.made AS SELECT {literal(mark)} AS mark")
             con.execute("USE memory")
             con.execute("DETACH catalogue")
-        os.replace(aside, lake.catalogue)
+        aside.replace(catalogue)
     finally:
         aside.unlink(missing_ok=True)
-    return lake.catalogue
 
 
 def _statements(lake: Lake, table: Table) -> list[str]:

@@ -47,8 +47,11 @@ def number(con: duckdb.DuckDBPyConnection, query: str, params: Mapping[str, Any]
     return int(found)
 
 
-def set_token_key(con: duckdb.DuckDBPyConnection, key: bytes) -> None:
-    """Give a connection the padded keys that ``token`` in ``reading.sql`` needs (RFC 2104)."""
+def define_token(con: duckdb.DuckDBPyConnection, key: bytes) -> None:
+    """Give a connection ``token(phone)``: HMAC-SHA256 (RFC 2104) of the number in E.164, in hexadecimal."""
     block = (hashlib.sha256(key).digest() if len(key) > _HMAC_BLOCK else key).ljust(_HMAC_BLOCK, b"\0")
-    for name, pad in (("inner_key", 0x36), ("outer_key", 0x5C)):
-        con.execute(f"SET VARIABLE {name} = from_hex({literal(bytes(byte ^ pad for byte in block).hex())})")
+    inner, outer = (literal(bytes(byte ^ pad for byte in block).hex()) for pad in (0x36, 0x5C))
+    con.execute(
+        "CREATE MACRO token(phone) AS "
+        f"sha256(from_hex({outer}) || unhex(sha256(from_hex({inner}) || encode(e164(phone)))))"
+    )

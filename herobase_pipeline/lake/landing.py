@@ -172,7 +172,8 @@ class Landing:
             return _enum(value, column.enum)
         if column.type is Type.INSTANT and self.repeated_hour is not None:
             return _first_pass(value, self.repeated_hour)
-        return f"{_READERS[column.type]}({value})" if column.type in _READERS else value
+        reader = column.read_by or _READERS.get(column.type)
+        return f"{reader}({value})" if reader else value
 
     @property
     def _known(self) -> set[str]:

@@ -2,50 +2,36 @@
 -- becomes NULL and is counted as unreadable by the pull. The connection's TimeZone is the zone of stamps without one.
 
 -- An instant: ISO with 0-7 decimals, with or without Z or offset; dd-MM-yyyy HH:mm:ss (webhooks, trap T6); /Date(ms)/.
--- .NET's DateTime.MinValue stands for "not set".
-CREATE MACRO instant(x) AS CASE WHEN x NOT LIKE '0001-%' THEN coalesce(
+-- .NET's DateTime.MinValue stands for "not set", in each of the forms.
+CREATE MACRO instant(x) AS CASE WHEN NOT regexp_matches(x, '^(0001-|01-01-0001|/Date\(-62135\d{9}\D)') THEN coalesce(
     try_cast(x AS TIMESTAMPTZ),
     timezone(current_setting('TimeZone'), try_strptime(x, '%d-%m-%Y %H:%M:%S')),
-    to_timestamp(try_cast(regexp_extract(x, '^/Date\((-?\d+)([+-]\d{4})?\)/$', 1) AS BIGINT) / 1000)
+    to_timestamp(try_cast(regexp_extract(x, '^/Date\((-?\d{1,14})([+-]\d{4})?\)/$', 1) AS BIGINT) / 1000)
 ) END;
 
 -- Whether a stamp says its own zone.
 CREATE MACRO has_zone(x) AS regexp_matches(x, '([zZ]|[+-]\d\d:?\d\d|\)/)$');
 
 -- Seconds: ISO 8601 with days, hours, minutes, seconds and fractions; [d.]hh:mm:ss of .NET; a number (trap T33).
+-- Each form is turned into the text of an interval; hours and minutes alone would be ambiguous.
+CREATE MACRO interval_text(x) AS regexp_replace(regexp_replace(regexp_replace(regexp_replace(x,
+    '^-?P(\d+D)?(T|$)', '\1 '),
+    '^-?(\d+)\.(\d+:\d\d:)', '\1D \2'),
+    '^-?(\d+(\.\d+)?)$', '\1S'),
+    '^-|^\d+:\d+$', '');
 CREATE MACRO seconds(x) AS CASE
-    WHEN regexp_full_match(x, 'PT(\d+H)?(\d+M)?(\d+([.,]\d+)?S)?') AND x <> 'PT'
-        THEN epoch(try_cast(replace(substr(x, 3), ',', '.') AS INTERVAL))
-    WHEN regexp_full_match(x, '-?P(\d+D)?(T(\d+H)?(\d+M)?(\d+([.,]\d+)?S)?)?') AND NOT regexp_matches(x, '[PT]$')
-        THEN CASE WHEN x LIKE '-%' THEN -1 ELSE 1 END * (
-            86400 * coalesce(try_cast(regexp_extract(x, '(\d+)D', 1) AS DOUBLE), 0)
-            + 3600 * coalesce(try_cast(regexp_extract(x, '(\d+)H', 1) AS DOUBLE), 0)
-            + 60 * coalesce(try_cast(regexp_extract(x, '(\d+)M', 1) AS DOUBLE), 0)
-            + coalesce(try_cast(replace(regexp_extract(x, '(\d+([.,]\d+)?)S', 1), ',', '.') AS DOUBLE), 0))
-    WHEN regexp_full_match(x, '-?(\d+\.)?\d+:\d\d:\d\d(\.\d+)?')
-        THEN CASE WHEN x LIKE '-%' THEN -1 ELSE 1 END * (
-            86400 * coalesce(try_cast(regexp_extract(x, '(\d+)\.\d+:', 1) AS DOUBLE), 0)
-            + 3600 * try_cast(regexp_extract(x, '(\d+):\d\d:', 1) AS DOUBLE)
-            + 60 * try_cast(regexp_extract(x, ':(\d\d):', 1) AS DOUBLE)
-            + try_cast(regexp_extract(x, ':(\d\d(\.\d+)?)$', 1) AS DOUBLE))
-    WHEN regexp_full_match(x, '-?\d+(\.\d+)?') THEN try_cast(x AS DOUBLE)
+    WHEN x LIKE 'PT_%' THEN epoch(try_cast(replace(substr(x, 3), ',', '.') AS INTERVAL))
+    ELSE epoch(try_cast(interval_text(replace(x, ',', '.')) AS INTERVAL)) * (1 - 2 * starts_with(x, '-')::INTEGER)
 END;
 
 CREATE MACRO flag(x) AS try_cast(x AS BOOLEAN);
 CREATE MACRO whole_number(x) AS try_cast(x AS BIGINT);
 
 -- A phone number in E.164, as far as a token needs it: punctuation dropped, 00 for +, eight digits are Danish (T34).
-CREATE MACRO digits(x) AS regexp_replace(regexp_replace(x, '[^0-9+]', '', 'g'), '^00', '+');
-CREATE MACRO e164(x) AS CASE
-    WHEN length(digits(x)) = 0 THEN NULL
-    WHEN starts_with(digits(x), '+') THEN digits(x)
-    WHEN length(digits(x)) = 8 THEN '+45' || digits(x)
-    WHEN length(digits(x)) = 10 AND starts_with(digits(x), '45') THEN '+' || digits(x)
-    ELSE digits(x)
-END;
-
--- HMAC-SHA256 (RFC 2104); the two padded keys are variables of the connection.
-CREATE MACRO token(x) AS sha256(getvariable('outer_key') || unhex(sha256(getvariable('inner_key') || encode(x))));
+CREATE MACRO e164(x) AS nullif(regexp_replace(regexp_replace(regexp_replace(x,
+    '[^0-9+]', '', 'g'),
+    '^00', '+'),
+    '^(45)?(\d{8})$', '+45\2'), '');
 
 -- A stamp without a zone that seems to lie before the one it follows, in the hour that occurs twice: its second pass.
 CREATE MACRO later_pass(x, before) AS CASE WHEN x < before THEN

@@ -31,12 +31,15 @@ def spool(lake: Lake) -> Iterator[Path]:
 
 def _remove_abandoned(base: Path) -> None:
     for folder in base.iterdir():
-        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            descriptor = os.open(folder, os.O_RDONLY)
+        except FileNotFoundError:  # its own pull has just removed it
+            continue
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             continue
         else:
-            shutil.rmtree(folder)
+            shutil.rmtree(folder, ignore_errors=True)
         finally:
             os.close(descriptor)

@@ -11,6 +11,9 @@ from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.tables.schema import Table
 
 
+_ROW_GROUP = 40_960  # rows; small enough that a day is written by several threads, large enough to compress well
+
+
 def write(
     lake: Lake,
     con: duckdb.DuckDBPyConnection,
@@ -42,7 +45,7 @@ def write(
         con.execute(f"CREATE OR REPLACE TEMP VIEW seen AS {stored(lake, table, day)}")
         return number(
             con,
-            f"COPY (SELECT {columns} FROM ({query or table.query}){ordered}) TO {literal(str(aside))} (FORMAT parquet, COMPRESSION zstd)",
+            f"COPY (SELECT {columns} FROM ({query or table.query}){ordered}) TO {literal(str(aside))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP})",
             params,
         )
 

@@ -2,7 +2,7 @@
 -- The same call comes back from overlapping windows and under several org codes (trap T5). It is kept once: the answer
 -- of the unit furthest down, and of equal ones the answer that tells most.
 WITH
-of_the_day AS (
+of_the_day AS NOT MATERIALIZED (
     SELECT * FROM pulled_calls WHERE started_at >= $day_start AND started_at < $day_end
 ),
 several AS (
@@ -39,20 +39,26 @@ SELECT
     lead_id,
     campaign_id,
     campaign_code,
-    once.agent,
+    agent,
+    -- some hierarchies end with the agent, who is no unit
+    CASE WHEN lower(hierarchy.org_path[-1]) = lower(agent) THEN -2 ELSE -1 END AS leaf,
     CASE
-        WHEN len(hierarchy.org_path) > 0 THEN 'call'
+        WHEN len(hierarchy.org_path[:leaf]) > 0 THEN 'call'
         WHEN $swept AND len(asked_units.org_path) > 0 THEN 'sweep'
         ELSE 'missing'
     END AS org_source,
-    CASE org_source WHEN 'call' THEN hierarchy.org_path WHEN 'sweep' THEN asked_units.org_path ELSE [] END AS org_path,
-    CASE org_source WHEN 'call' THEN hierarchy.org_names WHEN 'sweep' THEN asked_units.org_names ELSE [] END AS org_names,
-    token(e164(phone)) AS phone_token,
+    CASE org_source
+        WHEN 'call' THEN hierarchy.org_path[:leaf] WHEN 'sweep' THEN asked_units.org_path ELSE []
+    END AS org_path,
+    CASE org_source
+        WHEN 'call' THEN hierarchy.org_names[:leaf] WHEN 'sweep' THEN asked_units.org_names ELSE []
+    END AS org_names,
+    phone_token,
     -- in progress, or its status not set yet: without an outcome until it is 8 days old (traps T8, T9)
     coalesce(end_cause <> 'NotApplicable' AND call_status <> 'NotSet', false)
         OR $observed_at - started_at >= INTERVAL 8 DAYS AS settled,
     $observed_at AS observed_at,
     extra
 FROM once
-LEFT JOIN hierarchy ON hierarchy.raw = once.hierarchy_raw AND hierarchy.agent IS NOT DISTINCT FROM once.agent
+LEFT JOIN hierarchy ON hierarchy.raw = once.hierarchy_raw
 LEFT JOIN asked_units USING (asked)

@@ -29,6 +29,7 @@ class Column:
         description: what it means, in a sentence without a full stop.
         field: the JSON field of HeroBase it is read from, ``object.member`` for a member of a nested object.
         enum: the documented values, for a field that is an enumeration.
+        read_by: the SQL macro that reads the field, where its type does not say it.
         required: a record without it cannot be kept, so the pull that brings one fails.
 
     """
@@ -38,6 +39,7 @@ class Column:
     description: str
     field: str | None = None
     enum: EnumType | None = None
+    read_by: str | None = None
     required: bool = False
 
 
