@@ -1,0 +1,156 @@
+"""``make demo``: two weeks of the sandbox's call centre, loaded by Dagster, as two tables on the terminal."""
+
+import datetime as dt
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table as Grid
+
+from herobase_pipeline.definitions import defs
+from herobase_pipeline.herobase.enums import CallEndCause, LeadClosure
+from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.settings import Settings
+from herobase_pipeline.tables import (
+    CALL_OUTCOMES,
+    CALL_PHONES,
+    CALLS,
+    LEAD_CONVERSION,
+    LEAD_DATA,
+    LEADS,
+    SIMPLE_LEADS,
+    TABLES,
+    Table,
+)
+
+DAYS = 14
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+_NOWHERE = (chr(0x10FFFF),)  # sorts behind every code
+_HEADS = {
+    "NotApplicable": "in progress",
+    "NormalDisconnect": "talked",
+    "NoResponse": "no response",
+    "Busy": "busy",
+    "VoiceMail": "voice mail",
+    "DroppedCall": "dropped",
+    "DialingCancelled": "cancelled",
+    "NotSet": "by the system",
+    "Success": "success",
+    "NotInterested": "not interested",
+    "InvalidLead": "invalid",
+    "Unqualified": "unqualified",
+}
+
+
+def main() -> int:
+    """Load what is not loaded yet and print the tables; returns the exit code."""
+    console = Console(width=None if sys.stdout.isatty() else 150)
+    settings = Settings.load()
+    if settings.url is not None:
+        console.print(
+            "The demo is for the sandbox, but HEROBASE_URL is set: unset it, or run make dev for your account."
+        )
+        return 2
+    lake = Lake(settings.data_dir)
+    yesterday = dt.datetime.now(settings.zone).date() - dt.timedelta(days=1)
+    days = [yesterday - dt.timedelta(days=back) for back in reversed(range(DAYS))]
+    days = [day for day in days if day >= settings.start_date]
+    _load(console, lake, days)
+    with duckdb.connect(lake.catalogue, read_only=True) as con:
+        _print_outcomes(console, con, days)
+        _print_conversion(console, con, days)
+    console.print(f"Parquet:   {lake.root.absolute()}/lake/<table>/", highlight=False)
+    console.print(f"Catalogue: {lake.catalogue}  (DuckDB views over it, with comments)", highlight=False)
+    console.print("Next:      make dev  (the Dagster UI, where these days are listed and others can be loaded)")
+    return 0
+
+
+def _load(console: Console, lake: Lake, days: Sequence[dt.date]) -> None:
+    """Run Dagster for each day that has no file yet, then for what is derived from all days."""
+    os.environ.setdefault("DAGSTER_HOME", str(Path.cwd()))
+    by_day = [CALLS, CALL_PHONES, SIMPLE_LEADS, LEAD_DATA, CALL_OUTCOMES]
+    whole = [table for table in TABLES if table not in by_day]
+    lacking = [day for day in days if not all(lake.file(table, day).exists() for table in by_day)]
+    if not lacking and lake.file(LEADS).exists() and lake.file(LEAD_CONVERSION).exists():
+        console.print(f"All {len(days)} days are loaded already; nothing was asked of HeroBase.")
+        return
+    job = defs.resolve_implicit_global_asset_job_def()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with dg.DagsterInstance.get() as instance, Progress(*columns, console=console) as progress:
+        task = progress.add_task("Loading", total=len(lacking) + 1)
+
+        def run(what: str, tables: Sequence[Table], day: dt.date | None = None) -> None:
+            progress.update(task, description=what)
+            keys = [dg.AssetKey(table.key) for table in tables]
+            partition = str(day) if day else None
+            job.execute_in_process(_QUIET, instance, partition, asset_selection=keys)
+            progress.advance(task)
+
+        for day in lacking:
+            run(f"Loading {day}", by_day, day)
+        run("Bringing leads and calls together", whole)
+
+
+def _print_outcomes(console: Console, con: duckdb.DuckDBPyConnection, days: Sequence[dt.date]) -> None:
+    rows = con.execute(
+        """
+        SELECT any_value(org_path), arg_max(org_name, date), end_cause, sum(calls)::BIGINT
+        FROM call_outcomes WHERE date BETWEEN ? AND ?
+        GROUP BY org_level, lower(org_key), end_cause
+        """,
+        [days[0], days[-1]],
+    ).fetchall()
+    title = f"What became of calls, {days[0]} to {days[-1]}, by the team at the time of the call"
+    _print(console, title, "calls", [cause.name for cause in CallEndCause][1:], rows)
+
+
+def _print_conversion(console: Console, con: duckdb.DuckDBPyConnection, days: Sequence[dt.date]) -> None:
+    rows = con.execute(
+        """
+        SELECT any_value(org_path), arg_max(org_name, closed_date), closure, sum(leads)::BIGINT
+        FROM lead_conversion WHERE closed_date BETWEEN ? AND ?
+        GROUP BY org_level, lower(org_key), closure
+        """,
+        [days[0], days[-1]],
+    ).fetchall()
+    title = f"How leads were closed, {days[0]} to {days[-1]}, by the team of the call that closed them"
+    closures = [closure.name for closure in LeadClosure]
+    _print(console, title, "leads", [*closures[1:], closures[0]], rows)
+
+
+def _print(console: Console, title: str, unit: str, values: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Print counts by org node, each below the one it belongs to, and the share of each value among all of the node."""
+    nodes: dict[tuple[str, ...], dict[str, int]] = {}
+    names: dict[tuple[str, ...], str] = {}
+    for path, name, value, count in rows:
+        node = tuple(code.casefold() for code in path)
+        names[node] = name
+        nodes.setdefault(node, {})[value] = count
+    values = [*values, *sorted({value for counts in nodes.values() for value in counts} - set(values))]
+    grid = Grid(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    grid.add_column("team")
+    for head in (unit, *(_HEADS.get(value, value) for value in values)):
+        grid.add_column(head, justify="right")
+    below = [counts for node, counts in nodes.items() if len(node) == 1]
+    rest = {value: count - sum(counts.get(value, 0) for counts in below) for value, count in nodes[()].items()}
+    nodes[_NOWHERE], names[_NOWHERE] = {value: count for value, count in rest.items() if count}, "(no team)"
+    for node in sorted(nodes):
+        total = sum(nodes[node].values())
+        cells = (_share(nodes[node].get(value, 0), total) for value in values)
+        grid.add_row("  " * len(node) + names[node], f"{total:,}", *cells, style="bold" if not node else None)
+    console.print(grid)
+
+
+def _share(count: int, total: int) -> str:
+    return f"{count:,} {count / total:>4.0%}" if count else ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
