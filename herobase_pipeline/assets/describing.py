@@ -1,7 +1,6 @@
 """What Dagster is told of a table, all of it from the table's one declaration."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import dagster as dg
 

@@ -123,8 +123,8 @@ def pull_calls(day: dt.date, herobase: HeroBase, lake: Lake, settings: Settings)
         )
         observed = {"observed_at": herobase.budget.utcnow(), "swept": swept}
         rows = {
-            CALL_PHONES.name: write(lake, con, CALL_PHONES, day=day, order="call_id", params=pull.params),
-            CALLS.name: write(lake, con, CALLS, day=day, order="started_at, call_id", params=pull.params | observed),
+            CALL_PHONES.name: write(lake, con, CALL_PHONES, day=day, params=pull.params),
+            CALLS.name: write(lake, con, CALLS, day=day, params=pull.params | observed),
         }
         without_org = number(con, f"SELECT count(*) FROM ({stored(lake, CALLS, day)}) WHERE org_source = 'missing'")
         return pull.pulled(rows, without_org=without_org, org_field=", ".join(hierarchy.fields))

@@ -170,7 +170,7 @@ class HeroBase:
                 body = b"".join(self._chunks(answer, path)).removeprefix(b"\xef\xbb\xbf")
             try:
                 return msgspec.json.decode(body)
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 what = "a web page" if body.lstrip().startswith(b"<") else "an empty body" if not body.strip() else None
                 if what is None:
                     raise errors.BrokenOffError(f"{path}: HeroBase's answer broke off. Run it again.") from None

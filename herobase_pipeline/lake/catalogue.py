@@ -58,8 +58,7 @@ def _replace(catalogue: Path, statements: list[str]) -> None:
         with duckdb.connect() as con:
             con.execute(f"ATTACH {literal(str(aside))} AS catalogue (STORAGE_VERSION '{STORAGE_VERSION}')")
             con.execute("USE catalogue")
-            for statement in statements:
-                con.execute(statement)
+            con.execute(";".join(("BEGIN", *statements, "COMMIT")))
             con.execute("USE memory")
             con.execute("DETACH catalogue")
         aside.replace(catalogue)

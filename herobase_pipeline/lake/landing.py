@@ -6,11 +6,10 @@ the SQL beside each table makes the file of the day. Fields that no column names
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from enum import EnumType
+from enum import IntEnum
 from pathlib import Path
 from typing import Any, Self
 
@@ -246,11 +245,10 @@ def _member(value: str, name: str) -> str:
     return f"nullif(CASE WHEN {value} LIKE '{{%' THEN coalesce({members}) ELSE {plain.get(name, value)} END, '')"
 
 
-def _enum(value: str, enum: EnumType) -> str:
+def _enum(value: str, enum: type[IntEnum]) -> str:
     """Return the SQL for an enumeration: name in any case, or number; anything else as given (trap T23)."""
-    cases = " ".join(
-        f"WHEN {literal(m.name.lower())} THEN {literal(m.name)} WHEN '{m.value}' THEN {literal(m.name)}" for m in enum
-    )
+    forms = [(form, member.name) for member in enum for form in (member.name.lower(), str(member.value))]
+    cases = " ".join(f"WHEN {literal(form)} THEN {literal(name)}" for form, name in forms)
     return f"CASE lower({value}) {cases} ELSE {value} END"
 
 

@@ -28,10 +28,10 @@ CREATE MACRO flag(x) AS try_cast(x AS BOOLEAN);
 CREATE MACRO whole_number(x) AS try_cast(x AS BIGINT);
 
 -- A phone number in E.164, as far as a token needs it: punctuation dropped, 00 for +, eight digits are Danish (T34).
-CREATE MACRO e164(x) AS nullif(regexp_replace(regexp_replace(regexp_replace(x,
+CREATE MACRO e164(x) AS nullif(nullif(regexp_replace(regexp_replace(regexp_replace(x,
     '[^0-9+]', '', 'g'),
     '^00', '+'),
-    '^(45)?(\d{8})$', '+45\2'), '');
+    '^(45)?(\d{8})$', '+45\2'), ''), '+');
 
 -- A stamp without a zone that seems to lie before the one it follows, in the hour that occurs twice: its second pass.
 CREATE MACRO later_pass(x, before) AS CASE WHEN x < before THEN

@@ -10,8 +10,7 @@ from herobase_pipeline.lake.engine import literal, number, quoted
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.tables.schema import Table
 
-
-_ROW_GROUP = 40_960  # rows; small enough that a day is written by several threads, large enough to compress well
+_ROW_GROUP = 20_480  # rows; small enough that a day is written by several threads, large enough to compress well
 
 
 def write(
@@ -45,7 +44,8 @@ def write(
         con.execute(f"CREATE OR REPLACE TEMP VIEW seen AS {stored(lake, table, day)}")
         return number(
             con,
-            f"COPY (SELECT {columns} FROM ({query or table.query}){ordered}) TO {literal(str(aside))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP})",
+            f"COPY (SELECT {columns} FROM ({query or table.query}){ordered}) TO {literal(str(aside))} "
+            f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP})",
             params,
         )
 

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import EnumType, StrEnum
+from enum import IntEnum, StrEnum
 from functools import cached_property
 from importlib.resources import files
+
+
+_Enum = type[IntEnum]  # by a name of its own, as a column has a ``type``
 
 
 class Type(StrEnum):
@@ -38,7 +41,7 @@ class Column:
     type: Type
     description: str
     field: str | None = None
-    enum: EnumType | None = None
+    enum: _Enum | None = None
     read_by: str | None = None
     required: bool = False
 

@@ -1,0 +1,43 @@
+"""A HeroBase that answers every request for calls with the same bytes, so that nobody is measured by the sandbox's speed."""
+
+import http.server
+import json
+import sys
+from pathlib import Path
+
+from benchmarks.material import CALLS, UNITS
+
+_CHUNK = 1 << 18
+
+
+class Canned(http.server.BaseHTTPRequestHandler):
+    """Chunked answers, as HeroBase streams them."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+        """Answer with the calls, or with the units."""
+        body = self.server.calls if "/calls" in self.path else self.server.units  # type: ignore[attr-defined]
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for start in range(0, len(body), _CHUNK):
+            chunk = body[start : start + _CHUNK]
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+        self.wfile.write(b"0\r\n\r\n")
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def main() -> None:
+    """Serve the folder given as the first argument; print the port."""
+    folder = Path(sys.argv[1])
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Canned)
+    server.calls, server.units = (folder / CALLS).read_bytes(), (folder / UNITS).read_bytes()  # type: ignore[attr-defined]
+    print(json.dumps({"port": server.server_port}), flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
