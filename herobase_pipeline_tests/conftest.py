@@ -1,6 +1,7 @@
 """What the scenarios share: a HeroBase that answers over HTTP, a lake of their own, and real Dagster runs."""
 
 import datetime as dt
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from herobase_pipeline.sandbox.world.truth import Call
 from herobase_pipeline.settings import SandboxSettings, Settings
 from herobase_pipeline.tables import TABLES
 
+ROOT = Path(__file__).parent.parent
 NOW = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
 ASSETS = [
     pulled.calls,
@@ -141,3 +143,11 @@ def centre(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
 
     with running:
         yield start
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A folder with a Dagster of its own, so that nothing is written into the developer's."""
+    for name in ("dagster.yaml", "workspace.yaml", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    return tmp_path

@@ -4,8 +4,8 @@ import datetime as dt
 
 import pytest
 
-from herobase_pipeline_tests.conftest import failure
 from herobase_pipeline.tables import CALLS
+from herobase_pipeline_tests.conftest import failure
 from herobase_pipeline_tests.test_days import assert_is_the_truth
 
 DAY = "2026-11-18"

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections import Counter
+from itertools import pairwise
 
 from herobase_pipeline.herobase.enums import OPEN_LEAD_STATUSES, CallEndCause, CallStatus, LeadStatus
 from herobase_pipeline.partitions import local_day
@@ -142,7 +143,7 @@ def test_t17_t18_dials_attempts_and_contacts(centre):
         follow_ups = sum(
             (before.status is CallStatus.AlternativeNumberDialed or before.end_cause is CallEndCause.DroppedCall)
             and call.start - (before.end or before.start) <= dt.timedelta(minutes=10)
-            for before, call in zip(legs, legs[1:], strict=False)
+            for before, call in pairwise(legs)
         )
         contacts = sum(call.end_cause is CallEndCause.NormalDisconnect for call in legs)
         expected[lead_id] = (len(legs), len(legs) - follow_ups, contacts)

@@ -88,11 +88,15 @@ def test_t6_the_second_pass_shows_the_same_clock_as_the_first(day, name):
     zone = ZoneInfo(name)
     bounds = day_bounds(day, zone)
     found = repeated_hour(bounds, zone)
-    offsets = [utc_offset(bounds.start + i * HOUR / 2, zone) for i in range(53) if bounds.start + i * HOUR / 2 <= bounds.end]
+    offsets = [
+        utc_offset(bounds.start + i * HOUR / 2, zone) for i in range(53) if bounds.start + i * HOUR / 2 <= bounds.end
+    ]
     assert (found is not None) == (sorted(offsets) != offsets)
     if found:
         first = found.start - found.length
-        assert first.astimezone(zone).replace(tzinfo=None, fold=0) == found.start.astimezone(zone).replace(tzinfo=None, fold=0)
+        assert first.astimezone(zone).replace(tzinfo=None, fold=0) == found.start.astimezone(zone).replace(
+            tzinfo=None, fold=0
+        )
         assert (first.astimezone(zone).fold, found.start.astimezone(zone).fold) == (0, 1)
         last = found.end - dt.timedelta(microseconds=1)
         assert (last.astimezone(zone).fold, found.end.astimezone(zone).fold) == (1, 0)

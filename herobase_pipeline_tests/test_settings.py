@@ -204,7 +204,9 @@ def test_every_wrong_setting_is_told(load):
 
 def test_the_sandboxs_clock_must_say_its_offset(load):
     assert "offset" in refused(load, HEROBASE_SANDBOX_NOW="2026-03-02T12:00:00")
-    assert load(HEROBASE_SANDBOX_NOW="2026-03-02T12:00:00+01:00").sandbox.now == dt.datetime(2026, 3, 2, 11, tzinfo=dt.UTC)
+    assert load(HEROBASE_SANDBOX_NOW="2026-03-02T12:00:00+01:00").sandbox.now == dt.datetime(
+        2026, 3, 2, 11, tzinfo=dt.UTC
+    )
 
 
 def test_no_secret_in_repr_or_dump(load):

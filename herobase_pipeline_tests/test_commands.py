@@ -1,0 +1,95 @@
+"""The commands that people type, typed."""
+
+import datetime as dt
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from herobase_pipeline.partitions import day_bounds
+from herobase_pipeline.sandbox import World
+from herobase_pipeline.settings import SandboxSettings, Settings
+from herobase_pipeline_tests.conftest import ROOT
+
+BIN = Path(sys.executable).parent
+NOW = "2026-11-20T12:00:00Z"
+
+
+def run(*command: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("HEROBASE_", "DAGSTER_"))}
+    return subprocess.run(
+        [str(BIN / command[0]), *command[1:]],
+        cwd=cwd,
+        env={**inherited, "HEROBASE_SANDBOX_NOW": NOW, "COLUMNS": "160", **environment},
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("days", ["2026-03-29", "2026-10-25", "2026-10-24...2026-10-26"])
+def test_the_command_line_loads_exactly_the_worlds_calls(home, days):
+    first, _, last = days.partition("...")
+    which = ("--partition-range", days) if last else ("--partition", days)
+    done = run(
+        "dagster", "asset", "materialize", "-m", "herobase_pipeline.definitions", "--select", "calls", *which,
+        cwd=home,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    zone = Settings().zone
+    start = day_bounds(dt.date.fromisoformat(first), zone).start
+    end = day_bounds(dt.date.fromisoformat(last or first), zone).end
+    truth = sorted(call.id for call in World(SandboxSettings()).calls(start, end, dt.datetime.fromisoformat(NOW)))
+    with duckdb.connect(home / "data" / "herobase.duckdb", read_only=True) as con:
+        assert [call_id for (call_id,) in con.execute("SELECT call_id FROM calls ORDER BY 1").fetchall()] == truth
+
+
+@pytest.mark.slow
+def test_the_demo_ends_with_two_tables_and_runs_again_in_no_time(home):
+    first = run("herobase-demo", cwd=home)
+    assert first.returncode == 0, first.stderr
+    assert re.search(r"\(all\) +[\d,]{5,} ", first.stdout)
+    assert "Team Blå" in first.stdout
+    assert "by the system" in first.stdout
+    assert str(home / "data" / "lake") in first.stdout
+    assert (home / ".dagster").is_dir()
+    again = run("herobase-demo", cwd=home)
+    assert again.stdout.startswith("All 14 days are loaded already")
+    assert again.stdout.splitlines()[1:] == first.stdout.splitlines()[-len(again.stdout.splitlines()) + 1 :]
+
+
+def test_the_demo_does_not_mix_with_a_real_account(home):
+    login = {
+        "HEROBASE_URL": "https://x.herobase.com",
+        "HEROBASE_USERNAME": "a",
+        "HEROBASE_PASSWORD": "b",
+        "HEROBASE_PII_KEY": "c",
+    }
+    done = run("herobase-demo", cwd=home, **login)
+    assert done.returncode == 2
+    assert "HEROBASE_URL is set" in done.stdout
+    assert not (home / "data").exists()
+
+
+def test_a_url_without_a_login_is_one_clear_sentence(home):
+    done = run(
+        "dagster", "definitions", "validate", "-m", "herobase_pipeline.definitions",
+        cwd=home, HEROBASE_URL="https://wshero01.herobase.com",
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert (
+        "HEROBASE_URL is set, so HEROBASE_USERNAME and HEROBASE_PASSWORD must be set too" in done.stdout + done.stderr
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["dagster definitions validate -w workspace.yaml", "dg check defs"])
+def test_definitions_are_valid(home, command):
+    done = run(*command.split(), cwd=ROOT if command.startswith("dg") else home)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,25 @@
+"""The definition graph, as it is meant to be."""
+
+from herobase_pipeline.definitions import defs
+from herobase_pipeline.tables import TABLES
+
+
+def test_the_graph_is_as_it_was(snapshot):
+    graph = {
+        spec.key.to_user_string(): {
+            "group": spec.group_name,
+            "deps": sorted(dep.asset_key.to_user_string() for dep in spec.deps),
+            "partitions": str(spec.partitions_def),
+            "kinds": sorted(spec.kinds),
+            "description": spec.description,
+            "columns": [column.name for column in spec.metadata["dagster/column_schema"].columns],
+        }
+        for spec in defs.resolve_all_asset_specs()
+    }
+    assert graph == snapshot
+
+
+def test_every_table_is_an_asset_of_the_same_key():
+    assert {spec.key.to_user_string() for spec in defs.resolve_all_asset_specs()} == {
+        "/".join(table.key) for table in TABLES
+    }

@@ -1,0 +1,46 @@
+"""What the README says to type, typed."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from herobase_pipeline.settings import Settings
+from herobase_pipeline.tables import TABLES
+from herobase_pipeline_tests.test_commands import ROOT, run
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_make_target_it_names_exists():
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert {"demo", "dev", "test", "bench"} == set(re.findall(r"make ([a-z]+)", README)) & targets
+
+
+def test_it_names_every_table_and_no_setting_that_does_not_exist():
+    assert all(f"`{table.name}`" in README for table in TABLES)
+    assert {name.removeprefix("HEROBASE_").lower() for name in re.findall(r"HEROBASE_[A-Z_]+", README)} <= set(
+        Settings.model_fields
+    )
+    assert all((ROOT / path).exists() for path in re.findall(r"\]\((docs/[^)]+)\)", README))
+
+
+@pytest.mark.slow
+def test_its_command_line_and_its_python_work(home: Path):
+    commands = re.findall(r"\.venv/bin/(dagster [^`]+)`", README)
+    assert len(commands) == 1
+    program, *arguments = commands[0].split()
+    done = run(program, *arguments, cwd=home)
+    assert done.returncode == 0, done.stderr
+    assert (
+        run(
+            "dagster", *" ".join(arguments).replace("--select calls", "--select call_outcomes").split(), cwd=home
+        ).returncode
+        == 0
+    )
+    (python,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    shown = subprocess.run([sys.executable, "-c", python], cwd=home, capture_output=True, text=True, check=True).stdout
+    assert "Kundeservice" in shown
+    assert "NormalDisconnect" in shown
