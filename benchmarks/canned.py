@@ -15,7 +15,7 @@ class Canned(http.server.BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
 
-    def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+    def do_GET(self) -> None:
         """Answer with the calls, or with the units."""
         body = self.server.calls if "/calls" in self.path else self.server.units  # type: ignore[attr-defined]
         self.send_response(200)

@@ -101,8 +101,8 @@ class Centre:
         return Window(one.start, other.end)
 
     def files(self) -> dict[str, bytes]:
-        """Every Parquet file of the lake, byte for byte."""
-        return {str(path.relative_to(self.lake.root)): path.read_bytes() for path in self.lake.root.rglob("*.parquet")}
+        """Every table's file, byte for byte."""
+        return {str(path.relative_to(self.lake.root)): path.read_bytes() for path in self.lake.root.rglob("part.parquet")}
 
     def leftovers(self) -> list[Path]:
         """What is in the lake and is neither a table's file nor the catalogue."""

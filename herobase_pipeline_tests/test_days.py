@@ -12,8 +12,8 @@ ONE_OF_EACH = "SELECT call_id, count(*) FROM calls WHERE date = '{}' GROUP BY 1"
 
 def assert_is_the_truth(centre: Centre, day: str) -> None:
     rows = centre.rows(
-        "SELECT call_id, started_at, ended_at, end_cause, call_status, lead_closure, connected, incoming, dialing_s, conversation_s, "
-        f"wrap_up_s, lead_id, campaign_id, campaign_code, agent, org_path, org_names FROM calls WHERE date = '{day}'"
+        "SELECT call_id, started_at, ended_at, end_cause, call_status, lead_closure, connected, incoming, dialing_s, "
+        f"conversation_s, wrap_up_s, lead_id, campaign_id, campaign_code, agent, org_path, org_names FROM calls WHERE date = '{day}'"
     )
     truth = [
         (

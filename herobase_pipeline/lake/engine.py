@@ -24,8 +24,11 @@ def connect(zone: ZoneInfo, spool: Path) -> duckdb.DuckDBPyConnection:
             "temp_directory": str(spool / "spill"),
             "preserve_insertion_order": False,
             "autoinstall_known_extensions": False,
+            # else a column without a NULL on one day is written as one that cannot have any, and days differ (trap T31)
+            "disabled_optimizers": "statistics_propagation",
         }
     )
+    con.execute("SET enable_progress_bar = false")  # it would go to standard output
     con.execute(f"SET GLOBAL TimeZone = '{zone.key}'")
     con.execute(files("herobase_pipeline.lake").joinpath("reading.sql").read_text(encoding="utf-8"))
     return con

@@ -71,8 +71,11 @@ class Landing:
 
     @property
     def columns(self) -> list[Column]:
-        """The columns that are read from a field, once each."""
-        return list({column.name: column for table in self.tables for column in table if column.field}.values())
+        """The columns that are read from a field, once each; of equal names, the first table's."""
+        found: dict[str, Column] = {}
+        for column in (column for table in self.tables for column in table if column.field):
+            found.setdefault(column.name, column)
+        return list(found.values())
 
     def document(self, segments: Iterable[Any], asked: str = "") -> int:
         """Land one document.

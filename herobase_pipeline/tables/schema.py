@@ -6,7 +6,6 @@ from enum import IntEnum, StrEnum
 from functools import cached_property
 from importlib.resources import files
 
-
 _Enum = type[IntEnum]  # by a name of its own, as a column has a ``type``
 
 

@@ -1,0 +1,148 @@
+"""Landing: whatever the bytes were cut into, the same rows; whatever is not known, kept."""
+
+import datetime as dt
+import json
+import tempfile
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from herobase_pipeline.herobase.documents import segments
+from herobase_pipeline.herobase.errors import BrokenOffError
+from herobase_pipeline.lake.engine import connect, define_token
+from herobase_pipeline.lake.landing import Landing, UnreadableError
+from herobase_pipeline.tables import CALL_PHONES, CALLS
+
+ZONE = ZoneInfo("Europe/Copenhagen")
+
+text = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",), exclude_characters="\0"), max_size=8)
+unknown = st.dictionaries(
+    st.sampled_from(["unknownA", "unknownB", "unknown C"]), st.one_of(text, st.integers(), st.lists(text))
+)
+call = st.builds(
+    lambda number, seconds, agent, more: {
+        "uniqueId": f"{number}S1",
+        "startTime": f"2026-01-05T09:00:{seconds % 60:02d}.0000000",
+        "dialingDuration": f"PT{seconds}S",
+        **({"user": {"orgCode": agent}} if agent else {}),
+        **more,
+    },
+    st.integers(0, 10**6),
+    st.integers(0, 5000),
+    text,
+    unknown,
+)
+
+
+def land(documents: list[tuple[bytes, int, int]]) -> tuple[list[tuple], list[str]]:
+    """Land documents (body, bytes a chunk, bytes a segment); return what ``pulled`` holds, and the unknown fields."""
+    with tempfile.TemporaryDirectory() as folder, connect(ZONE, Path(folder)) as con:
+        define_token(con, b"key")
+        with Landing(con, Path(folder), (CALLS, CALL_PHONES)) as landing:
+            for body, chunk, size in documents:
+                chunks = (body[start : start + chunk] for start in range(0, len(body), chunk))
+                landing.document(segments(chunks, "calls", size))
+            landing.gather()
+        columns = ", ".join(column.name for column in landing.columns)
+        rows = con.execute(
+            f"SELECT {columns}, {landing.extra(without=())} AS extra FROM pulled ORDER BY ALL"
+        ).fetchall()
+        assert list(Path(folder).glob("*.json")) == []
+        return rows, landing.wire_fields()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(call, max_size=20), st.integers(1, 200), st.integers(1, 4000), st.booleans())
+def test_landing_is_independent_of_how_the_bytes_were_cut(calls, chunk, size, pretty):
+    body = json.dumps(calls, ensure_ascii=False, indent=2 if pretty else None).encode()
+    assert land([(body, chunk, size)]) == land([(body, len(body), 1 << 30)])
+    rows, _ = land([(body, chunk, size)])
+    assert [(row[0], row[7]) for row in rows] == sorted((record["uniqueId"], None) for record in calls) or len(
+        rows
+    ) == len(calls)
+    kept = [json.loads(row[-1]) if row[-1] else {} for row in rows]
+    assert sum(map(len, kept)) == sum(
+        value != "" for record in calls for key, value in record.items() if key.startswith("unknown")
+    )
+
+
+def test_a_document_that_breaks_off_takes_its_parts_with_it():
+    whole = json.dumps([{"uniqueId": f"{n}S1", "startTime": "2026-01-05T09:00:00"} for n in range(50)]).encode()
+    with tempfile.TemporaryDirectory() as folder, connect(ZONE, Path(folder)) as con:
+        define_token(con, b"key")
+        with Landing(con, Path(folder), (CALLS, CALL_PHONES)) as landing:
+            assert landing.document(segments([whole], "calls", 200)) == 50
+            with pytest.raises(BrokenOffError):
+                landing.document(segments([whole[:-30]], "calls", 200))
+            landing.gather()
+            assert con.execute("SELECT count(*), count(DISTINCT call_id) FROM pulled").fetchall() == [(50, 50)]
+            assert {path.name.split("-")[0] for path in Path(folder).glob("*.parquet")} == {"0"}
+
+
+@pytest.mark.parametrize(
+    "record", [{"startTime": "2026-01-05T09:00:00"}, {"uniqueId": "1S1"}, {"uniqueId": "1S1", "startTime": "yesterday"}]
+)
+def test_a_record_without_id_or_readable_start_fails_loudly_and_shows_no_value(record):
+    with pytest.raises(UnreadableError, match="1 of 1 records from HeroBase have no readable") as told:
+        land([(json.dumps([record]).encode(), 100, 100)])
+    assert "yesterday" not in str(told.value)
+
+
+def test_keys_in_several_spellings_are_one_field():
+    records = [
+        {"uniqueId": "1S1", "startTime": "2026-01-05T09:00:00"},
+        {"UniqueId": "2S1", "STARTTIME": "2026-01-05T09:00:00Z"},
+    ]
+    rows, _ = land([(json.dumps(records).encode(), 1000, 1000)])
+    assert [(row[0], row[1]) for row in rows] == [
+        ("1S1", dt.datetime(2026, 1, 5, 8, tzinfo=dt.UTC)),
+        ("2S1", dt.datetime(2026, 1, 5, 9, tzinfo=dt.UTC)),
+    ]
+
+
+def test_t23_enums_by_name_or_number_in_any_case_and_what_is_unknown_stays():
+    wire = [7, "Foo", "success", "", 1, "SUCCESS", "NotInterested", "2", None]
+    records = [
+        {"uniqueId": f"{n}", "startTime": "2026-01-05T09:00:00", **({} if value is None else {"leadClosure": value})}
+        for n, value in enumerate(wire)
+    ]
+    rows, _ = land([(json.dumps(records).encode(), 1000, 1000)])
+    closure = [column.name for column in CALLS if column.field].index("lead_closure")
+    assert [row[closure] for row in rows] == [
+        "7",
+        "Foo",
+        "Success",
+        None,
+        "Success",
+        "Success",
+        "NotInterested",
+        "NotInterested",
+        None,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "kept"),
+    [
+        ("grade", "A", "A"),
+        ("score", 12.5, 12.5),
+        ("nested", {"a": [1, None]}, {"a": [1, None]}),
+        ("nøgle med mellemrum", 'citat " og \\', 'citat " og \\'),
+        ("ringTime", "2026-03-02T10:00:00.0000000", "2026-03-02T10:00:00.0000000"),
+        ("leadName", "Hans Jensen", "withheld"),
+        ("AlternativePhone", "12", "withheld"),
+        ("note", "call 12 34 56 78", "withheld"),
+        ("note", "+4512345678", "withheld"),
+        ("note", "hans@example.dk", "withheld"),
+        ("number", 12345678, "withheld"),
+    ],
+)
+def test_unknown_fields_are_kept_and_what_may_be_a_customers_is_withheld(field, value, kept):
+    rows, fields = land(
+        [(json.dumps([{"uniqueId": "1", "startTime": "2026-01-05T09:00:00", field: value}]).encode(), 1000, 1000)]
+    )
+    assert fields == [field]
+    assert json.loads(rows[0][-1]) == {field: kept}
