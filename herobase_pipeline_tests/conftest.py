@@ -102,7 +102,9 @@ class Centre:
 
     def files(self) -> dict[str, bytes]:
         """Every table's file, byte for byte."""
-        return {str(path.relative_to(self.lake.root)): path.read_bytes() for path in self.lake.root.rglob("part.parquet")}
+        return {
+            str(path.relative_to(self.lake.root)): path.read_bytes() for path in self.lake.root.rglob("part.parquet")
+        }
 
     def leftovers(self) -> list[Path]:
         """What is in the lake and is neither a table's file nor the catalogue."""

@@ -13,7 +13,8 @@ ONE_OF_EACH = "SELECT call_id, count(*) FROM calls WHERE date = '{}' GROUP BY 1"
 def assert_is_the_truth(centre: Centre, day: str) -> None:
     rows = centre.rows(
         "SELECT call_id, started_at, ended_at, end_cause, call_status, lead_closure, connected, incoming, dialing_s, "
-        f"conversation_s, wrap_up_s, lead_id, campaign_id, campaign_code, agent, org_path, org_names FROM calls WHERE date = '{day}'"
+        "conversation_s, wrap_up_s, lead_id, campaign_id, campaign_code, agent, org_path, org_names "
+        f"FROM calls WHERE date = '{day}'"
     )
     truth = [
         (
@@ -55,7 +56,7 @@ def test_t6_calls_of_the_hour_that_occurs_twice_appear_once_and_in_their_day(cen
     assert [found[call.id] for call in doubled] == [1] * len(doubled)
     # a stamp without a zone cannot tell the two passes apart: it is read as the first, and no call ends before it starts
     first_pass = here.rows(
-        "SELECT count(*) FROM calls WHERE started_at >= '2026-10-25T01:00Z' AND started_at < '2026-10-25T02:00Z'"
+        "SELECT count(*) FROM calls WHERE started_at >= '2026-10-25T01:00:00Z' AND started_at < '2026-10-25T02:00:00Z'"
     )
     assert first_pass == [(0,)]
     assert here.rows("SELECT count(*) FROM calls WHERE ended_at < started_at") == [(0,)]

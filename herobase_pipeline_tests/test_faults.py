@@ -70,6 +70,15 @@ def test_a_wrong_password_says_what_to_check(centre):
     assert "not the password" not in told
 
 
+def test_t15_no_unit_to_ask_for_is_not_an_empty_day(centre):
+    here = centre()
+    here.load("calls", DAY)
+    before = here.files()
+    here.sandbox.script("/organizationalunits max_rows=0")
+    assert "lists no org unit" in failure(here.materialize("calls", DAY))
+    assert here.files() == before
+
+
 def test_nobody_there(centre):
     here = centre()
     here.sandbox.stop()

@@ -9,18 +9,17 @@ from herobase_pipeline.herobase.organisation import UNKNOWN, Hierarchy, Level, O
 from herobase_pipeline.lake.engine import quoted
 from herobase_pipeline.lake.landing import WIRE
 
-_FREQUENT = 2_000  # distinct values of a field that are looked at to find the hierarchy
+_LOOKED_AT = 20_000  # calls whose fields are looked at to find the hierarchy
 _PATH = ("org_path", "org_names")
 _PATHS = '"org_path": ["VARCHAR"], "org_names": ["VARCHAR"]}'
 
 
 def find(con: duckdb.DuckDBPyConnection, fields: Iterable[str], tree: OrgTree, forced: str | None) -> Hierarchy:
-    """Find the hierarchy of the calls in ``pulled``, by the frequent values of the fields that no column names."""
+    """Find the hierarchy of the calls in ``pulled``, by what the first of them have in fields that no column names."""
     values = {}
     for candidate in candidates(fields):
         frequent = con.execute(
-            f"SELECT {raw(candidate)} AS raw, count(*) AS calls FROM pulled "
-            f"GROUP BY raw ORDER BY calls DESC, raw LIMIT {_FREQUENT}"
+            f"SELECT raw, count(*) FROM (SELECT {raw(candidate)} AS raw FROM pulled LIMIT {_LOOKED_AT}) GROUP BY raw"
         ).fetchall()
         values[candidate] = {tuple(texts): calls for texts, calls in frequent}
     return find_hierarchy(values, tree, forced)

@@ -13,7 +13,7 @@ import pyarrow as pa
 from herobase_pipeline.assets.placing import find, place, raw
 from herobase_pipeline.herobase.client import HeroBase
 from herobase_pipeline.herobase.documents import Segment
-from herobase_pipeline.herobase.errors import RightMissingError
+from herobase_pipeline.herobase.errors import NotFoundError, RightMissingError
 from herobase_pipeline.herobase.organisation import OrgTree
 from herobase_pipeline.herobase.records import member, reference
 from herobase_pipeline.herobase.windows import Pull, margin
@@ -106,6 +106,11 @@ def pull_calls(day: dt.date, herobase: HeroBase, lake: Lake, settings: Settings)
         define_token(con, settings.phone_key)
         tree = _tree(herobase, settings)
         asked = list(settings.org_codes or tree.roots())
+        if not asked:
+            raise NotFoundError(
+                "organizationalunits: HeroBase lists no org unit, so there is none whose calls could be asked for. Ask "
+                "HeroBase's support to let the account see the organisation, or set HEROBASE_ORG_CODES."
+            )
         for code in asked:
             pull.ask(partial(herobase.calls, code), code)
         landing.gather()

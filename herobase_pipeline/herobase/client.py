@@ -104,7 +104,8 @@ class HeroBase:
             HeroBaseError: also in the middle of the iteration; then what came before is worth nothing.
 
         """
-        start, end = (edge.astimezone(self.zone).replace(tzinfo=None) for edge in window)
+        # sorted, as a short window over the end of summer time ends before it starts by the clock
+        start, end = sorted(edge.astimezone(self.zone).replace(tzinfo=None) for edge in window)
         params = {
             "Projects": ",".join(projects),
             "ModifiedFrom": start.isoformat(timespec="seconds"),

@@ -1,8 +1,9 @@
-"""From segments of JSON to typed parts on disk, while the rest of the document is still on its way.
+"""From segments of JSON to typed rows, while the rest of the document is still on its way.
 
-A pull is a number of documents (windows, units). Each segment becomes one Parquet part in the pull's spool; a document
-that does not end well takes its parts with it. What lies in the spool at the end is the relation ``pulled``, from which
-the SQL beside each table makes the file of the day. Fields that no column names are kept as ``wire:<field>``.
+A pull is a number of documents (windows, units). Each segment becomes one table in the pull's own DuckDB, which spills to
+the spool what does not fit in memory; a document that does not end well takes its tables with it. Together they are the
+relation ``pulled``, from which the SQL beside each table makes the file of the day. Fields that no column names are kept
+as ``wire:<field>``.
 """
 
 import re
@@ -54,9 +55,9 @@ class Landing:
     tables: Sequence[Table]
     raw: Sequence[str] = ()
     repeated_hour: Window | None = None
-    parts: list[Path] = field(default_factory=list)
+    parts: list[str] = field(default_factory=list)
     records: int = 0
-    _last: list[Path] = field(default_factory=list)
+    _last: list[str] = field(default_factory=list)
     _documents: int = 0
     _keys: set[str] = field(default_factory=set)
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS, "landing"))
@@ -93,7 +94,8 @@ class Landing:
 
         """
         number, self._documents = self._documents, self._documents + 1
-        jobs: list[Future[tuple[Path, int]]] = []
+        jobs: list[Future[str]] = []
+        records = 0
         keys: frozenset[str] = frozenset()
         try:
             for i, segment in enumerate(segments):
@@ -104,17 +106,18 @@ class Landing:
                 source.write_bytes(spelled[0])
                 keys = spelled[1]
                 jobs.append(self._pool.submit(self._land, source, keys, asked, segment.records))
-            landed = [job.result() for job in jobs]
+                records += segment.records
+            parts = [job.result() for job in jobs]
         except BaseException:
             for job in jobs:
-                job.cancel() or job.exception()
+                if not job.cancel() and job.exception() is None:
+                    self.con.execute(f"DROP TABLE {quoted(job.result())}")
             for leftover in self.spool.glob(f"{number}-*"):
                 leftover.unlink()
             raise
         self._keys |= keys
-        self._last = [part for part, _ in landed]
-        self.parts += self._last
-        records = sum(count for _, count in landed)
+        self._last = parts
+        self.parts += parts
         self.records += records
         return records
 
@@ -124,19 +127,19 @@ class Landing:
             return 0
         time = quoted(next(column.name for column in self.columns if column.required and column.type is Type.INSTANT))
         start, end = (f"{literal(edge.isoformat())}::TIMESTAMPTZ" for edge in window)
-        return number(self.con, f"SELECT count(*) FROM {_parts(self._last)} WHERE {time} < {start} OR {time} >= {end}")
+        return number(
+            self.con, f"SELECT count(*) FROM ({_together(self._last)}) WHERE {time} < {start} OR {time} >= {end}"
+        )
 
-    def _land(self, source: Path, keys: frozenset[str], asked: str, records: int) -> tuple[Path, int]:
-        part = source.with_suffix(".parquet")
+    def _land(self, source: Path, keys: frozenset[str], asked: str, records: int) -> str:
+        part = f"part_{source.stem}"
         with self.con.cursor() as con:
-            landed = number(
-                con,
-                f"COPY ({self._reading(source, keys, asked)}) TO {literal(str(part))} (FORMAT parquet, COMPRESSION snappy)",
-            )
+            con.execute(f"CREATE TABLE {quoted(part)} AS {self._reading(source, keys, asked)}")
+            landed = number(con, f"SELECT count(*) FROM {quoted(part)}")
         source.unlink()
         if landed != records:
             raise AssertionError(f"{records} records were parsed and {landed} landed: a defect of this program")
-        return part, records
+        return part
 
     def _reading(self, source: Path, keys: frozenset[str], asked: str) -> str:
         """Return the SELECT that reads a segment whose records have ``keys``."""
@@ -196,8 +199,8 @@ class Landing:
         typed = ", ".join(f"NULL::{column.type} AS {quoted(column.name)}" for column in self.columns)
         wired = "".join(f", NULL::VARCHAR AS {quoted(WIRE + key)}" for key in self.wire_fields())
         empty = f"SELECT {typed}, 0 AS unreadable, '' AS asked{wired} WHERE false"
-        landed = f" UNION ALL BY NAME SELECT * FROM {_parts(self.parts)}" if self.parts else ""
-        self.con.execute(f"CREATE OR REPLACE TEMP VIEW pulled AS {empty}{landed}")
+        everything = " UNION ALL BY NAME ".join([empty, *(f"FROM {quoted(part)}" for part in self.parts)])
+        self.con.execute(f"CREATE OR REPLACE TEMP VIEW pulled AS {everything}")
         for column in self.columns:
             if column.required:
                 self._require(column)
@@ -226,8 +229,8 @@ class Landing:
         return f"'{{' || nullif(concat_ws(',', {', '.join(members)}), '') || '}}'" if members else "NULL::VARCHAR"
 
 
-def _parts(paths: Sequence[Path]) -> str:
-    return f"read_parquet([{', '.join(literal(str(path)) for path in paths)}], union_by_name = true)"
+def _together(parts: Sequence[str]) -> str:
+    return " UNION ALL BY NAME ".join(f"FROM {quoted(part)}" for part in parts)
 
 
 def _first_pass(value: str, second_pass: Window) -> str:

@@ -1,0 +1,277 @@
+"""The catalogue: views over the lake that open at any time, say what they mean, and show nothing private."""
+
+import datetime as dt
+import shutil
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pytest
+
+from herobase_pipeline.lake.catalogue import define_views, refresh, view
+from herobase_pipeline.lake.engine import connect
+from herobase_pipeline.lake.layout import PART, Lake
+from herobase_pipeline.lake.writing import write
+from herobase_pipeline.tables import CALL_PHONES, CALLS, LEADS, TABLES, Column, Table, Type
+
+PUBLIC = [table for table in TABLES if not table.private]
+DAY = dt.date(2026, 3, 2)
+ONE_DAY = dt.timedelta(days=1)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(tmp_path / "data")
+
+
+@pytest.fixture
+def con(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with connect(ZoneInfo("Europe/Copenhagen"), tmp_path) as con:
+        yield con
+
+
+def put(lake: Lake, con: duckdb.DuckDBPyConnection, table: Table, day: dt.date | None = None, **values: str) -> None:
+    columns = ", ".join(f"{values.get(column.name, 'NULL')} AS {column.name}" for column in table)
+    write(lake, con, table, f"SELECT {columns}", day=day)
+
+
+def ask(path: Path, query: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(path, read_only=True) as reader:
+        return reader.execute(query).fetchall()
+
+
+def test_every_public_table_is_a_view_before_anything_was_pulled(lake):
+    path = refresh(lake)
+    assert path == lake.root / "herobase.duckdb"
+    views = {
+        name
+        for (name,) in ask(path, "SELECT view_name FROM duckdb_views() WHERE schema_name = 'main' AND NOT internal")
+    }
+    assert views == {table.name for table in PUBLIC}
+    for table in PUBLIC:
+        assert ask(path, f"SELECT count(*) FROM {table.name}") == [(0,)]
+
+
+@pytest.mark.parametrize("filled", [False, True], ids=["without files", "with files"])
+def test_views_have_the_declared_columns_types_and_comments(lake, con, filled):
+    for table in PUBLIC if filled else []:
+        put(lake, con, table, DAY if table.daily else None)
+    path = refresh(lake)
+    for table in PUBLIC:
+        described = ask(
+            path,
+            "SELECT column_name, data_type, comment FROM duckdb_columns() "
+            f"WHERE table_name = '{table.name}' ORDER BY column_index",
+        )
+        spelled = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}
+        expected = [(c.name, spelled.get(c.type.value, c.type.value), c.description) for c in table.columns]
+        if table.daily:
+            assert described.pop(0)[:2] == ("date", "DATE")
+        assert described == expected
+        ((comment,),) = ask(
+            path, f"SELECT comment FROM duckdb_views() WHERE view_name = '{table.name}' AND schema_name = 'main'"
+        )
+        assert table.description in comment
+        assert table.grain in comment
+
+
+def test_private_tables_are_in_no_catalogue(lake, con):
+    put(lake, con, CALL_PHONES, DAY, call_id="'c'", phone="'51806520'")
+    path = refresh(lake)
+    private = [table.name for table in TABLES if table.private]
+    assert private
+    for name in private:
+        with pytest.raises(duckdb.CatalogException):
+            ask(path, f"FROM {name}")
+    content = path.read_bytes()
+    assert b"51806520" not in content
+    assert b"/private/" not in content
+
+
+def test_days_are_the_folders_and_rows_are_found_in_theirs(lake, con):
+    for i in range(3):
+        put(lake, con, CALLS, DAY + i * ONE_DAY, call_id=f"'c{i}'", call_date=f"DATE '{DAY}' + {i}")
+    put(lake, con, LEADS, lead_id="'lead'")
+    path = refresh(lake)
+    assert ask(path, "SELECT date, call_id FROM calls WHERE date > '2026-03-02' ORDER BY date") == [
+        (DAY + ONE_DAY, "c1"),
+        (DAY + 2 * ONE_DAY, "c2"),
+    ]
+    assert ask(path, "SELECT count(*) FROM calls WHERE date = call_date") == [(3,)]
+    assert ask(path, "SELECT lead_id FROM leads") == [("lead",)]
+
+
+def test_a_query_for_one_day_reads_one_file(lake, con):
+    for i in range(5):
+        put(lake, con, CALLS, DAY + i * ONE_DAY, call_id="'c'")
+    ((_, plan),) = ask(refresh(lake), f"EXPLAIN ANALYZE SELECT call_id FROM calls WHERE date = '{DAY}'")
+    assert "1/5" in plan
+
+
+def test_t31_days_of_nulls_beside_days_of_values(lake, con):
+    put(lake, con, CALLS, DAY)
+    put(lake, con, CALLS, DAY + ONE_DAY, call_id="'c'", org_path="['a', 'b']", dialing_s="1.5", settled="true")
+    path = refresh(lake)
+    assert ask(path, "SELECT call_id, org_path, dialing_s, settled FROM calls ORDER BY date") == [
+        (None, None, None, None),
+        ("c", ["a", "b"], 1.5, True),
+    ]
+
+
+EARLIER = Table(
+    name="calls",
+    description="Calls as an earlier version kept them.",
+    grain="one row a call",
+    columns=(
+        Column("call_id", Type.TEXT, "id"),
+        Column("agent", Type.TEXT, "who"),
+        Column("gone", Type.TEXT, "dropped since"),
+    ),
+    daily=True,
+)
+
+
+@pytest.mark.parametrize("newer", [False, True], ids=["no file has it", "another file has it"])
+def test_t31_a_column_that_a_file_lacks_is_null_there(lake, con, newer):
+    put(lake, con, EARLIER, DAY, call_id="'old'", agent="'t01'")
+    if newer:
+        put(lake, con, CALLS, DAY + ONE_DAY, call_id="'new'", dialing_s="2")
+    path = refresh(lake)
+    found = ask(path, "SELECT call_id, agent, dialing_s, org_path FROM calls ORDER BY date")
+    assert found == [("old", "t01", None, None), ("new", None, 2.0, None)][: 1 + newer]
+    with duckdb.connect(path, read_only=True) as reader:
+        assert [c[0] for c in reader.execute("FROM calls").description] == ["date", *CALLS.names]
+
+
+def test_a_catalogue_that_is_right_is_left_alone(lake, con):
+    path = refresh(lake)
+    first = path.stat()
+    refresh(lake)
+    assert path.stat().st_ino == first.st_ino
+    put(lake, con, CALLS, DAY, call_id="'c'")
+    refresh(lake)
+    assert path.stat().st_ino != first.st_ino
+    assert ask(path, "SELECT call_id FROM calls") == [("c",)]
+    second = path.stat()
+    put(lake, con, CALLS, DAY + ONE_DAY, call_id="'d'")
+    refresh(lake)
+    assert path.stat().st_ino == second.st_ino, "a new day needs no new view"
+    assert ask(path, "SELECT count(*) FROM calls") == [(2,)]
+
+
+@pytest.mark.parametrize("content", [b"", b"not a database", b"\0" * 20_000])
+def test_a_broken_catalogue_is_replaced(lake, content):
+    lake.root.mkdir()
+    lake.catalogue.write_bytes(content)
+    assert ask(refresh(lake), "SELECT count(*) FROM calls") == [(0,)]
+
+
+def test_a_catalogue_of_somebody_elses_making_is_replaced(lake):
+    lake.root.mkdir()
+    with duckdb.connect(lake.catalogue) as other:
+        other.execute("CREATE TABLE calls AS SELECT 'kept bytes' AS x")
+    path = refresh(lake)
+    assert ask(path, "SELECT count(*) FROM calls") == [(0,)]
+    assert b"kept bytes" not in path.read_bytes()
+
+
+def test_it_is_disposable(lake, con):
+    put(lake, con, CALLS, DAY, call_id="'c'")
+    refresh(lake).unlink()
+    assert ask(refresh(lake), "SELECT call_id FROM calls") == [("c",)]
+
+
+def test_older_duckdbs_can_open_it(lake):
+    path = refresh(lake)
+    with duckdb.connect(path, read_only=True) as reader:
+        ((tags,),) = reader.execute("SELECT tags FROM duckdb_databases() WHERE NOT internal").fetchall()
+    assert tags["storage_version"].startswith("v1.2.0")
+
+
+def test_it_opens_read_only_and_refuses_to_be_changed(lake):
+    path = refresh(lake)
+    with duckdb.connect(path, read_only=True) as reader, pytest.raises(duckdb.InvalidInputException):
+        reader.execute("CREATE TABLE x AS SELECT 1")
+
+
+def test_an_open_reader_is_not_disturbed(lake, con):
+    path = refresh(lake)
+    with duckdb.connect(path, read_only=True) as reader:
+        put(lake, con, CALLS, DAY, call_id="'c'")
+        refresh(lake)
+        assert reader.execute("SELECT count(*) FROM calls").fetchall() == [(0,)]
+    assert ask(path, "SELECT count(*) FROM calls") == [(1,)]
+
+
+@pytest.mark.slow
+def test_it_opens_while_it_is_being_replaced(lake, con):
+    put(lake, con, CALLS, DAY, call_id="'c'")
+    refresh(lake)
+    stop = threading.Event()
+    counts: list[int] = []
+
+    def read(i: int) -> None:
+        link = lake.root / f"copy{i}"  # a path of its own: one process shares what it has open by path
+        while not stop.is_set():
+            link.unlink(missing_ok=True)
+            link.hardlink_to(lake.catalogue)
+            counts.append(ask(link, "SELECT count(*) FROM calls")[0][0])
+
+    with ThreadPoolExecutor(1) as pool:
+        reader = pool.submit(read, 0)
+        for i in range(8):
+            shutil.rmtree(lake.folder(LEADS), ignore_errors=True)
+            if i % 2:
+                put(lake, con, LEADS, lead_id="'x'")
+            refresh(lake)
+        stop.set()
+        reader.result(timeout=30)
+    assert len(counts) > 3
+    assert set(counts) == {1}
+
+
+@pytest.mark.slow
+def test_many_refresh_at_once_and_the_last_state_stays(lake, tmp_path):
+    def one(i: int) -> None:
+        with connect(ZoneInfo("UTC"), tmp_path / str(i)) as con:
+            table = PUBLIC[i % len(PUBLIC)]
+            put(lake, con, table, DAY + i * ONE_DAY if table.daily else None)
+        refresh(lake)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(one, range(len(PUBLIC))))
+    for table in PUBLIC:
+        assert ask(lake.catalogue, f"SELECT count(*) FROM {table.name}") == [(1,)]
+    assert [path.name for path in lake.root.iterdir() if path.is_file()] == ["herobase.duckdb"]
+
+
+def test_what_a_killed_refresh_left_goes(lake):
+    lake.root.mkdir()
+    left = [lake.root / f".herobase.duckdb.{name}" for name in ("0123", "0123.wal")]
+    for path in left:
+        path.write_bytes(b"half")
+    refresh(lake)
+    assert [path for path in left if path.exists()] == []
+
+
+def test_temporary_views_show_private_tables_too(lake, con):
+    put(lake, con, CALL_PHONES, DAY, call_id="'c'", phone="'51806520'")
+    define_views(con, lake, (CALL_PHONES, CALLS))
+    assert con.execute("SELECT date, phone FROM call_phones").fetchall() == [(DAY, "51806520")]
+    assert con.execute("SELECT count(*) FROM calls").fetchall() == [(0,)]
+
+
+def test_half_written_files_are_in_no_view(lake, con):
+    put(lake, con, CALLS, DAY, call_id="'c'")
+    (lake.file(CALLS, DAY).parent / f".{PART}.0123").write_bytes(b"half")
+    assert con.execute(f"SELECT count(*) FROM ({view(lake, CALLS)})").fetchall() == [(1,)]
+
+
+def test_a_lake_whose_path_has_a_quote_in_it(tmp_path, con):
+    lake = Lake(tmp_path / "Anna's data")
+    put(lake, con, CALLS, DAY, call_id="'c'")
+    assert ask(refresh(lake), "SELECT call_id FROM calls") == [("c",)]
