@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export DAGSTER_HOME := $(CURDIR)
 
-.PHONY: demo test dev bench pin
+.PHONY: demo test test-long dev bench pin environment
 
 demo: .venv/ready
 	@$(BIN)/herobase-demo
@@ -17,23 +17,39 @@ test: .venv/ready
 dev: .venv/ready
 	$(BIN)/dagster dev --host 127.0.0.1 --port 3000
 
-bench: .venv/bench
-	$(BIN)/python -m benchmarks
+bench: .venv-bench/ready
+	.venv-bench/bin/python -m benchmarks
+
+# The same with DuckDB 1.5, which readers of the lake may still have.
+test-long: test .venv/duckdb-1.5
+	PYTHONPATH=.venv/duckdb-1.5 $(BIN)/pytest
+
+INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps
 
 .venv/ready: constraints.txt pyproject.toml
-	@test -x $(BIN)/python || $(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or newer is needed: make PYTHON=python3.11"'
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@echo "Installing the pinned packages into .venv (a minute or two, once) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r constraints.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(MAKE) --no-print-directory environment IN=.venv
 	@touch $@
 
-.venv/bench: .venv/ready benchmarks/constraints.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r benchmarks/constraints.txt
+# dlt brings packages that the pipeline must not come to depend on, so the benchmark has an environment of its own.
+.venv-bench/ready: constraints.txt pyproject.toml benchmarks/constraints.txt
+	@$(MAKE) --no-print-directory environment IN=.venv-bench
+	@.venv-bench/bin/python $(INSTALL) --require-hashes -r benchmarks/constraints.txt
 	@touch $@
+
+.venv/duckdb-1.5: .venv/ready constraints-duckdb-1.5.txt
+	@$(BIN)/python $(INSTALL) --require-hashes --target $@ -r constraints-duckdb-1.5.txt
+	@touch $@
+
+environment:
+	@test -x $(IN)/bin/python || $(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, for example: make PYTHON=python3.11")'
+	@test -x $(IN)/bin/python || $(PYTHON) -m venv $(IN)
+	@echo "Installing the pinned packages into $(IN) (a minute or two, once) ..."
+	@$(IN)/bin/python $(INSTALL) --require-hashes -r constraints.txt
+	@$(IN)/bin/python $(INSTALL) --no-build-isolation --editable .
 
 # For maintainers, with uv: choose the versions anew.
 PIN := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 pin:
 	$(PIN) --extra dev --output-file constraints.txt
 	$(PIN) --extra bench --output-file benchmarks/constraints.txt
+	echo 'duckdb>=1.5,<1.6' | $(PIN:pyproject.toml=-) --output-file constraints-duckdb-1.5.txt

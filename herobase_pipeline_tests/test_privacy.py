@@ -21,7 +21,7 @@ def spellings(phone: str) -> set[str]:
 
 
 def test_no_customer_and_no_secret_leaves_the_private_zone(centre, tmp_path: Path, capfd):
-    here = centre(calls_per_day=200, unknown_fields=True, password=SECRETS[0], settings={"pii_key": SECRETS[1]})
+    here = centre(calls_per_day=60, unknown_fields=True, password=SECRETS[0], settings={"pii_key": SECRETS[1]})
     home = tmp_path / ".dagster"
     home.mkdir()
     selection = [dg.AssetKey(table.key) for table in TABLES]
