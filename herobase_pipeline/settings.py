@@ -24,7 +24,9 @@ class SettingsError(Exception):
 class SandboxSettings(BaseSettings):
     """``HEROBASE_SANDBOX_*``: the invented HeroBase that answers when ``HEROBASE_URL`` is unset."""
 
-    model_config = SettingsConfigDict(env_prefix="HEROBASE_SANDBOX_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="HEROBASE_SANDBOX_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     seed: int = Field(1, description="which of the possible worlds")
     calls_per_day: int = Field(2_000, ge=0, le=5_000_000, description="calls on an ordinary weekday")

@@ -55,9 +55,11 @@ class Centre:
     def now(self) -> dt.datetime:
         return self.clock[0]
 
-    def materialize(self, select: str, first: str | None = None, last: str | None = None) -> dg.ExecuteInProcessResult:
+    def materialize(
+        self, select: str, first: str | None = None, last: str | None = None, tags: dict[str, str] | None = None
+    ) -> dg.ExecuteInProcessResult:
         """Run assets for a day, a range of days, or unpartitioned; a failed run is returned, not raised."""
-        tags = (
+        span = (
             {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last} if last else None
         )
         return dg.materialize(
@@ -65,7 +67,7 @@ class Centre:
             selection=select.split(","),
             resources={"settings": self.settings},
             partition_key=None if last else first,
-            tags=tags,
+            tags=(span or {}) | (tags or {}),
             instance=self.instance,
             raise_on_error=False,
         )

@@ -1,9 +1,13 @@
 """What HeroBase does wrong: the pipeline recovers if it can, else says in a sentence what to do and changes nothing."""
 
 import datetime as dt
+import json
+import re
 
 import pytest
 
+from herobase_pipeline.herobase.client import HeroBase
+from herobase_pipeline.herobase.documents import segments
 from herobase_pipeline.tables import CALLS
 from herobase_pipeline_tests.conftest import failure
 from herobase_pipeline_tests.test_days import assert_is_the_truth
@@ -83,6 +87,29 @@ def test_nobody_there(centre):
     here = centre()
     here.sandbox.stop()
     assert "Check HEROBASE_URL and this machine's network" in failure(here.materialize("calls", DAY))
+
+
+def test_t2_a_day_that_would_lose_many_calls_is_kept_until_an_operator_accepts_it(centre):
+    here = centre()
+    here.load("calls", DAY)
+    before = here.files()
+    here.sandbox.script("/calls max_rows=7")
+    told = failure(here.materialize("calls", DAY))
+    assert re.search(rf"has [1-7] calls of {DAY} where it had {len(here.truth(DAY))}, so the", told)
+    assert here.files() == before
+    assert here.materialize("calls", DAY, tags={"herobase/accept_shrunk": "true"}).success
+    assert 0 < here.rows("SELECT count(*) FROM calls")[0][0] <= 7
+
+
+def test_what_duckdb_says_of_a_record_is_not_repeated(centre, capfd):
+    here = centre()
+    rows = [{"uniqueId": "1S1", "startTime": f"{DAY}T10:00:00", "": "Hans Hemmelig +4528282828"}]
+    here.sandbox.script("/calls html")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(HeroBase, "calls", lambda *_: segments([json.dumps(rows).encode()], "calls"))
+        told = failure(here.materialize("calls", DAY))
+    assert "could not be processed (ParserException), so nothing was changed" in told
+    assert "Hemmelig" not in told + "".join(capfd.readouterr())
 
 
 def test_one_failed_half_fails_the_day(centre):

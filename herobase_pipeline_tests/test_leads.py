@@ -8,6 +8,7 @@ from herobase_pipeline.herobase.enums import OPEN_LEAD_STATUSES, CallEndCause, C
 from herobase_pipeline.partitions import local_day
 from herobase_pipeline_tests.conftest import Centre
 
+WITHDRAWN = {"Removed", "Anonymized", "DoNotCall", "GlobalDoNotCall"}
 OPEN = {status.name for status in OPEN_LEAD_STATUSES}
 
 
@@ -85,21 +86,21 @@ def test_t11_leads_closed_are_counted_once_on_the_day_of_their_closing_call(cent
         "SELECT lead_id, last_modified_at, status, closure FROM simple_leads"
     ):
         seen.setdefault(lead_id, []).append((modified, status, closure))
-    expected, closing = {}, {}
+    expected, closing, closures = {}, {}, {}
     for lead_id, versions in seen.items():
         versions.sort()
-        _, status, closure = versions[-1]
-        opened = [modified for modified, state, _ in versions if state in OPEN]
-        closings = [
-            modified for modified, state, _ in versions if state not in OPEN and (not opened or modified > opened[-1])
-        ]
-        if status in OPEN:
+        opened = [modified for modified, status, _ in versions if status in OPEN]
+        closed = [version for version in versions if version[1] not in OPEN and (not opened or version[0] > opened[-1])]
+        if versions[-1][1] in OPEN:
             expected[lead_id] = None
             continue
+        closings = [modified for modified, *_ in closed]
+        _, status, closure = ([version for version in closed if version[1] not in WITHDRAWN] or closed)[-1]
+        closures[lead_id] = closure
         dials = [
             call
             for call in calls
-            if call.lead_id == lead_id and not call.incoming and call.end_cause is CallEndCause.NormalDisconnect
+            if call.lead_id == lead_id and call.end_cause is CallEndCause.NormalDisconnect
             and call.status is CallStatus.UserProcessed and call.closure.name == closure and call.start <= closings[0]
         ]  # fmt: skip
         found = (
@@ -112,14 +113,12 @@ def test_t11_leads_closed_are_counted_once_on_the_day_of_their_closing_call(cent
     assert dict(here.rows("SELECT lead_id, closing_call_id FROM leads WHERE attribution = 'closing_call'")) == credited
     assert len(credited) > 100
 
-    by_day = Counter((day, seen[lead_id][-1][2]) for lead_id, day in expected.items() if day)
+    by_day = Counter((day, closures[lead_id]) for lead_id, day in expected.items() if day)
     counted = here.rows(
         "SELECT closed_date, closure, sum(leads)::BIGINT FROM lead_conversion WHERE org_level = 0 GROUP BY ALL"
     )
     assert {(day, closure): leads for day, closure, leads in counted} == by_day
-    of_team = Counter(
-        (call.org_path, seen[lead_id][-1][2]) for lead_id, call in closing.items() if call and call.org_path
-    )
+    of_team = Counter((call.org_path, closures[lead_id]) for lead_id, call in closing.items() if call and call.org_path)
     leaves = here.rows(
         "SELECT org_path, closure, sum(leads)::BIGINT FROM lead_conversion WHERE org_level > 0 GROUP BY ALL"
     )
@@ -152,3 +151,22 @@ def test_t17_t18_dials_attempts_and_contacts(centre):
     }
     assert {lead_id: expected.get(lead_id, (0, 0, 0)) for lead_id in rows} == rows
     assert any(dialled > attempts for dialled, attempts, _ in rows.values())
+
+
+def test_a_lead_that_is_withdrawn_or_erased_later_stays_closed_as_it_was(centre):
+    here = centre(calls_per_day=400, now=dt.datetime(2026, 10, 20, 1, tzinfo=dt.UTC))
+    here.load("calls,simple_leads", "2026-10-12", "2026-10-19")
+    here.load("leads,lead_conversion")
+    before = here.rows("SELECT * FROM lead_conversion ORDER BY ALL")
+    told = dict(
+        here.rows("SELECT lead_id, (closure, closed_at, attribution, agent) FROM leads WHERE closure = 'Success'")
+    )
+    here.clock[0] = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
+    here.load("simple_leads", "2026-10-20", "2026-11-20")
+    here.load("leads,lead_conversion")
+    columns = "lead_id, (closure, closed_at, attribution, agent)"
+    query = f"SELECT {columns} FROM leads WHERE status IN ('Removed', 'Anonymized', 'DoNotCall')"
+    withdrawn = {lead_id: now for lead_id, now in here.rows(query) if lead_id in told}
+    assert withdrawn
+    assert withdrawn == {lead_id: told[lead_id] for lead_id in withdrawn}
+    assert before

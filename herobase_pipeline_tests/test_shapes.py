@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from herobase_pipeline.herobase.client import HeroBase
 from herobase_pipeline_tests.conftest import failure
 from herobase_pipeline_tests.test_days import assert_is_the_truth
 
@@ -74,6 +75,16 @@ def test_t27_without_a_hierarchy_the_units_are_asked_one_by_one(centre):
     assert {source for source, _ in found.values()} == {"sweep"}
     # nobody has moved since, so the tree of today gives the path of then
     assert all(path == list(truth[call_id].org_path) for call_id, (_, path) in found.items() if truth[call_id].org_path)
+
+
+def test_t27_a_server_that_does_not_tell_units_apart_is_not_believed_to(centre, monkeypatch):
+    here = centre(hierarchy="none")
+    root = here.truth(DAY)[0].org_path[0]
+    ask = HeroBase.calls
+    monkeypatch.setattr(HeroBase, "calls", lambda client, _, window: ask(client, root, window))
+    here.load("calls", DAY)
+    assert here.rows("SELECT DISTINCT org_source, org_path FROM calls") == [("missing", [])]
+    assert here.rows("SELECT count(*) FROM calls") == [(len(here.truth(DAY)),)]
 
 
 def test_t30b_codes_in_another_case_are_one_unit_and_keep_their_spelling(centre):

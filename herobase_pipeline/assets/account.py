@@ -14,7 +14,8 @@ _BUDGET = Budget()
 def herobase(settings: Settings) -> HeroBase:
     """Return a client for the account, or for the sandbox where no URL is set. One budget serves the whole process."""
     if settings.url is None:
-        sandbox = _sandbox(settings.sandbox)
+        zone = {} if "timezone" in settings.sandbox.model_fields_set else {"timezone": settings.timezone}
+        sandbox = _sandbox(settings.sandbox.model_copy(update=zone))
         return HeroBase(sandbox.url, sandbox.username, sandbox.password, settings.zone, budget=_BUDGET)
     return HeroBase(
         settings.url, settings.username, settings.password.get_secret_value(), settings.zone, budget=_BUDGET

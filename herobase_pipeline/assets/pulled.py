@@ -2,15 +2,16 @@
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import dagster as dg
 
 from herobase_pipeline.assets.account import herobase
 from herobase_pipeline.assets.describing import POOL, spec
-from herobase_pipeline.assets.pulling import Pulled, pull_calls, pull_list, pull_simple_leads
+from herobase_pipeline.assets.pulling import Pulled, ShrunkError, pull_calls, pull_list, pull_simple_leads
 from herobase_pipeline.herobase.client import HeroBase, Record
-from herobase_pipeline.herobase.errors import HeroBaseError, RightMissingError
+from herobase_pipeline.herobase.errors import HeroBaseError, NotFoundError, RightMissingError
 from herobase_pipeline.herobase.organisation import flat
 from herobase_pipeline.lake import catalogue
 from herobase_pipeline.lake.landing import UnreadableError
@@ -31,6 +32,7 @@ from herobase_pipeline.tables import (
 
 PullDay = Callable[[dt.date, HeroBase, Lake, Settings], Pulled]
 Results = Iterator[dg.MaterializeResult[None]]
+ACCEPT_SHRUNK = "herobase/accept_shrunk"  # run tag by which an operator says that a day may lose calls
 SettingsResource = dg.ResourceParam[Settings]
 
 
@@ -42,7 +44,8 @@ SettingsResource = dg.ResourceParam[Settings]
 )
 def calls(context: dg.AssetExecutionContext, settings: SettingsResource) -> Results:
     """Pull the calls of each day of the run, and the private table of their numbers with them."""
-    yield from _pull_days(context, settings, (CALLS, CALL_PHONES), pull_calls)
+    accept_shrunk = context.run.tags.get(ACCEPT_SHRUNK) == "true"
+    yield from _pull_days(context, settings, (CALLS, CALL_PHONES), partial(pull_calls, accept_shrunk=accept_shrunk))
 
 
 @dg.multi_asset(
@@ -65,7 +68,7 @@ def _pull_days(
     for key in context.partition_keys:
         try:
             done[key] = pull_day(dt.date.fromisoformat(key), client, lake, settings)
-        except (HeroBaseError, UnreadableError) as error:
+        except (HeroBaseError, UnreadableError, ShrunkError) as error:
             for table in tables:
                 _record(context, table, done)
             raise dg.Failure(f"{key} was not loaded. {error}", allow_retries=False) from error
@@ -118,7 +121,7 @@ def _account(client: HeroBase) -> list[Record]:
     for name, ask in (("limits", client.request_limits), ("counts", client.request_counts)):
         try:
             record[name] = ask()
-        except RightMissingError:
+        except (RightMissingError, NotFoundError):
             record[name] = None
     return [record]
 

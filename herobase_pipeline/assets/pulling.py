@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 
 from herobase_pipeline.assets.placing import find, place, raw
@@ -18,7 +19,7 @@ from herobase_pipeline.herobase.organisation import OrgTree
 from herobase_pipeline.herobase.records import member, reference
 from herobase_pipeline.herobase.windows import Pull, margin
 from herobase_pipeline.lake.engine import connect, define_token, number
-from herobase_pipeline.lake.landing import Landing
+from herobase_pipeline.lake.landing import Landing, UnreadableError
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.lake.writing import stored, write
@@ -26,6 +27,7 @@ from herobase_pipeline.partitions import Window, day_bounds, local_day, repeated
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import CALL_PHONES, CALLS, LEAD_DATA, SIMPLE_LEADS, Column, Table, Type
 
+_SHRINKAGE = 0.2  # of a day's calls
 _ARROW = {
     Type.TEXT: pa.string(),
     Type.TEXTS: pa.list_(pa.string()),
@@ -93,11 +95,19 @@ class _Day:
         )
 
 
-def pull_calls(day: dt.date, herobase: HeroBase, lake: Lake, settings: Settings) -> Pulled:
+class ShrunkError(Exception):
+    """A pull brought far fewer calls than the day had before, which is a fault more often than the truth (trap T2)."""
+
+
+def pull_calls(
+    day: dt.date, herobase: HeroBase, lake: Lake, settings: Settings, *, accept_shrunk: bool = False
+) -> Pulled:
     """Pull the calls that started on a local day and put them in place of the day's files.
 
     Raises:
         HeroBaseError: a window failed; the files are as they were.
+        ShrunkError: the day would lose more than a fifth of its calls, and ``accept_shrunk`` does not say that this is
+            right; the files are as they were.
         UnreadableError: the calls cannot be read; the files are as they were.
 
     """
@@ -126,6 +136,7 @@ def pull_calls(day: dt.date, herobase: HeroBase, lake: Lake, settings: Settings)
         con.execute(
             f"CREATE TEMP VIEW pulled_calls AS SELECT *, {raw(hierarchy.fields)} AS hierarchy_raw, {extra} AS extra FROM pulled"
         )
+        _refuse_to_shrink(con, lake, day, pull.params, accepted=accept_shrunk)
         observed = {"observed_at": herobase.budget.utcnow(), "swept": swept}
         rows = {
             CALL_PHONES.name: write(lake, con, CALL_PHONES, day=day, params=pull.params),
@@ -210,14 +221,32 @@ def _pull(
         connect(settings.zone, folder) as con,
         Landing(con, folder, tables, raw_fields, twice) as landing,
     ):
-        yield _Day(day, herobase, landing, settings)
+        try:
+            yield _Day(day, herobase, landing, settings)
+        except duckdb.Error as error:
+            raise UnreadableError(
+                f"The records of {day} from HeroBase could not be processed ({type(error).__name__}), so nothing was changed. "
+                "What DuckDB says of them is withheld, as it may quote a customer's data: report the day and this sentence."
+            ) from None
+
+
+def _refuse_to_shrink(
+    con: duckdb.DuckDBPyConnection, lake: Lake, day: dt.date, params: Mapping[str, Any], *, accepted: bool
+) -> None:
+    found = "SELECT count(DISTINCT call_id) FROM pulled WHERE started_at >= $day_start AND started_at < $day_end"
+    before, now = number(con, f"SELECT count(*) FROM ({stored(lake, CALLS, day)})"), number(con, found, params)
+    if not accepted and now < (1 - _SHRINKAGE) * before:
+        raise ShrunkError(
+            f"HeroBase now has {now} calls of {day} where it had {before}, so the {before} were kept. Find out why (a right "
+            "withdrawn? a unit removed?); if it is right, run the day again with the tag herobase/accept_shrunk=true."
+        )
 
 
 def _tree(herobase: HeroBase, settings: Settings) -> OrgTree:
     """Return today's units; none where the account may not see them, if the settings say whom to ask for."""
     try:
         return OrgTree.of(herobase.org_units())
-    except RightMissingError:
+    except (RightMissingError, NotFoundError):
         if not settings.org_codes:
             raise
         return OrgTree({})

@@ -22,7 +22,7 @@ Record = dict[str, Any]
 T = TypeVar("T")
 
 _CHUNK = 1 << 20
-_CONNECT_SECONDS, _READ_SECONDS = 10, 120
+_CONNECT_SECONDS, _READ_SECONDS = 10, 60
 
 
 class HeroBase:
@@ -225,7 +225,7 @@ class HeroBase:
 
 
 def _asked(service: str, window: Window) -> str:
-    return f"{service} from {window.start:%Y-%m-%d %H:%M} to {window.end:%Y-%m-%d %H:%M} UTC"
+    return f"{service} from {window.start:%Y-%m-%d %H:%M:%S} to {window.end:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _slow(asked: str) -> str:

@@ -46,9 +46,8 @@ class ServerFailedError(HeroBaseError):
 
 
 class TimedOutError(HeroBaseError):
-    """No byte came for as long as we wait."""
+    """No byte came for as long as we wait. Smaller windows are the second try: waiting as long again helps nobody."""
 
-    worth_retrying = True
     worth_halving = True
 
 

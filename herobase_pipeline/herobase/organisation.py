@@ -135,20 +135,43 @@ def find_hierarchy(
         forced: the field's name where it must not be sought (``HEROBASE_CALL_ORG_FIELD``).
 
     Returns:
-        The candidate that names known units most often; no fields if none does.
+        The best candidate by ``_likelihood``; no fields if none is likely.
 
     """
-    best: tuple[str, ...] = ()
-    most = 0
-    for fields, texts in values.items():
-        if forced is not None:
-            best = fields if fields[0].casefold() == forced.casefold() else best
-            continue
-        known = sum(calls * sum(level.code in tree for level in _levels(raw, tree)) for raw, calls in texts.items())
-        if known > most:
-            best, most = fields, known
+    if forced is not None:
+        best = next((fields for fields in values if fields[0].casefold() == forced.casefold()), ())
+    else:
+        likelihoods = {fields: _likelihood(fields, texts, tree) for fields, texts in values.items()}
+        best = max(likelihoods, key=likelihoods.__getitem__, default=())
+        best = best if best and likelihoods[best] > (0, 0) else ()
     paths = [_levels(raw, tree) for raw in values.get(best, {})]
     return Hierarchy(best, _is_leaf_first(paths, tree), tree)
+
+
+def _likelihood(fields: tuple[str, ...], texts: Mapping[tuple[str | None, ...], int], tree: OrgTree) -> tuple[int, int]:
+    """Return how likely a candidate is the hierarchy: its rank, and among equals how much it says.
+
+    A field of the call itself goes before the agent's, which may be today's (trap T24); one that tells calls apart or has
+    several levels goes before one unit that is the same for all. Where no code is a unit's today, the form decides.
+    """
+    paths = {raw: _levels(raw, tree) for raw in texts}
+    known = sum(calls * sum(level.code in tree for level in paths[raw]) for raw, calls in texts.items())
+    if known == 0:
+        units = sum(calls * _units_by_form(raw) for raw, calls in texts.items())
+        return (1, units) if units else (0, 0)
+    telling = {
+        tuple(level.code for level in path) for path in paths.values() if any(level.code in tree for level in path)
+    }
+    if fields[0].casefold() == "user":
+        return 3, known
+    return (4 if len(telling) > 1 or max(map(len, telling)) > 1 else 2), known
+
+
+def _units_by_form(raw: tuple[str | None, ...]) -> int:
+    """Return how many units a value lists by its form alone: objects with an org code."""
+    lists = [value for value in map(_parsed, raw) if isinstance(value, list)]
+    items = [item for value in lists for item in value]
+    return len(items) if items and all(isinstance(item, Mapping) and text(item, "orgCode") for item in items) else 0
 
 
 def _levels(raw: tuple[str | None, ...], tree: OrgTree) -> list[Level]:
@@ -184,6 +207,8 @@ def _read(value: Any, tree: OrgTree) -> list[Level]:
 
 def _read_object(value: Mapping[str, Any], tree: OrgTree) -> list[Level]:
     """Read an object that is a unit, perhaps with the chain of its parents, or that only holds units."""
+    if not any(value.values()) and (not value or "orgcode" in {key.casefold() for key in value}):
+        return [Level(None)]
     nested = {key: item for key, item in value.items() if isinstance(item, Mapping | list)}
     inner = [level for item in nested.values() for level in _read(item, tree) if level.code is not None]
     code = text(value, "orgCode") or next((v for v in value.values() if isinstance(v, str) and v in tree), None)

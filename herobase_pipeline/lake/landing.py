@@ -27,9 +27,10 @@ _READERS = {Type.INSTANT: "instant", Type.SECONDS: "seconds", Type.FLAG: "flag",
 
 # Fields that no version knows may hold a customer's data: by these names, or by looking like a number or an address.
 _CUSTOMER_FIELD = re.compile(
-    r"phone|tele?fon|mobil|e-?mail|address|adresse|cpr|customer|contact|navn|(first|last|lead)name", re.I
+    r"phone|tele?fon|mobil|e-?mail|address|adresse|street|vej|cpr|ssn|birth|customer|contact|recipient|person|navn|name$|note|comment"
+    r"|(\d\D?){8}",
+    re.IGNORECASE,
 )
-_CUSTOMER_VALUE = r"\+?\d(\s?\d){7,}|@"
 WITHHELD = '"withheld"'
 
 
@@ -222,7 +223,7 @@ class Landing:
             if key.casefold() in left_out:
                 continue
             value = quoted(WIRE + key)
-            shown = f"CASE WHEN regexp_matches({value}, {literal(_CUSTOMER_VALUE)}) THEN {literal(WITHHELD)} ELSE {value} END"
+            shown = f"CASE WHEN may_identify({value}) THEN {literal(WITHHELD)} ELSE {value} END"
             shown = literal(WITHHELD) if _CUSTOMER_FIELD.search(key) else shown
             name = literal(msgspec.json.encode(key).decode() + ":")
             members.append(f"CASE WHEN nullif(nullif({value}, 'null'), '\"\"') IS NOT NULL THEN {name} || {shown} END")
@@ -248,7 +249,8 @@ def _member(value: str, name: str) -> str:
     members = ", ".join(f"json_extract_string({value}, {literal('$.' + spelling)})" for spelling in spellings)
     is_id = f"regexp_full_match({value}, '[A-Z]+\\d+S\\d+')"
     plain = {"uniqueId": f"CASE WHEN {is_id} THEN {value} END", "code": f"CASE WHEN NOT {is_id} THEN {value} END"}
-    return f"nullif(CASE WHEN {value} LIKE '{{%' THEN coalesce({members}) ELSE {plain.get(name, value)} END, '')"
+    is_object = f"{value} LIKE '{{%' AND json_valid({value})"
+    return f"nullif(CASE WHEN {is_object} THEN coalesce({members}) ELSE {plain.get(name, value)} END, '')"
 
 
 def _enum(value: str, enum: type[IntEnum]) -> str:

@@ -2,8 +2,8 @@
 -- becomes NULL and is counted as unreadable by the pull. The connection's TimeZone is the zone of stamps without one.
 
 -- An instant: ISO with 0-7 decimals, with or without Z or offset; dd-MM-yyyy HH:mm:ss (webhooks, trap T6); /Date(ms)/.
--- .NET's DateTime.MinValue stands for "not set", in each of the forms.
-CREATE MACRO instant(x) AS CASE WHEN NOT regexp_matches(x, '^(0001-|01-01-0001|/Date\(-62135\d{9}\D)') THEN coalesce(
+-- .NET's DateTime.MinValue stands for "not set", in each of the forms, and so does MaxValue.
+CREATE MACRO instant(x) AS CASE WHEN NOT regexp_matches(x, '^(0001-|9999-|[a-z]|01-01-0001|/Date\(-62135\d{9}\D)') THEN coalesce(
     try_cast(x AS TIMESTAMPTZ),
     timezone(current_setting('TimeZone'), try_strptime(x, '%d-%m-%Y %H:%M:%S')),
     to_timestamp(try_cast(regexp_extract(x, '^/Date\((-?\d{1,14})([+-]\d{4})?\)/$', 1) AS BIGINT) / 1000)
@@ -23,6 +23,10 @@ CREATE MACRO seconds(x) AS CASE
     WHEN x LIKE 'PT_%' THEN epoch(try_cast(replace(substr(x, 3), ',', '.') AS INTERVAL))
     ELSE epoch(try_cast(interval_text(replace(x, ',', '.')) AS INTERVAL)) * (1 - 2 * starts_with(x, '-')::INTEGER)
 END;
+
+-- Whether a text may hold a customer's phone number or mail address: eight digits or more, stamps aside, or an @.
+CREATE MACRO may_identify(x) AS regexp_matches(
+    regexp_replace(x, '\d{4}-\d\d-\d\d(T[\d:.]+)?', '', 'g'), '\d([\s./()-]*\d){7,}|@');
 
 CREATE MACRO flag(x) AS try_cast(x AS BOOLEAN);
 CREATE MACRO whole_number(x) AS try_cast(x AS BIGINT);

@@ -5,8 +5,6 @@ leaves AS (
     SELECT
         date,
         org_path,
-        -- codes are one unit whatever their case (trap T30b); the name is the last one of the day (trap T26)
-        list_transform(org_path, lambda code: lower(code)) AS folded,
         arg_max(org_names, started_at) AS org_names,
         max(started_at) AS latest,
         campaign_id,
@@ -21,15 +19,28 @@ leaves AS (
     GROUP BY date, org_path, campaign_id, end_cause
 ),
 nodes AS (
-    SELECT *, unnest(range(len(org_path) + 1)) AS org_level FROM leaves
+    SELECT
+        *,
+        unnest(range(len(org_path) + 1)) AS org_level,
+        -- codes are one unit whatever their case (trap T30b)
+        list_transform(org_path[:org_level], lambda code: lower(code)) AS node
+    FROM leaves
+),
+named AS (  -- one spelling and one name a node and day: the last ones used (trap T26)
+    SELECT
+        date,
+        node,
+        arg_max({'path': org_path[:org_level], 'name': org_names[org_level]}, (latest, org_path, org_names)) AS last
+    FROM nodes
+    GROUP BY date, node
 )
 SELECT
     date,
     org_level,
-    arg_max(org_path[:org_level], latest) AS org_path,
-    array_to_string(arg_max(org_path[:org_level], latest), ' › ') AS org_key,
-    arg_max(org_path[org_level], latest) AS org_code,
-    CASE WHEN org_level = 0 THEN '(all)' ELSE arg_max(org_names[org_level], latest) END AS org_name,
+    last.path AS org_path,
+    array_to_string(last.path, ' › ') AS org_key,
+    last.path[-1] AS org_code,
+    CASE WHEN org_level = 0 THEN '(all)' ELSE last.name END AS org_name,
     campaign_id,
     end_cause,
     sum(calls) AS calls,
@@ -38,4 +49,5 @@ SELECT
     sum(conversation_s) AS conversation_s,
     sum(wrap_up_s) AS wrap_up_s
 FROM nodes
-GROUP BY date, org_level, folded[:org_level], campaign_id, end_cause
+JOIN named USING (date, node)
+GROUP BY date, org_level, last, campaign_id, end_cause

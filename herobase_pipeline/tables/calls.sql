@@ -8,6 +8,12 @@ of_the_day AS NOT MATERIALIZED (
 several AS (
     SELECT call_id FROM of_the_day GROUP BY call_id HAVING count(*) > 1
 ),
+scattered AS (  -- calls found under units of which none is below all others: nothing tells where they belong
+    SELECT call_id, arg_max(org_path, len(org_path)) AS deepest, list(org_path) AS found
+    FROM of_the_day SEMI JOIN several USING (call_id) JOIN asked_units USING (asked)
+    GROUP BY call_id
+    HAVING len(list_filter(found, lambda path: path <> deepest[:len(path)])) > 0
+),
 once AS (
     SELECT * FROM of_the_day ANTI JOIN several USING (call_id)
     UNION ALL
@@ -22,7 +28,7 @@ once AS (
     ) = 1
 )
 SELECT
-    call_id,
+    once.call_id,
     local_day(started_at) AS call_date,
     started_at,
     later_pass(connected_at, started_at) AS connected_at,
@@ -44,7 +50,7 @@ SELECT
     CASE WHEN lower(hierarchy.org_path[-1]) = lower(agent) THEN -2 ELSE -1 END AS leaf,
     CASE
         WHEN len(hierarchy.org_path[:leaf]) > 0 THEN 'call'
-        WHEN $swept AND len(asked_units.org_path) > 0 THEN 'sweep'
+        WHEN $swept AND len(asked_units.org_path) > 0 AND scattered.call_id IS NULL THEN 'sweep'
         ELSE 'missing'
     END AS org_source,
     CASE org_source
@@ -60,5 +66,6 @@ SELECT
     $observed_at AS observed_at,
     extra
 FROM once
+LEFT JOIN scattered ON scattered.call_id = once.call_id
 LEFT JOIN hierarchy ON hierarchy.raw = once.hierarchy_raw
 LEFT JOIN asked_units USING (asked)

@@ -1,18 +1,31 @@
 -- Closed leads by closure, per day of closing, org node of the credited call and campaign.
-WITH nodes AS (
-    SELECT *, list_transform(org_path, lambda code: lower(code)) AS folded, unnest(range(len(org_path) + 1)) AS org_level
+WITH
+nodes AS (
+    SELECT
+        *,
+        unnest(range(len(org_path) + 1)) AS org_level,
+        list_transform(org_path[:org_level], lambda code: lower(code)) AS node
     FROM leads
     WHERE closed_at IS NOT NULL
+),
+named AS (  -- one spelling and one name a node and day: the last ones used (traps T26, T30b)
+    SELECT
+        closed_date,
+        node,
+        arg_max({'path': org_path[:org_level], 'name': org_names[org_level]}, (closed_at, org_path, org_names)) AS last
+    FROM nodes
+    GROUP BY closed_date, node
 )
 SELECT
     closed_date,
     org_level,
-    arg_max(org_path[:org_level], closed_at) AS org_path,
-    array_to_string(arg_max(org_path[:org_level], closed_at), ' › ') AS org_key,
-    arg_max(org_path[org_level], closed_at) AS org_code,
-    CASE WHEN org_level = 0 THEN '(all)' ELSE arg_max(org_names[org_level], closed_at) END AS org_name,
+    last.path AS org_path,
+    array_to_string(last.path, ' › ') AS org_key,
+    last.path[-1] AS org_code,
+    CASE WHEN org_level = 0 THEN '(all)' ELSE last.name END AS org_name,
     campaign_id,
     closure,
     count(*) AS leads
 FROM nodes
-GROUP BY closed_date, org_level, folded[:org_level], campaign_id, closure
+JOIN named USING (closed_date, node)
+GROUP BY closed_date, org_level, last, campaign_id, closure

@@ -39,7 +39,12 @@ SIMPLE_LEADS = Table(
             "org code of the last editor, back office included",
             "lastModifiedByUser.orgCode",
         ),
-        Column("closure_data", Type.TEXT, "JSON of closureData; NULL if there is none", "closureData"),
+        Column(
+            "closure_data",
+            Type.TEXT,
+            "JSON of closureData, withheld where it may identify a customer; NULL if none",
+            "closureData",
+        ),
         Column("observed_at", Type.INSTANT, "when this version was first pulled"),
         Column("origin", Type.TEXT, "observed: pulled within two days of the modification; else backfilled (trap T3)"),
         Column("extra", Type.TEXT, "JSON of fields that this version does not know; NULL if there are none"),
@@ -67,7 +72,11 @@ LEADS = Table(
     columns=(
         Column("lead_id", Type.TEXT, "HeroBase's id of the lead"),
         Column("status", Type.TEXT, "LeadStatus of the latest version"),
-        Column("closure", Type.TEXT, "LeadClosure of the latest version"),
+        Column(
+            "closure",
+            Type.TEXT,
+            "LeadClosure it was closed with; what it is closed with stands when it is withdrawn or erased later",
+        ),
         Column("campaign_id", Type.TEXT, "the campaign's id"),
         Column("campaign_code", Type.TEXT, "the campaign's code"),
         Column("uploaded_at", Type.INSTANT, "when it was uploaded"),

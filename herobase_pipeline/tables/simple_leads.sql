@@ -22,7 +22,7 @@ FROM (
         uploaded_by,
         first_processed_by,
         last_modified_by,
-        nullif(closure_data, '[]') AS closure_data,
+        CASE WHEN may_identify(closure_data) THEN '"withheld"' ELSE nullif(closure_data, '[]') END AS closure_data,
         extra,
         $observed_at AS observed_at,
         -- two days: a version pulled later may have been one of several that are gone (trap T3)

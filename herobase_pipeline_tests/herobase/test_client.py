@@ -228,7 +228,7 @@ def test_t13_an_answer_that_is_none_is_an_error_that_says_what_was_asked_what_ca
     assert sentence in told
     assert ("calls" if ask is calls else "simpleleads") in told
     if not fault.startswith("429"):
-        assert "from 2026-03-28 22:00 to 2026-03-30 01:30 UTC" in told
+        assert "from 2026-03-28 22:00:00 to 2026-03-30 01:30:00 UTC" in told
     assert told.endswith(".")
     login = base64.b64encode(f"api@nord.example:{PASSWORD}".encode()).decode()
     everything = "".join(traceback.format_exception(raised.value)) + repr(raised.value) + repr(client) + caplog.text

@@ -342,3 +342,37 @@ def test_a_hierarchy_that_ends_with_the_agent_is_found_and_stands_right(shape, l
     hierarchy = find_hierarchy(pulled(shape, order), TREE)
     for path, stands in zip(longer, order, strict=True):
         assert codes(hierarchy.path((written(SHAPES[shape](stands)),))) in (list(path), list(path[:-1]))
+
+
+def likeliest(values: dict[str, list[str]]) -> tuple[str, ...]:
+    tree = OrgTree.of([{"orgCode": "Root"}, {"orgCode": "Syd", "parent": "Root"}, {"orgCode": "Team", "parent": "Syd"}])
+    texts = {(name,): {(text,): 1 for text in found} for name, found in values.items()}
+    return find_hierarchy(texts, tree).fields
+
+
+def test_t24_the_hierarchy_of_the_call_goes_before_the_agents_which_may_be_todays():
+    user = (
+        '{"orgCode": "a1", "orgUnit": {"orgCode": "Team", "parent": {"orgCode": "Syd", "parent": {"orgCode": "Root"}}}}'
+    )
+    assert likeliest({"orgHierarchy": ['["Root", "Closed team"]', '["Root", "Other closed"]'], "user": [user]}) == (
+        "orgHierarchy",
+    )
+    assert likeliest({"ownerOrgUnit": ['{"orgCode": "Root"}'], "user": [user]}) == ("user",)
+    assert likeliest(
+        {"ownerOrgUnit": ['{"orgCode": "Root"}'], "orgs": ['[{"orgCode": "Root"}, {"orgCode": "Syd"}]']}
+    ) == ("orgs",)
+
+
+def test_where_no_unit_is_known_the_form_decides():
+    listed = '[{"orgCode": "Gone", "name": "Gone"}, {"orgCode": "Gone too", "name": "Gone too"}]'
+    assert likeliest({"orgHierarchy": [listed], "tags": ['["a", "b"]'], "user": ['{"orgCode": "a1"}']}) == (
+        "orgHierarchy",
+    )
+
+
+def test_t27_a_level_without_a_code_is_a_gap():
+    tree = OrgTree.of([{"orgCode": "Root"}, {"orgCode": "Team", "parent": "Root"}])
+    for gap in ('{"orgCode": null}', "{}", '""', "null"):
+        raw = (f'[{{"orgCode": "Root"}}, {gap}, {{"orgCode": "Team"}}]',)
+        path = find_hierarchy({("orgs",): {raw: 1}}, tree).path(raw)
+        assert [level.code for level in path] == ["Root", None, "Team"]

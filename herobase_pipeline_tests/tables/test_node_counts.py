@@ -1,0 +1,111 @@
+"""The roll-up over the hierarchy, against plain Python, for hierarchies of every kind."""
+
+import datetime as dt
+import tempfile
+from collections import Counter
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from herobase_pipeline.lake.catalogue import view
+from herobase_pipeline.lake.deriving import derive, derive_days
+from herobase_pipeline.lake.engine import connect
+from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.lake.writing import write
+from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, LEAD_CONVERSION, LEADS, Table
+
+ZONE = ZoneInfo("Europe/Copenhagen")
+DAYS = [dt.date(2026, 3, 2), dt.date(2026, 3, 3)]
+START = dt.datetime(2026, 3, 2, 9, tzinfo=dt.UTC)
+
+path = st.lists(st.sampled_from(["Root", "ROOT", "Syd", "syd", "Øst", "øst", "Team 1"]), max_size=4)
+row = st.tuples(
+    path,
+    st.sampled_from([*DAYS]),
+    st.sampled_from(["C1", None]),
+    st.sampled_from(["Busy", "NormalDisconnect"]),
+    st.booleans(),
+)
+
+
+def fill(lake: Lake, table: Table, rows: list[dict[str, object]], day: dt.date | None = None) -> None:
+    """Write rows as a table's file; columns that a row lacks are NULL."""
+    lists = {"org_path", "org_names"}
+    types = {name: pa.list_(pa.string()) if name in lists else None for name in table.names}
+    columns = {name: pa.array([record.get(name) for record in rows], types[name]) for name in table.names}
+    with connect(ZONE, lake.root) as con:
+        con.register("rows", pa.table(columns))
+        write(lake, con, table, "FROM rows", day=day)
+
+
+def read(lake: Lake, table: Table) -> list[dict[str, object]]:
+    with connect(ZONE, lake.root) as con:
+        return con.sql(view(lake, table)).to_arrow_table().to_pylist()
+
+
+def check(rows: list[dict[str, object]], day: str, measure: str, expected: Counter) -> None:
+    """Every node has its count under one key and one name a day, and each level adds up."""
+    found: Counter = Counter()
+    spellings: dict[tuple, set] = {}
+    for record in rows:
+        node = tuple(code.lower() for code in record["org_path"])
+        assert record["org_level"] == len(node)
+        assert record["org_key"] == " › ".join(record["org_path"])
+        assert record["org_code"] == (record["org_path"][-1] if node else None)
+        found[
+            record[day], node, record["campaign_id"], record[{"calls": "end_cause", "leads": "closure"}[measure]]
+        ] += record[measure]
+        spellings.setdefault((record[day], node), set()).add((record["org_key"], record["org_name"]))
+    assert found == expected
+    assert len(rows) == len(found)
+    assert all(len(spelled) == 1 for spelled in spellings.values())
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(row, min_size=1, max_size=30))
+def test_t24_t30_t30b_outcomes_of_any_calls(calls):
+    with tempfile.TemporaryDirectory() as folder:
+        lake = Lake(Path(folder))
+        expected: Counter = Counter()
+        for day in DAYS:
+            rows = []
+            for n, (org_path, _, campaign, cause, connected) in enumerate(call for call in calls if call[1] == day):
+                names = [f"{code} named {n % 3}" for code in org_path]
+                rows.append(
+                    {"call_id": f"{n}", "started_at": START + dt.timedelta(minutes=n), "org_path": org_path, "org_names": names,
+                     "campaign_id": campaign, "end_cause": cause, "connected": connected}
+                )  # fmt: skip
+                for level in range(len(org_path) + 1):
+                    expected[day, tuple(code.lower() for code in org_path[:level]), campaign, cause] += 1
+            fill(lake, CALLS, rows, day)
+        derive_days(lake, ZONE, CALL_OUTCOMES, [CALLS], DAYS)
+        outcomes = read(lake, CALL_OUTCOMES)
+        check(outcomes, "date", "calls", expected)
+        for level in range(5):
+            deep_enough = sum(len(org_path) >= level for org_path, *_ in calls)
+            assert sum(record["calls"] for record in outcomes if record["org_level"] == level) == deep_enough
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(row, max_size=30))
+def test_t30b_conversion_of_any_leads(leads):
+    with tempfile.TemporaryDirectory() as folder:
+        lake = Lake(Path(folder))
+        expected: Counter = Counter()
+        rows = []
+        for n, (org_path, day, campaign, closure, is_open) in enumerate(leads):
+            closed = None if is_open else START + dt.timedelta(minutes=n)
+            names = [f"{code} named {n % 3}" for code in org_path]
+            rows.append(
+                {"lead_id": f"{n}", "closed_at": closed, "closed_date": day, "org_path": org_path, "org_names": names,
+                 "campaign_id": campaign, "closure": closure}
+            )  # fmt: skip
+            for level in range(len(org_path) + 1):
+                if not is_open:
+                    expected[day, tuple(code.lower() for code in org_path[:level]), campaign, closure] += 1
+        fill(lake, LEADS, rows)
+        derive(lake, ZONE, LEAD_CONVERSION, [LEADS])
+        check(read(lake, LEAD_CONVERSION), "closed_date", "leads", expected)
