@@ -240,7 +240,8 @@ def _first_pass(value: str, second_pass: Window) -> str:
     twice = (
         f"NOT has_zone({value}) AND instant({value}) >= {start}::TIMESTAMPTZ AND instant({value}) < {end}::TIMESTAMPTZ"
     )
-    return f"CASE WHEN {twice} THEN instant({value}) - INTERVAL 1 HOUR ELSE instant({value}) END"
+    shift = f"INTERVAL {second_pass.length.total_seconds():.0f} SECONDS"  # half an hour on Lord Howe Island
+    return f"CASE WHEN {twice} THEN instant({value}) - {shift} ELSE instant({value}) END"
 
 
 def _member(value: str, name: str) -> str:

@@ -41,8 +41,16 @@ CALLS = Table(
         Column("campaign_code", Type.TEXT, "the campaign's code", "campaign.code"),
         Column("agent", Type.TEXT, "org code of the agent as given; NULL where no agent took part", "user.orgCode"),
         Column("org_path", Type.TEXTS, "org codes root→leaf at call time; empty where org_source is missing"),
-        Column("org_names", Type.TEXTS, "names of the same units, as the call gives them; where it gives codes only, as they were called when it was pulled"),
-        Column("org_source", Type.TEXT, "where org_path is from: call; sweep (asked unit by unit, so the path is that of the day of the pull); or missing"),
+        Column(
+            "org_names",
+            Type.TEXTS,
+            "names of the same units, as the call gives them; where it gives codes only, as they were called when it was pulled",
+        ),
+        Column(
+            "org_source",
+            Type.TEXT,
+            "where org_path is from: call; sweep (asked unit by unit, so the path is that of the day of the pull); or missing",
+        ),
         Column(
             "phone_token",
             Type.TEXT,
