@@ -233,9 +233,12 @@ def _pull(
 def _refuse_to_shrink(
     con: duckdb.DuckDBPyConnection, lake: Lake, day: dt.date, params: Mapping[str, Any], *, accepted: bool
 ) -> None:
+    before = number(con, f"SELECT count(*) FROM ({stored(lake, CALLS, day)})")
+    if accepted or not before:
+        return
     found = "SELECT count(DISTINCT call_id) FROM pulled WHERE started_at >= $day_start AND started_at < $day_end"
-    before, now = number(con, f"SELECT count(*) FROM ({stored(lake, CALLS, day)})"), number(con, found, params)
-    if not accepted and now < (1 - _SHRINKAGE) * before:
+    now = number(con, found, params)
+    if now < (1 - _SHRINKAGE) * before:
         raise ShrunkError(
             f"HeroBase now has {now} calls of {day} where it had {before}, so the {before} were kept. Find out why (a right "
             "withdrawn? a unit removed?); if it is right, run the day again with the tag herobase/accept_shrunk=true."

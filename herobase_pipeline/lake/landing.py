@@ -250,8 +250,8 @@ def _member(value: str, name: str) -> str:
     members = ", ".join(f"json_extract_string({value}, {literal('$.' + spelling)})" for spelling in spellings)
     is_id = f"regexp_full_match({value}, '[A-Z]+\\d+S\\d+')"
     plain = {"uniqueId": f"CASE WHEN {is_id} THEN {value} END", "code": f"CASE WHEN NOT {is_id} THEN {value} END"}
-    is_object = f"{value} LIKE '{{%' AND json_valid({value})"
-    return f"nullif(CASE WHEN {is_object} THEN coalesce({members}) ELSE {plain.get(name, value)} END, '')"
+    # TRY, as a text may begin like an object and be none
+    return f"nullif(CASE WHEN {value} LIKE '{{%' THEN TRY(coalesce({members})) ELSE {plain.get(name, value)} END, '')"
 
 
 def _enum(value: str, enum: type[IntEnum]) -> str:
