@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export DAGSTER_HOME := $(CURDIR)
+export DAGSTER_DISABLE_TELEMETRY := yes
 
 .PHONY: demo test test-long dev bench pin environment
 
