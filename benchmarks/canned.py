@@ -10,6 +10,13 @@ from benchmarks.material import CALLS, UNITS
 _CHUNK = 1 << 18
 
 
+class Server(http.server.ThreadingHTTPServer):
+    """The bytes to answer with."""
+
+    calls = b""
+    units = b""
+
+
 class Canned(http.server.BaseHTTPRequestHandler):
     """Chunked answers, as HeroBase streams them."""
 
@@ -17,7 +24,8 @@ class Canned(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer with the calls, or with the units."""
-        body = self.server.calls if "/calls" in self.path else self.server.units  # type: ignore[attr-defined]
+        assert isinstance(self.server, Server)  # noqa: S101  the handler's own attribute is typed more widely
+        body = self.server.calls if "/calls" in self.path else self.server.units
         self.send_response(200)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
@@ -33,8 +41,8 @@ class Canned(http.server.BaseHTTPRequestHandler):
 def main() -> None:
     """Serve the folder given as the first argument; print the port."""
     folder = Path(sys.argv[1])
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Canned)
-    server.calls, server.units = (folder / CALLS).read_bytes(), (folder / UNITS).read_bytes()  # type: ignore[attr-defined]
+    server = Server(("127.0.0.1", 0), Canned)
+    server.calls, server.units = (folder / CALLS).read_bytes(), (folder / UNITS).read_bytes()
     print(json.dumps({"port": server.server_port}), flush=True)
     server.serve_forever()
 

@@ -42,7 +42,6 @@ class Pulled:
 
     Attributes:
         rows: rows of the day's file, by table.
-        received: records received, margins and repetitions included.
         requests: requests made.
         bytes: bytes received.
         unreadable: values that had none of the known forms and became NULL.
@@ -52,7 +51,6 @@ class Pulled:
     """
 
     rows: Mapping[str, int]
-    received: int
     requests: int
     bytes: int
     unreadable: int
@@ -87,7 +85,6 @@ class _Day:
         requests, received = self._before
         return Pulled(
             rows,
-            self.landing.records,
             self._herobase.budget.total - requests,
             self._herobase.bytes_received - received,
             number(self.landing.con, "SELECT coalesce(sum(unreadable), 0) FROM pulled"),

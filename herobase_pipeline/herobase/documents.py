@@ -75,7 +75,7 @@ class _Records:
             (f"f{i}", msgspec.Raw, msgspec.field(name=key, default=msgspec.Raw())) for i, key in enumerate(self.keys)
         ]
         record = msgspec.defstruct("Record", fields, forbid_unknown_fields=True, gc=False)
-        self._decoder = msgspec.json.Decoder(list[record])  # type: ignore[valid-type]
+        self._decoder = msgspec.json.Decoder(list[record])  # type: ignore[valid-type]  # a type made at run time
         return Segment(array, len(records), self.keys)
 
 

@@ -35,7 +35,7 @@ WITHHELD = '"withheld"'
 
 
 class UnreadableError(Exception):
-    """Records arrived without what makes them records of this table; the message shows the form, never a value."""
+    """Records arrived without what makes them records of this table; the message shows no value of theirs."""
 
 
 @dataclass
@@ -90,8 +90,8 @@ class Landing:
             The number of its records.
 
         Raises:
-            UnreadableError: a record has no readable id or time. Whatever ``segments`` raises comes through as well.
-                Either way nothing of the document is kept.
+            Exception: whatever ``segments`` raises, and what DuckDB says of a record it cannot read. Nothing of the
+                document is kept then.
 
         """
         number, self._documents = self._documents, self._documents + 1

@@ -105,7 +105,7 @@ class Calendar:
         """Give the number of the local day that holds a Unix time."""
         return ordinal((_EPOCH + dt.timedelta(seconds=instant)).astimezone(self.zone).date())
 
-    @lru_cache(maxsize=256)  # noqa: B019
+    @lru_cache(maxsize=256)  # noqa: B019  a calendar lives as long as its world
     def _changes(self, year: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Unix times at which the clock changes in a year, and the offset (s) before the first and from each on."""
         start = int((dt.datetime(year, 1, 1, tzinfo=dt.UTC) - _EPOCH).total_seconds())

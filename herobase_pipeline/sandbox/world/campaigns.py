@@ -93,7 +93,7 @@ class Campaigns:
         self.capacity = int(self.calls * 0.3) + self.inbound + 64
         self._phase = [bits(seed, 31, s) % length for s, (*_, length) in enumerate(_SHORT_CAMPAIGNS)]
 
-    @lru_cache(maxsize=4096)  # noqa: B019
+    @lru_cache(maxsize=4096)  # noqa: B019  its owner lives as long as its world
     def of(self, slot: int, day: int) -> Campaign:
         """Give the campaign in a slot on a day."""
         if slot < _LONG:
@@ -111,7 +111,7 @@ class Campaigns:
             slot, number, f"{code}_{label}", f"{name} {label}", project, book, max(0, first), first + length
         )
 
-    @lru_cache(maxsize=2048)  # noqa: B019
+    @lru_cache(maxsize=2048)  # noqa: B019  its owner lives as long as its world
     def cohort(self, day: int) -> tuple[Array, Array]:
         """Leads uploaded on a day, by slot, and the life that the first of them takes."""
         slots = np.arange(SLOTS)

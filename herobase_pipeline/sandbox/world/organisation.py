@@ -250,7 +250,7 @@ class Organisation:
             unit = self.unit_at(unit, instant).parent
         return tuple(reversed(path))
 
-    @lru_cache(maxsize=65536)  # noqa: B019
+    @lru_cache(maxsize=65536)  # noqa: B019  an organisation lives as long as its world
     def named_path(self, epoch: int, unit: int) -> tuple[tuple[str, str], ...]:
         """(code, name) from the root to ``unit`` in an epoch."""
         instant = self._epoch_instant(epoch)
@@ -314,7 +314,7 @@ class Organisation:
     def _pilot_runs(self, day: int) -> bool:
         return self.unit_at(PILOT, self.calendar.midnight(day)).alive
 
-    @lru_cache(maxsize=1 << 18)  # noqa: B019
+    @lru_cache(maxsize=1 << 18)  # noqa: B019  an organisation lives as long as its world
     def code(self, person: int) -> str:
         """Org code of a person: e-mail-shaped, ``t01abcd`` or ``T02ABCD``; unique, whatever the case."""
         chair = person // HOLDERS
