@@ -65,6 +65,8 @@ class _Day:
         self.landing = landing
         self.bounds = day_bounds(day, settings.zone)
         self.params: dict[str, Any] = {"day_start": self.bounds.start, "day_end": self.bounds.end}
+        is_over = herobase.budget.utcnow() >= self.bounds.end  # before anything is asked: what comes later is not known
+        self.complete = [day] if is_over else []
         self._herobase = herobase
         self._margin = margin(self.bounds, settings.zone)
         self._before = herobase.budget.total, herobase.bytes_received
@@ -137,7 +139,7 @@ def pull_calls(
         observed = {"observed_at": herobase.budget.utcnow(), "swept": swept}
         rows = {
             CALL_PHONES.name: write(lake, con, CALL_PHONES, day=day, params=pull.params),
-            CALLS.name: write(lake, con, CALLS, day=day, params=pull.params | observed),
+            CALLS.name: write(lake, con, CALLS, day=day, params=pull.params | observed, complete=pull.complete),
         }
         without_org = number(con, f"SELECT count(*) FROM ({stored(lake, CALLS, day)}) WHERE org_source = 'missing'")
         return pull.pulled(rows, without_org=without_org, org_field=", ".join(hierarchy.fields))
@@ -161,7 +163,13 @@ def pull_simple_leads(day: dt.date, herobase: HeroBase, lake: Lake, settings: Se
         rows = {
             LEAD_DATA.name: write(lake, con, LEAD_DATA, day=day, order=order + "data", params=pull.params),
             SIMPLE_LEADS.name: write(
-                lake, con, SIMPLE_LEADS, day=day, order=order + "observed_at", params=pull.params | observed
+                lake,
+                con,
+                SIMPLE_LEADS,
+                day=day,
+                order=order + "observed_at",
+                params=pull.params | observed,
+                complete=pull.complete,
             ),
         }
         return pull.pulled(rows)

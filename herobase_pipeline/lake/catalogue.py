@@ -2,6 +2,7 @@
 
 import hashlib
 import uuid
+from importlib.resources import files
 from pathlib import Path
 
 import duckdb
@@ -9,9 +10,10 @@ import duckdb
 from herobase_pipeline.lake.engine import literal, quoted
 from herobase_pipeline.lake.layout import PART, Lake, locked, make_folder
 from herobase_pipeline.lake.writing import empty
-from herobase_pipeline.tables import TABLES, Table
+from herobase_pipeline.tables import TABLES, VIEWS, Table
 
 STORAGE_VERSION = "v1.2.0"  # readers on DuckDB 1.x open it too
+INTERVAL = files("herobase_pipeline.tables").joinpath("interval.sql").read_text(encoding="utf-8").strip().rstrip(";")
 
 
 def view(lake: Lake, table: Table) -> str:
@@ -42,7 +44,8 @@ def refresh(lake: Lake) -> Path:
     """
     make_folder(lake.catalogue.parent, private=False)
     with locked(lake.catalogue.parent):  # so that nobody puts an older state in place of a newer one
-        statements = [statement for table in TABLES if not table.private for statement in _statements(lake, table)]
+        told = [table for table in (*TABLES, *VIEWS) if not table.private]
+        statements = [INTERVAL, *(statement for table in told for statement in _statements(lake, table))]
         mark = hashlib.sha256("\n".join(statements).encode()).hexdigest()
         if not lake.catalogue.exists() or _mark(lake.catalogue) != mark:
             made = f"CREATE VIEW meta.made AS SELECT {literal(mark)} AS mark"
@@ -72,7 +75,7 @@ def _statements(lake: Lake, table: Table) -> list[str]:
     if table.daily:
         comments.append(f"COMMENT ON COLUMN {name}.date IS 'the local day of the file'")
     comments += [f"COMMENT ON COLUMN {name}.{quoted(c.name)} IS {literal(c.description)}" for c in table]
-    return [f"CREATE VIEW {name} AS {view(lake, table)}", *comments]
+    return [f"CREATE VIEW {name} AS {table.view or view(lake, table)}", *comments]
 
 
 def _mark(catalogue: Path) -> str | None:

@@ -1,32 +1,54 @@
 """Tables made from other tables by the SQL beside their declaration."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+import duckdb
+
 from herobase_pipeline.lake.catalogue import define_views
-from herobase_pipeline.lake.engine import connect, literal
+from herobase_pipeline.lake.completeness import complete_days, define_complete_days
+from herobase_pipeline.lake.engine import ROOMY, connect, literal
 from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.lake.restating import is_published, restate
 from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.lake.writing import write
 from herobase_pipeline.tables import Table
+
+_MACROS = ("interval.sql", "counting.sql")
+
+
+class Derived(NamedTuple):
+    """What came of deriving a file: its rows, and how many published numbers it changed."""
+
+    rows: int
+    restated: int
 
 
 class NotLoadedError(Exception):
     """A source lacks days, so what would be derived from it would look like quiet days."""
 
 
-def derive(lake: Lake, zone: ZoneInfo, table: Table, sources: Sequence[Table]) -> int:
-    """Make a table that lies in one file from all that its sources hold; returns its rows."""
-    with spool(lake) as folder, connect(zone, folder) as con:
-        define_views(con, lake, tuple(sources))
-        return write(lake, con, table, table.query, order="ALL")
+def derive(
+    lake: Lake, zone: ZoneInfo, table: Table, sources: Sequence[Table], params: Mapping[str, Any] | None = None
+) -> Derived:
+    """Make a table that lies in one file from all that its sources hold."""
+    with spool(lake) as folder, connect(zone, folder, ROOMY) as con:
+        define_sources(con, lake, sources)
+        query, given, restated = table.query, params, 0
+        if is_published(table):
+            con.execute(f"CREATE TEMP TABLE made AS {query}", dict(params or {}))
+            query, given, restated = "FROM made", None, restate(lake, con, table, "FROM made")
+        rows = write(lake, con, table, query, order=table.order, params=given, complete=complete_days(con))
+        return Derived(rows, restated)
 
 
 def derive_days(
     lake: Lake, zone: ZoneInfo, table: Table, sources: Sequence[Table], days: Sequence[dt.date]
-) -> dict[dt.date, int]:
-    """Make some days of a daily table, all in one query; returns the rows of each day.
+) -> dict[dt.date, Derived]:
+    """Make some days of a daily table, all in one query.
 
     Raises:
         NotLoadedError: a source has no file for one of the days.
@@ -38,10 +60,31 @@ def derive_days(
                 f"{table.name} cannot be made for {', '.join(map(str, lacking))}: {source.name} is not loaded for "
                 f"{'that day' if len(lacking) == 1 else 'these days'}. Materialize {source.name} first."
             )
-    with spool(lake) as folder, connect(zone, folder) as con:
-        define_views(con, lake, tuple(sources))
+    with spool(lake) as folder, connect(zone, folder, ROOMY) as con:
+        define_sources(con, lake, sources, days)
         con.execute(f"CREATE TEMP TABLE made AS {table.query}", {"first_day": min(days), "last_day": max(days)})
-        return {
-            day: write(lake, con, table, f"FROM made WHERE date = {literal(str(day))}", day=day, order="ALL")
-            for day in days
-        }
+        known, derived = set(complete_days(con)), {}
+        for day in days:
+            of_day = f"FROM made WHERE date = {literal(str(day))}"
+            restated = restate(lake, con, table, of_day, day)
+            rows = write(lake, con, table, of_day, day=day, order=table.order, complete=known & {day})
+            derived[day] = Derived(rows, restated)
+        return derived
+
+
+def define_sources(
+    con: duckdb.DuckDBPyConnection, lake: Lake, sources: Sequence[Table], days: Sequence[dt.date] | None = None
+) -> None:
+    """Make the views and macros that the tables' SQL reads: the sources, ``complete_days``, and what is shared.
+
+    Args:
+        con: the connection to make them in.
+        lake: where the sources lie.
+        sources: the tables.
+        days: those that are asked about; all by default.
+
+    """
+    for name in _MACROS:
+        con.execute(files("herobase_pipeline.tables").joinpath(name).read_text(encoding="utf-8"))
+    define_views(con, lake, tuple(sources))
+    define_complete_days(con, [lake.files(source, days) for source in sources])

@@ -5,7 +5,7 @@ import datetime as dt
 import fcntl
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +38,12 @@ class Lake:
         """Return the days that a table has a file for, in order."""
         found = self.folder(table).glob(f"date=*/{PART}")
         return sorted(dt.date.fromisoformat(path.parent.name.removeprefix("date=")) for path in found)
+
+    def files(self, table: Table, days: Sequence[dt.date] | None = None) -> list[Path]:
+        """Return the files that a table has, of all days or of some."""
+        if not table.daily:
+            return [path for path in [self.file(table)] if path.exists()]
+        return [self.file(table, day) for day in self.days(table) if days is None or day in days]
 
     @property
     def catalogue(self) -> Path:

@@ -1,11 +1,12 @@
 """Writing a table's file, always with the declared columns and types, also for an empty day."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import duckdb
 
+from herobase_pipeline.lake import completeness
 from herobase_pipeline.lake.engine import literal, number, quoted
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.tables.schema import Table
@@ -22,6 +23,7 @@ def write(
     day: dt.date | None = None,
     order: str = "",
     params: Mapping[str, Any] | None = None,
+    complete: Collection[dt.date] = (),
 ) -> int:
     """Write what ``query`` yields as a table's file, in place of the old one.
 
@@ -33,6 +35,7 @@ def write(
         day: the day of the file, for a daily table.
         order: the order of the rows, so that the same rows make the same file.
         params: the query's named parameters.
+        complete: the days that were over and loaded when the rows were got, kept with the file (see ``completeness``).
 
     Returns:
         The number of rows.
@@ -45,7 +48,7 @@ def write(
         return number(
             con,
             f"COPY (SELECT {columns} FROM ({query or table.query}){ordered}) TO {literal(str(aside))} "
-            f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP})",
+            f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP}, {completeness.footer(complete)})",
             params,
         )
 

@@ -26,6 +26,7 @@ ARROW = {
     "VARCHAR[]": "list<element: string>",
     "TIMESTAMPTZ": "timestamp[us, tz=UTC]",
     "DATE": "date32[day]",
+    "DATE[]": "list<element: date32[day]>",
     "DOUBLE": "double",
     "BIGINT": "int64",
     "BOOLEAN": "bool",

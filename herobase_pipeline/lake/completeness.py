@@ -1,0 +1,60 @@
+"""Which days a file knows in full: days that were over when their records were pulled. Kept in the file's footer.
+
+An empty day that is complete is a quiet day; one that is not may be an outage, or not be over yet.
+"""
+
+import datetime as dt
+import json
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import duckdb
+
+from herobase_pipeline.lake.engine import literal
+
+_KEY = "complete_days"
+
+
+def footer(days: Collection[dt.date]) -> str:
+    """Return the option of COPY by which a file keeps its complete days."""
+    return f"KV_METADATA {{{_KEY}: {literal(json.dumps(sorted(map(str, days))))}}}"
+
+
+def define_complete_days(con: duckdb.DuckDBPyConnection, sources: Sequence[Sequence[Path]]) -> None:
+    """Make the relation ``complete_days``: each day that every source knows in full.
+
+    Its columns are ``day`` and ``through``, the last of the unbroken run of complete days that the day is in.
+
+    Args:
+        con: the connection to make it in.
+        sources: for each source its files.
+
+    """
+    known = " INTERSECT ".join(_days(files) for files in sources) or _days([])
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE complete_days AS
+        SELECT day, max(day) OVER (PARTITION BY run) AS through
+        FROM (SELECT day, day - row_number() OVER (ORDER BY day)::INTEGER AS run FROM ({known}))
+        """
+    )
+
+
+def complete_days(con: duckdb.DuckDBPyConnection) -> list[dt.date]:
+    """Return the days of the relation, in order."""
+    return [day for (day,) in con.execute("SELECT day FROM complete_days ORDER BY day").fetchall()]
+
+
+def known_in_full(con: duckdb.DuckDBPyConnection, file: Path) -> set[dt.date]:
+    """Return the complete days of one file; none if it does not exist."""
+    return {day for (day,) in con.execute(_days([file] if file.exists() else [])).fetchall()}
+
+
+def _days(files: Sequence[Path]) -> str:
+    if not files:
+        return "SELECT NULL::DATE AS day WHERE false"
+    paths = ", ".join(literal(str(file)) for file in files)
+    return (
+        f"SELECT DISTINCT unnest(from_json(decode(value), '[\"DATE\"]')) AS day "
+        f"FROM parquet_kv_metadata([{paths}]) WHERE decode(key) = {literal(_KEY)}"
+    )

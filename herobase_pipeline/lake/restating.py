@@ -1,0 +1,102 @@
+"""Noting what a run changes in numbers that were published: before the new file takes the old one's place."""
+
+import datetime as dt
+
+import duckdb
+
+from herobase_pipeline.lake.completeness import known_in_full
+from herobase_pipeline.lake.engine import literal, number, quoted
+from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.lake.writing import stored, write
+from herobase_pipeline.tables.restatements import PUBLISHED, RESTATEMENTS, Published
+from herobase_pipeline.tables.schema import Table
+
+_KEY = "table_name, day, org_level, org_key, org_name, campaign_id, category, measure"
+_UNNOTED = f"""
+FROM seen
+UNION ALL BY NAME
+SELECT *, $now AS restated_at
+FROM (
+    SELECT {_KEY}, old_value, new_value FROM restated
+    EXCEPT
+    SELECT {_KEY}, old_value, new_value FROM seen
+    QUALIFY row_number() OVER (
+        PARTITION BY table_name, day, org_level, lower(org_key), campaign_id, category, measure ORDER BY restated_at DESC
+    ) = 1
+)
+"""
+
+
+def is_published(table: Table) -> bool:
+    """Whether changes of a table's numbers are noted."""
+    return any(published.table == table for published in PUBLISHED)
+
+
+def restate(lake: Lake, con: duckdb.DuckDBPyConnection, table: Table, new: str, day: dt.date | None = None) -> int:
+    """Add to ``restatements`` each published number that ``new`` changes; returns how many there are.
+
+    A run that is killed between this and the writing of ``new`` finds the same changes again: they are not noted twice.
+
+    Args:
+        lake: where.
+        con: a connection in which ``new`` runs.
+        table: the table that is about to be written.
+        new: a SELECT of its rows.
+        day: the day of the file, for a daily table.
+
+    """
+    (published,) = (published for published in PUBLISHED if published.table == table)
+    known = known_in_full(con, lake.file(table, day))
+    if not known:
+        return 0
+    old = (
+        f"(SELECT *, {literal(str(day))}::DATE AS date FROM ({stored(lake, table, day)}))"
+        if day
+        else stored(lake, table)
+    )
+    con.execute(f"CREATE OR REPLACE TEMP TABLE restated AS {_changes(published, old, new)}", {"known": sorted(known)})
+    if found := number(con, "SELECT count(*) FROM restated"):
+        write(lake, con, RESTATEMENTS, _UNNOTED, order="ALL", params={"now": dt.datetime.now(dt.UTC)})
+    return found
+
+
+def _changes(published: Published, old: str, new: str) -> str:
+    """Return the SELECT of the numbers that differ, where the old one was mature."""
+    measures = [column.name for column in published.table if column.additive]
+    values = ", ".join(f"{quoted(name)}::DOUBLE AS {quoted(name)}" for name in measures)
+    columns = f"""
+        {published.day} AS day, org_level, lower(org_key) AS node, org_key, org_name, campaign_id,
+        {published.category} AS category, is_mature, {values}
+    """
+    return f"""
+    WITH
+    told AS (
+        SELECT false AS is_new, {columns} FROM ({old}) UNION ALL BY NAME SELECT true AS is_new, {columns} FROM ({new})
+    ),
+    growing AS (  -- not published yet: it is meant to change
+        SELECT DISTINCT day, node, campaign_id FROM told WHERE NOT is_new AND NOT is_mature
+    ),
+    numbers AS (
+        UNPIVOT (SELECT * EXCLUDE (is_mature) FROM told) ON {", ".join(map(quoted, measures))} INTO NAME measure VALUE value
+    )
+    SELECT
+        {literal(published.table.name)} AS table_name,
+        day,
+        org_level,
+        max(org_key) AS org_key,
+        max(org_name) AS org_name,
+        campaign_id,
+        category,
+        measure,
+        coalesce(sum(value) FILTER (NOT is_new), 0) AS old_value,
+        coalesce(sum(value) FILTER (is_new), 0) AS new_value
+    FROM numbers
+    WHERE day IN (SELECT unnest($known::DATE[]))
+        AND NOT EXISTS (
+            FROM growing
+            WHERE growing.day = numbers.day AND growing.node = numbers.node
+                AND growing.campaign_id IS NOT DISTINCT FROM numbers.campaign_id
+        )
+    GROUP BY day, org_level, node, campaign_id, category, measure
+    HAVING old_value <> new_value
+    """
