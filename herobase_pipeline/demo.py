@@ -22,9 +22,8 @@ from herobase_pipeline.tables import (
     CALL_OUTCOMES,
     CALL_PHONES,
     CALLS,
-    LEAD_CONVERSION,
     LEAD_DATA,
-    LEADS,
+    RESTATEMENTS,
     SIMPLE_LEADS,
     TABLES,
     Table,
@@ -76,9 +75,9 @@ def _load(console: Console, lake: Lake, days: Sequence[dt.date]) -> None:
     """Run Dagster for each day that has no file yet, then for what is derived from all days."""
     os.environ.setdefault("DAGSTER_HOME", str(Path.cwd()))
     by_day = [CALLS, CALL_PHONES, SIMPLE_LEADS, LEAD_DATA, CALL_OUTCOMES]
-    whole = [table for table in TABLES if table not in by_day]
+    whole = [table for table in TABLES if table not in by_day and table is not RESTATEMENTS]
     lacking = [day for day in days if not all(lake.file(table, day).exists() for table in by_day)]
-    if not lacking and lake.file(LEADS).exists() and lake.file(LEAD_CONVERSION).exists():
+    if not lacking and all(lake.files(table) for table in whole):
         console.print(f"All {len(days)} days are loaded already; nothing was asked of HeroBase.")
         return
     job = defs.resolve_implicit_global_asset_job_def()

@@ -14,24 +14,29 @@ import pytest
 
 from herobase_pipeline.assets import account, derived, pulled
 from herobase_pipeline.herobase.quota import Budget
-from herobase_pipeline.lake.catalogue import view
+from herobase_pipeline.lake.catalogue import INTERVAL, view
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.partitions import Window, day_bounds
 from herobase_pipeline.sandbox import Sandbox, World
 from herobase_pipeline.sandbox.world.truth import Call
 from herobase_pipeline.settings import SandboxSettings, Settings
-from herobase_pipeline.tables import TABLES
+from herobase_pipeline.tables import (
+    CALL_OUTCOMES,
+    CALL_PHONES,
+    CALLS,
+    LEAD_DATA,
+    RESTATEMENTS,
+    SIMPLE_LEADS,
+    TABLES,
+    VIEWS,
+)
 
 ROOT = Path(__file__).parent.parent
 NOW = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
-ASSETS = [
-    pulled.calls,
-    pulled.simple_leads,
-    *pulled.LISTS,
-    derived.call_outcomes,
-    derived.leads,
-    derived.lead_conversion,
-]
+BY_DAY = (CALLS, CALL_PHONES, SIMPLE_LEADS, LEAD_DATA, CALL_OUTCOMES)
+WHOLE = ",".join(table.name for table in TABLES if table not in (*BY_DAY, RESTATEMENTS))
+"""The assets without partitions."""
+ASSETS = [pulled.calls, pulled.simple_leads, *pulled.LISTS, *derived.DERIVED]
 
 
 @dataclass
@@ -89,8 +94,9 @@ class Centre:
         """Query the lake; every table is a view, private ones too."""
         with duckdb.connect() as con:
             con.execute(f"SET TimeZone = '{self.settings.timezone}'")
-            for table in TABLES:
-                con.execute(f'CREATE VIEW "{table.name}" AS {view(self.lake, table)}')
+            con.execute(INTERVAL)
+            for table in (*TABLES, *VIEWS):
+                con.execute(f'CREATE VIEW "{table.name}" AS {table.view or view(self.lake, table)}')
             return con.execute(query).fetchall()
 
     def truth(self, day: str) -> list[Call]:

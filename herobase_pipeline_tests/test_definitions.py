@@ -1,7 +1,7 @@
 """The definition graph, as it is meant to be."""
 
 from herobase_pipeline.definitions import defs
-from herobase_pipeline.tables import TABLES
+from herobase_pipeline.tables import TABLES, VIEWS
 
 
 def test_the_graph_is_as_it_was(snapshot):
@@ -21,5 +21,5 @@ def test_the_graph_is_as_it_was(snapshot):
 
 def test_every_table_is_an_asset_of_the_same_key():
     assert {spec.key.to_user_string() for spec in defs.resolve_all_asset_specs()} == {
-        "/".join(table.key) for table in TABLES
+        "/".join(table.key) for table in (*TABLES, *VIEWS)
     }

@@ -1,23 +1,6 @@
-"""Leads through time: a version once seen stays, and a closing is counted once."""
+"""Leads through time: a version once seen stays."""
 
 import datetime as dt
-from collections import Counter
-from itertools import pairwise
-
-from herobase_pipeline.herobase.enums import OPEN_LEAD_STATUSES, CallEndCause, CallStatus, LeadStatus
-from herobase_pipeline.partitions import local_day
-from herobase_pipeline_tests.conftest import Centre
-
-WITHDRAWN = {"Removed", "Anonymized", "DoNotCall", "GlobalDoNotCall"}
-OPEN = {status.name for status in OPEN_LEAD_STATUSES}
-
-
-def nightly(centre: Centre, first: dt.date, days: int) -> None:
-    """Pull each day soon after it has ended, as the pipeline does in operation."""
-    for offset in range(days):
-        day = first + dt.timedelta(days=offset)
-        centre.clock[0] = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(0, 30), dt.UTC)
-        centre.load("simple_leads,calls", str(day))
 
 
 def test_t1_t2_a_version_once_seen_survives_every_later_pull(centre):
@@ -69,88 +52,6 @@ def test_t32_the_fields_of_a_lead_are_kept_as_they_came(centre):
     keys = {key for (keys,) in here.rows("SELECT json_keys(data) FROM lead_data WHERE data <> '{}'") for key in keys}
     assert {key for key in keys if any(letter in key for letter in "æøåÆØÅ ")}
     assert here.rows("SELECT count(*) FROM lead_data WHERE json_type(data) <> 'OBJECT'") == [(0,)]
-
-
-def test_t11_leads_closed_are_counted_once_on_the_day_of_their_closing_call(centre):
-    """Nightly pulls of two weeks against plain Python over the world's own versions and calls."""
-    here = centre(calls_per_day=200)
-    first, days = dt.date(2026, 11, 2), 14
-    nightly(here, first, days)
-    here.load("leads,lead_conversion")
-    zone, now = here.settings.zone, here.clock[0]
-    start, end = here.window(str(first)).start, here.window(str(first + dt.timedelta(days=days - 1))).end
-
-    calls = [call for call in here.world.calls(start, end, now) if call.lead_id]
-    seen = {}
-    for lead_id, modified, status, closure in here.rows(
-        "SELECT lead_id, last_modified_at, status, closure FROM simple_leads"
-    ):
-        seen.setdefault(lead_id, []).append((modified, status, closure))
-    expected, closing, closures = {}, {}, {}
-    for lead_id, versions in seen.items():
-        versions.sort()
-        opened = [modified for modified, status, _ in versions if status in OPEN]
-        closed = [version for version in versions if version[1] not in OPEN and (not opened or version[0] > opened[-1])]
-        if versions[-1][1] in OPEN:
-            expected[lead_id] = None
-            continue
-        closings = [modified for modified, *_ in closed]
-        _, status, closure = ([version for version in closed if version[1] not in WITHDRAWN] or closed)[-1]
-        closures[lead_id] = closure
-        dials = [
-            call
-            for call in calls
-            if call.lead_id == lead_id and call.end_cause is CallEndCause.NormalDisconnect
-            and call.status is CallStatus.UserProcessed and call.closure.name == closure and call.start <= closings[0]
-        ]  # fmt: skip
-        found = (
-            max(dials, key=lambda call: call.start, default=None) if status == LeadStatus.UserProcessed.name else None
-        )
-        closing[lead_id] = found
-        expected[lead_id] = local_day(found.end if found else closings[0], zone)
-    assert dict(here.rows("SELECT lead_id, closed_date FROM leads")) == expected
-    credited = {lead_id: call.id for lead_id, call in closing.items() if call}
-    assert dict(here.rows("SELECT lead_id, closing_call_id FROM leads WHERE attribution = 'closing_call'")) == credited
-    assert len(credited) > 100
-
-    by_day = Counter((day, closures[lead_id]) for lead_id, day in expected.items() if day)
-    counted = here.rows(
-        "SELECT closed_date, closure, sum(leads)::BIGINT FROM lead_conversion WHERE org_level = 0 GROUP BY ALL"
-    )
-    assert {(day, closure): leads for day, closure, leads in counted} == by_day
-    of_team = Counter((call.org_path, closures[lead_id]) for lead_id, call in closing.items() if call and call.org_path)
-    leaves = here.rows(
-        "SELECT org_path, closure, sum(leads)::BIGINT FROM lead_conversion WHERE org_level > 0 GROUP BY ALL"
-    )
-    found = {(tuple(path), closure): leads for path, closure, leads in leaves}
-    last_contact = here.rows("SELECT count(*) FROM leads WHERE attribution = 'last_contact'")[0][0]
-    assert 0 <= sum(found.get(key, 0) - leads for key, leads in of_team.items()) <= last_contact
-
-
-def test_t17_t18_dials_attempts_and_contacts(centre):
-    here = centre(calls_per_day=400)
-    here.load("calls,simple_leads", "2026-11-16", "2026-11-20")
-    here.load("leads")
-    window = here.window("2026-11-16", "2026-11-20")
-    dials: dict[str, list] = {}
-    for call in here.world.calls(window.start, window.end, here.now):
-        if call.lead_id and not call.incoming and call.status is not CallStatus.Transferred:
-            dials.setdefault(call.lead_id, []).append(call)
-    expected = {}
-    for lead_id, legs in dials.items():
-        legs.sort(key=lambda call: (call.start, call.id))
-        follow_ups = sum(
-            (before.status is CallStatus.AlternativeNumberDialed or before.end_cause is CallEndCause.DroppedCall)
-            and call.start - (before.end or before.start) <= dt.timedelta(minutes=10)
-            for before, call in pairwise(legs)
-        )
-        contacts = sum(call.end_cause is CallEndCause.NormalDisconnect for call in legs)
-        expected[lead_id] = (len(legs), len(legs) - follow_ups, contacts)
-    rows = {
-        lead_id: tuple(rest) for lead_id, *rest in here.rows("SELECT lead_id, dials, attempts, contacts FROM leads")
-    }
-    assert {lead_id: expected.get(lead_id, (0, 0, 0)) for lead_id in rows} == rows
-    assert any(dialled > attempts for dialled, attempts, _ in rows.values())
 
 
 def test_a_lead_that_is_withdrawn_or_erased_later_stays_closed_as_it_was(centre):

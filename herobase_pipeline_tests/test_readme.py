@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from herobase_pipeline.settings import Settings
-from herobase_pipeline.tables import TABLES
+from herobase_pipeline.tables import TABLES, VIEWS
+from herobase_pipeline.tables.telling import as_document
 from herobase_pipeline_tests.test_commands import ROOT, run
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -20,11 +21,16 @@ def test_every_make_target_it_names_exists():
 
 
 def test_it_names_every_table_and_no_setting_that_does_not_exist():
-    assert all(f"`{table.name}`" in README for table in TABLES)
+    assert all(f"`{table.name}`" in README for table in (*TABLES, *VIEWS))
     assert {name.removeprefix("HEROBASE_").lower() for name in re.findall(r"HEROBASE_[A-Z_]+", README)} <= set(
         Settings.model_fields
     )
     assert all((ROOT / path).exists() for path in re.findall(r"\]\((docs/[^)]+)\)", README))
+
+
+def test_the_page_of_metrics_is_that_of_the_registry():
+    page = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    assert page == as_document(), "python -m herobase_pipeline.tables.telling > docs/metrics.md"
 
 
 @pytest.mark.slow
@@ -34,13 +40,11 @@ def test_its_command_line_and_its_python_work(home: Path):
     program, *arguments = commands[0].split()
     done = run(program, *arguments, cwd=home)
     assert done.returncode == 0, done.stderr
-    assert (
-        run(
-            "dagster", *" ".join(arguments).replace("--select calls", "--select call_outcomes").split(), cwd=home
-        ).returncode
-        == 0
-    )
+    day = arguments[arguments.index("--partition") + 1]
+    for more in (["simple_leads,call_outcomes", "--partition", day], ["leads,lead_conversion"]):
+        done = run(program, *arguments[: arguments.index("--select") + 1], *more, cwd=home)
+        assert done.returncode == 0, done.stderr
     (python,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     shown = subprocess.run([sys.executable, "-c", python], cwd=home, capture_output=True, text=True, check=True).stdout
     assert "Kundeservice" in shown
-    assert "NormalDisconnect" in shown
+    assert "net_conversion" in shown

@@ -1,6 +1,8 @@
 """The assets that are made from other tables."""
 
 import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 
@@ -9,7 +11,27 @@ from herobase_pipeline.assets.pulled import SettingsResource
 from herobase_pipeline.lake import catalogue
 from herobase_pipeline.lake.deriving import NotLoadedError, derive, derive_days
 from herobase_pipeline.lake.layout import Lake
-from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, LEAD_CONVERSION, LEADS, SIMPLE_LEADS
+from herobase_pipeline.tables import (
+    CALL_OUTCOMES,
+    CALLS,
+    COHORT_RATES,
+    CONVERSION_RATES,
+    CUMULATIVE_INCIDENCE,
+    DROP_RATES,
+    LEAD_COHORTS,
+    LEAD_CONVERSION,
+    LEADS,
+    METRIC_REGISTRY,
+    ORG_HISTORY,
+    OUTCOME_RATES,
+    POOL_RATES,
+    RESTATEMENTS,
+    SIMPLE_LEADS,
+    Table,
+)
+from herobase_pipeline.tables.drops import regimes
+from herobase_pipeline.tables.metrics import DROPS, version
+from herobase_pipeline.tables.rates import registry
 
 
 @dg.multi_asset(
@@ -22,28 +44,53 @@ def call_outcomes(context: dg.AssetExecutionContext, settings: SettingsResource)
     lake = Lake(settings.data_dir)
     days = [dt.date.fromisoformat(key) for key in context.partition_keys]
     try:
-        rows = derive_days(lake, settings.zone, CALL_OUTCOMES, [CALLS], days)
+        made = derive_days(lake, settings.zone, CALL_OUTCOMES, [CALLS], days)
     except NotLoadedError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     catalogue.refresh(lake)
-    for day, count in rows.items():
-        context.add_asset_metadata({"dagster/partition_row_count": count}, partition_key=str(day))
+    for day, derived in made.items():
+        metadata = {"dagster/partition_row_count": derived.rows, "restated_numbers": derived.restated}
+        context.add_asset_metadata(metadata, partition_key=str(day))
+    _tell_restated(context, sum(derived.restated for derived in made.values()))
     return dg.MaterializeResult()
 
 
-@dg.multi_asset(name=LEADS.name, specs=[spec(LEADS, group="leads", deps=[SIMPLE_LEADS, CALLS])])
-def leads(settings: SettingsResource) -> dg.MaterializeResult[None]:
-    """Bring together all versions and all calls of every lead."""
-    lake = Lake(settings.data_dir)
-    rows = derive(lake, settings.zone, LEADS, [SIMPLE_LEADS, CALLS])
-    catalogue.refresh(lake)
-    return dg.MaterializeResult(metadata={"dagster/row_count": rows})
+def _whole(
+    table: Table, group: str, sources: Sequence[Table], params: Mapping[str, Any] | None = None
+) -> dg.AssetsDefinition:
+    """Return the asset of a table that is made anew from all that its sources hold."""
+
+    @dg.multi_asset(name=table.name, specs=[spec(table, group=group, deps=sources)])
+    def derive_whole(context: dg.AssetExecutionContext, settings: SettingsResource) -> dg.MaterializeResult[None]:
+        lake = Lake(settings.data_dir)
+        derived = derive(lake, settings.zone, table, sources, params)
+        catalogue.refresh(lake)
+        _tell_restated(context, derived.restated)
+        return dg.MaterializeResult(metadata={"dagster/row_count": derived.rows, "restated_numbers": derived.restated})
+
+    return derive_whole
 
 
-@dg.multi_asset(name=LEAD_CONVERSION.name, specs=[spec(LEAD_CONVERSION, group="metrics", deps=[LEADS])])
-def lead_conversion(settings: SettingsResource) -> dg.MaterializeResult[None]:
-    """Count the closed leads."""
-    lake = Lake(settings.data_dir)
-    rows = derive(lake, settings.zone, LEAD_CONVERSION, [LEADS])
-    catalogue.refresh(lake)
-    return dg.MaterializeResult(metadata={"dagster/row_count": rows})
+def _tell_restated(context: dg.AssetExecutionContext, numbers: int) -> None:
+    if numbers:
+        key = dg.AssetKey(RESTATEMENTS.key)
+        context.log_event(dg.AssetMaterialization(key, metadata={"restated_numbers": numbers}))
+        context.log.warning(f"{numbers} published numbers changed; which, stands in {RESTATEMENTS.name}.")
+
+
+DERIVED: list[dg.AssetsDefinition | dg.AssetSpec] = [
+    call_outcomes,
+    _whole(LEADS, "leads", [SIMPLE_LEADS, CALLS]),
+    _whole(LEAD_CONVERSION, "metrics", [LEADS]),
+    _whole(LEAD_COHORTS, "metrics", [LEADS]),
+    _whole(CUMULATIVE_INCIDENCE, "metrics", [LEADS]),
+    _whole(DROP_RATES, "metrics", [CALL_OUTCOMES], {"regimes": regimes(), "version": version(DROPS)}),
+    _whole(ORG_HISTORY, "directory", [CALLS]),
+    _whole(METRIC_REGISTRY, "metrics", [], {"metrics": registry()}),
+    # written by the runs of the tables that they tell of, or reckoned as they are read
+    spec(RESTATEMENTS, group="metrics", deps=[CALL_OUTCOMES, LEAD_CONVERSION]),
+    spec(OUTCOME_RATES, group="rates", deps=[CALL_OUTCOMES]),
+    spec(CONVERSION_RATES, group="rates", deps=[LEAD_CONVERSION, CALL_OUTCOMES]),
+    spec(COHORT_RATES, group="rates", deps=[LEAD_COHORTS]),
+    spec(POOL_RATES, group="rates", deps=[LEADS]),
+]

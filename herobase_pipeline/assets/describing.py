@@ -6,6 +6,7 @@ import dagster as dg
 
 from herobase_pipeline.assets.days import DAYS
 from herobase_pipeline.tables import Table
+from herobase_pipeline.tables.telling import as_list
 
 POOL = "herobase_api"  # one step at a time asks HeroBase, so a process's budget is the account's
 
@@ -23,14 +24,21 @@ def spec(table: Table, *, group: str, deps: Sequence[Table] = (), partitioned: b
     by_day = table.daily if partitioned is None else partitioned
     return dg.AssetSpec(
         dg.AssetKey(table.key),
-        description=f"{table.description} One row: {table.grain.removeprefix('one row ')}.",
+        description=_description(table),
         deps=[dg.AssetKey(dep.key) for dep in deps],
         group_name=group,
-        kinds={"duckdb", "parquet"},
+        kinds={"duckdb"} if table.view else {"duckdb", "parquet"},
         partitions_def=DAYS if by_day else None,
         metadata={"dagster/column_schema": schema(table)},
         tags={"zone": "private" if table.private else "lake"},
     )
+
+
+def _description(table: Table) -> str:
+    """Return what the UI says of a table: what it is, its grain, and the metrics found in it."""
+    told = f"{table.description} One row: {table.grain.removeprefix('one row ')}."
+    metrics = as_list(table.name)
+    return f"{told}\n\n{metrics}" if metrics else told
 
 
 def schema(table: Table) -> dg.TableSchema:

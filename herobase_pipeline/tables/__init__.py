@@ -1,10 +1,15 @@
 """The tables: columns, grain and SQL of each, declared once. Pure: no files, no HTTP, no Dagster."""
 
 from herobase_pipeline.tables.calls import CALL_PHONES, CALLS
+from herobase_pipeline.tables.cohorts import CUMULATIVE_INCIDENCE, LEAD_COHORTS
 from herobase_pipeline.tables.conversion import LEAD_CONVERSION
 from herobase_pipeline.tables.directory import ACCOUNT, CAMPAIGNS, ORG_UNITS, PROJECTS, USERS
+from herobase_pipeline.tables.drops import DROP_RATES
+from herobase_pipeline.tables.history import ORG_HISTORY
 from herobase_pipeline.tables.leads import LEAD_DATA, LEADS, SIMPLE_LEADS
 from herobase_pipeline.tables.outcomes import CALL_OUTCOMES
+from herobase_pipeline.tables.rates import COHORT_RATES, CONVERSION_RATES, METRIC_REGISTRY, OUTCOME_RATES, POOL_RATES
+from herobase_pipeline.tables.restatements import RESTATEMENTS
 from herobase_pipeline.tables.schema import Column, Table, Type
 
 TABLES = (
@@ -20,7 +25,17 @@ TABLES = (
     LEADS,
     CALL_OUTCOMES,
     LEAD_CONVERSION,
+    LEAD_COHORTS,
+    CUMULATIVE_INCIDENCE,
+    DROP_RATES,
+    ORG_HISTORY,
+    RESTATEMENTS,
+    METRIC_REGISTRY,
 )
+"""Those with files."""
+
+VIEWS = (OUTCOME_RATES, CONVERSION_RATES, COHORT_RATES, POOL_RATES)
+"""Those that the catalogue reckons from the others as they are read."""
 
 __all__ = [
     "ACCOUNT",
@@ -28,14 +43,25 @@ __all__ = [
     "CALL_OUTCOMES",
     "CALL_PHONES",
     "CAMPAIGNS",
+    "COHORT_RATES",
+    "CONVERSION_RATES",
+    "CUMULATIVE_INCIDENCE",
+    "DROP_RATES",
     "LEADS",
+    "LEAD_COHORTS",
     "LEAD_CONVERSION",
     "LEAD_DATA",
+    "METRIC_REGISTRY",
+    "ORG_HISTORY",
     "ORG_UNITS",
+    "OUTCOME_RATES",
+    "POOL_RATES",
     "PROJECTS",
+    "RESTATEMENTS",
     "SIMPLE_LEADS",
     "TABLES",
     "USERS",
+    "VIEWS",
     "Column",
     "Table",
     "Type",

@@ -13,6 +13,17 @@ LEAD_CONVERSION = Table(
         *ORG_NODE,
         Column("campaign_id", Type.TEXT, "the campaign"),
         Column("closure", Type.TEXT, "LeadClosure; NotSet was closed by the system, not by an agent (trap T37)"),
-        Column("leads", Type.COUNT, "leads closed on the day"),
+        Column("leads", Type.COUNT, "leads closed on the day", additive=True),
+        Column("by_closing_call", Type.COUNT, "of these, credited to the call that closed them", additive=True),
+        Column(
+            "by_last_contact", Type.COUNT, "of these, credited to the last contact in 24 hours before", additive=True
+        ),
+        Column(
+            "by_lead_user", Type.COUNT, "of these, closed by a person outside a call; at level 0 only", additive=True
+        ),
+        Column("by_system", Type.COUNT, "of these, closed by the system; at level 0 only", additive=True),
+        Column("outbound", Type.COUNT, "of these, credited to an outbound call", additive=True),
+        Column("attempts", Type.COUNT, "attempts that it took to close the outbound ones", additive=True),
+        Column("is_mature", Type.FLAG, "the day was over when its calls and leads were pulled"),
     ),
 )

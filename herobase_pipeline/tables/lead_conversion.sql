@@ -1,31 +1,41 @@
 -- Closed leads by closure, per day of closing, org node of the credited call and campaign.
 WITH
-nodes AS (
+leaves AS (
     SELECT
-        *,
-        unnest(range(len(org_path) + 1)) AS org_level,
-        list_transform(org_path[:org_level], lambda code: lower(code)) AS node
+        closed_date AS day,
+        org_path,
+        arg_max(org_names, (closed_at, lead_id)) AS org_names,
+        max(closed_at) AS latest,
+        campaign_id,
+        closure,
+        count(*) AS leads,
+        count(*) FILTER (attribution = 'closing_call') AS by_closing_call,
+        count(*) FILTER (attribution = 'last_contact') AS by_last_contact,
+        count(*) FILTER (attribution = 'lead_user') AS by_lead_user,
+        count(*) FILTER (attribution = 'system') AS by_system,
+        count(*) FILTER (NOT credited_incoming) AS outbound,
+        coalesce(sum(attempts_to_close) FILTER (NOT credited_incoming), 0) AS attempts
     FROM leads
     WHERE closed_at IS NOT NULL
-),
-named AS (  -- one spelling and one name a node and day: the last ones used (traps T26, T30b)
-    SELECT
-        closed_date,
-        node,
-        arg_max({'path': org_path[:org_level], 'name': org_names[org_level]}, (closed_at, org_path, org_names)) AS last
-    FROM nodes
-    GROUP BY closed_date, node
+    GROUP BY closed_date, org_path, campaign_id, closure
 )
 SELECT
-    closed_date,
+    day AS closed_date,
     org_level,
-    last.path AS org_path,
-    array_to_string(last.path, ' › ') AS org_key,
-    last.path[-1] AS org_code,
-    CASE WHEN org_level = 0 THEN '(all)' ELSE last.name END AS org_name,
+    org_path,
+    org_key,
+    org_code,
+    org_name,
     campaign_id,
     closure,
-    count(*) AS leads
-FROM nodes
-JOIN named USING (closed_date, node)
-GROUP BY closed_date, org_level, last, campaign_id, closure
+    sum(leads) AS leads,
+    sum(by_closing_call) AS by_closing_call,
+    sum(by_last_contact) AS by_last_contact,
+    sum(by_lead_user) AS by_lead_user,
+    sum(by_system) AS by_system,
+    sum(outbound) AS outbound,
+    sum(attempts) AS attempts,
+    any_value(through IS NOT NULL) AS is_mature
+FROM rolled_up('leaves')
+LEFT JOIN complete_days USING (day)
+GROUP BY ALL

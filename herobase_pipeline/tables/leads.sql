@@ -1,6 +1,7 @@
 -- Every lead once, from all its versions and all its calls, whatever the order in which days were pulled.
+-- Keys first, then the rows they lead to: many times cheaper than to carry everything through a sort.
 WITH
-versions AS (
+versions AS NOT MATERIALIZED (
     SELECT
         *,
         -- a status that is not documented closes nothing (trap T23)
@@ -9,46 +10,92 @@ versions AS (
         coalesce(status IN ('Removed', 'Anonymized', 'DoNotCall', 'GlobalDoNotCall'), false) AS is_withdrawn
     FROM simple_leads
 ),
-current AS (
-    SELECT * FROM versions
-    QUALIFY row_number() OVER (PARTITION BY lead_id ORDER BY last_modified_at DESC, observed_at DESC, hash(versions)) = 1
-),
 history AS (
     SELECT
         lead_id,
         count(DISTINCT last_modified_at) AS versions,
         bool_or(status = 'Anonymized') AS erased,
-        max(last_modified_at) FILTER (NOT is_closed) AS last_open_at
+        max(last_modified_at) AS current_at,
+        max(last_modified_at) FILTER (NOT is_closed) AS last_open_at,
+        max(last_modified_at) FILTER (is_closed AND NOT is_withdrawn) AS last_decision_at,
+        -- how it was closed stands when it is withdrawn or erased later: history does not move
+        if(last_decision_at > last_open_at OR last_open_at IS NULL, last_decision_at, NULL) AS decided_at
     FROM versions
     GROUP BY lead_id
 ),
-closed AS (  -- a lead that was re-opened closes anew (trap T12)
-    SELECT versions.*
+closings AS (  -- a later edit is no second closing (trap T11); a lead that was re-opened closes anew (trap T12)
+    SELECT lead_id, min(last_modified_at) AS first_closed_at
     FROM versions
     JOIN history USING (lead_id)
     WHERE is_closed AND (last_open_at IS NULL OR last_modified_at > last_open_at)
+    GROUP BY lead_id
 ),
-closings AS (  -- a later edit of a closed lead is no second closing (trap T11)
-    SELECT lead_id, min(last_modified_at) AS first_closed_at FROM closed GROUP BY lead_id
+told AS (  -- of a version that was seen with different content, what was seen last
+    SELECT
+        lead_id,
+        last_modified_at,
+        arg_max(
+            {
+                'status': status,
+                'closure': closure,
+                'campaign_id': campaign_id,
+                'campaign_code': campaign_code,
+                'uploaded_at': uploaded_at,
+                'closed_by': coalesce(first_processed_by, last_modified_by)
+            },
+            (observed_at, status, closure, campaign_id)
+        ) AS lead
+    FROM versions
+    JOIN history USING (lead_id)
+    WHERE last_modified_at IN (current_at, decided_at)
+    GROUP BY lead_id, last_modified_at
 ),
-decided AS (  -- how it was closed stands when the lead is withdrawn or erased later: history does not move
-    SELECT lead_id, status, closure, first_processed_by, last_modified_by
-    FROM closed
-    QUALIFY row_number() OVER (
-        PARTITION BY lead_id ORDER BY is_withdrawn, last_modified_at DESC, observed_at DESC, hash(closed)
-    ) = 1
+known AS (
+    SELECT
+        lead_id,
+        versions,
+        erased,
+        last_open_at,
+        first_closed_at,
+        current.lead.status AS status,
+        current.lead.uploaded_at AS uploaded_at,
+        coalesce(decided.lead, current.lead) AS lead
+    FROM history
+    LEFT JOIN closings USING (lead_id)
+    JOIN told AS current ON current.lead_id = history.lead_id AND current.last_modified_at = current_at
+    LEFT JOIN told AS decided ON decided.lead_id = history.lead_id AND decided.last_modified_at = decided_at
 ),
-legs AS (
-    SELECT *, coalesce(end_cause = 'NormalDisconnect', false) AS is_contact
+legs AS NOT MATERIALIZED (  -- a transfer is a leg of a call that is counted already (trap T17)
+    SELECT
+        *,
+        coalesce(ended_at, started_at) AS over_at,
+        coalesce(end_cause = 'NormalDisconnect', false) AS is_contact,
+        hash(org_path, org_names) AS place
     FROM calls
     WHERE lead_id IS NOT NULL AND coalesce(call_status <> 'Transferred', true)
 ),
+places AS (
+    SELECT place, any_value(org_path) AS org_path, any_value(org_names) AS org_names FROM legs GROUP BY place
+),
 dials AS (
     SELECT
-        *,
-        lag(call_status) OVER each_lead AS previous_status,
-        lag(end_cause) OVER each_lead AS previous_end_cause,
-        started_at - lag(coalesce(ended_at, started_at)) OVER each_lead AS pause
+        lead_id,
+        started_at,
+        campaign_id,
+        place,
+        is_contact,
+        end_cause IN ('NormalDisconnect', 'NoResponse', 'Busy', 'VoiceMail', 'DroppedCall') AS is_completed,
+        row_number() OVER each_lead AS nth,
+        -- the next number of the same lead, or the recall after a drop, continues the attempt (traps T18, T21)
+        coalesce(
+            started_at - lag(over_at) OVER each_lead <= INTERVAL 10 MINUTES
+            AND (
+                lag(end_cause) OVER each_lead = 'DroppedCall'
+                OR lag(call_status) OVER each_lead = 'AlternativeNumberDialed'
+                AND coalesce(lower(lag(agent) OVER each_lead) = lower(agent), true)
+            ),
+            false
+        ) AS is_continued
     FROM legs
     WHERE NOT incoming
     WINDOW each_lead AS (PARTITION BY lead_id ORDER BY started_at, call_id)
@@ -56,69 +103,81 @@ dials AS (
 dialling AS (
     SELECT
         lead_id,
+        any_value(place) FILTER (nth = 1) AS first_dial_place,
+        any_value(campaign_id) FILTER (nth = 1) AS first_dial_campaign_id,
         min(started_at) AS first_dial_at,
+        min(started_at) FILTER (is_completed) AS first_completed_at,
         min(started_at) FILTER (is_contact) AS first_contact_at,
         count(*) AS dials,
-        -- the next number of the same lead, or the recall after a drop, continues the attempt (traps T18, T21)
-        count(*) FILTER (NOT coalesce(
-            (previous_status = 'AlternativeNumberDialed' OR previous_end_cause = 'DroppedCall')
-            AND pause <= INTERVAL 10 MINUTES, false)) AS attempts,
-        count(*) FILTER (is_contact) AS contacts
+        count(*) FILTER (is_contact) AS contacts,
+        list(started_at ORDER BY started_at) FILTER (NOT is_continued) AS attempted_at
     FROM dials
     GROUP BY lead_id
 ),
 credited AS (  -- the order of trap T28
     SELECT
         lead_id,
-        CASE WHEN legs.call_status = decided.status AND legs.lead_closure = decided.closure
-            THEN 'closing_call' ELSE 'last_contact' END AS attribution,
-        legs.call_id,
-        legs.ended_at,
-        legs.agent,
-        legs.org_path,
-        legs.org_names
-    FROM decided
-    JOIN closings USING (lead_id)
-    JOIN legs USING (lead_id)
-    WHERE decided.status = 'UserProcessed' AND is_contact AND started_at <= first_closed_at
-        AND (attribution = 'closing_call' OR first_closed_at - started_at <= INTERVAL 24 HOURS)
-    QUALIFY row_number() OVER (
-        PARTITION BY lead_id ORDER BY attribution = 'closing_call' DESC, started_at DESC, call_id DESC
-    ) = 1
+        call_id,
+        ended_at,
+        agent,
+        incoming,
+        place,
+        -- by its status alone: what a call tells of the closure may be today's (trap T29)
+        over_at >= coalesce(last_open_at, over_at)
+            AND coalesce(call_status = 'UserProcessed', lead_closure <> 'NotSet', false) AS is_closing
+    FROM legs
+    JOIN known USING (lead_id)
+    WHERE is_contact AND lead.status = 'UserProcessed' AND started_at <= first_closed_at
+        AND (is_closing OR first_closed_at - started_at <= INTERVAL 24 HOURS)
+    QUALIFY row_number() OVER (PARTITION BY lead_id ORDER BY is_closing DESC, started_at DESC, call_id DESC) = 1
+),
+only_called AS (  -- leads of which no version is known
+    SELECT lead_id, arg_max({'id': campaign_id, 'code': campaign_code}, (started_at, call_id)) AS campaign
+    FROM legs
+    ANTI JOIN history USING (lead_id)
+    GROUP BY lead_id
 )
 SELECT
-    current.lead_id,
-    current.status,
-    CASE WHEN current.is_closed THEN decided.closure ELSE current.closure END AS closure,
-    current.campaign_id,
-    current.campaign_code,
-    current.uploaded_at,
+    lead_id,
+    known.status AS status,
+    known.lead.closure AS closure,
+    coalesce(known.lead.campaign_id, campaign.id) AS campaign_id,
+    coalesce(known.lead.campaign_code, campaign.code) AS campaign_code,
+    uploaded_at,
+    local_day(uploaded_at) AS uploaded_date,
     first_dial_at,
+    first_completed_at,
     first_contact_at,
     coalesce(dials, 0) AS dials,
-    coalesce(attempts, 0) AS attempts,
+    coalesce(len(attempted_at), 0) AS attempts,
     coalesce(contacts, 0) AS contacts,
-    CASE WHEN credited.attribution = 'closing_call' THEN coalesce(credited.ended_at, first_closed_at)
-        ELSE first_closed_at END AS closed_at,
+    if(is_closing, coalesce(ended_at, first_closed_at), first_closed_at) AS closed_at,
     local_day(closed_at) AS closed_date,
-    CASE WHEN credited.attribution = 'closing_call' THEN credited.call_id END AS closing_call_id,
+    if(is_closing, call_id, NULL) AS closing_call_id,
     CASE
-        WHEN NOT current.is_closed THEN 'open'
-        WHEN credited.attribution IS NOT NULL THEN credited.attribution
-        WHEN decided.status = 'UserProcessed' AND coalesce(decided.first_processed_by, decided.last_modified_by) IS NOT NULL
-            THEN 'lead_user'
+        WHEN first_closed_at IS NULL THEN 'open'
+        WHEN is_closing THEN 'closing_call'
+        WHEN call_id IS NOT NULL THEN 'last_contact'
+        WHEN known.lead.status = 'UserProcessed' AND known.lead.closed_by IS NOT NULL THEN 'lead_user'
         ELSE 'system'
     END AS attribution,
-    CASE WHEN credited.attribution IS NOT NULL THEN credited.agent
-        WHEN attribution = 'lead_user' THEN coalesce(decided.first_processed_by, decided.last_modified_by) END AS agent,
-    coalesce(credited.org_path, []) AS org_path,
-    coalesce(credited.org_names, []) AS org_names,
+    CASE WHEN call_id IS NOT NULL THEN agent WHEN attribution = 'lead_user' THEN known.lead.closed_by END AS agent,
+    coalesce(at_closing.org_path, []) AS org_path,
+    coalesce(at_closing.org_names, []) AS org_names,
+    incoming AS credited_incoming,
     local_day(first_dial_at) AS cohort_date,
-    history.versions,
-    erased
-FROM current
-JOIN history USING (lead_id)
-LEFT JOIN closings USING (lead_id)
-LEFT JOIN decided USING (lead_id)
-LEFT JOIN dialling USING (lead_id)
+    if(versions > 0, through, NULL) AS known_through,
+    coalesce(at_first_dial.org_path, []) AS first_dial_path,
+    coalesce(at_first_dial.org_names, []) AS first_dial_names,
+    first_dial_campaign_id,
+    coalesce(list_transform(attempted_at, lambda begun: local_day(begun)), []) AS attempt_dates,
+    if(closed_at IS NULL, NULL, coalesce(len(list_filter(attempted_at, lambda begun: begun <= closed_at)), 0)) AS attempts_to_close,
+    coalesce(versions, 0) AS versions,
+    coalesce(erased, false) AS erased
+FROM known
+FULL JOIN dialling USING (lead_id)
+FULL JOIN only_called USING (lead_id)
 LEFT JOIN credited USING (lead_id)
+LEFT JOIN places AS at_closing ON at_closing.place = credited.place
+LEFT JOIN places AS at_first_dial ON at_first_dial.place = first_dial_place
+LEFT JOIN complete_days ON complete_days.day = local_day(first_dial_at)

@@ -16,7 +16,10 @@ class Type(StrEnum):
     TEXTS = "VARCHAR[]"
     INSTANT = "TIMESTAMPTZ"
     DAY = "DATE"
+    DAYS = "DATE[]"
     SECONDS = "DOUBLE"
+    NUMBER = "DOUBLE"
+    SHARE = "DOUBLE"
     COUNT = "BIGINT"
     FLAG = "BOOLEAN"
 
@@ -33,6 +36,7 @@ class Column:
         enum: the documented values, for a field that is an enumeration.
         read_by: the SQL macro that reads the field, where its type does not say it.
         required: a record without it cannot be kept, so the pull that brings one fails.
+        additive: a count or a length that may be summed over rows, within one level of the hierarchy.
 
     """
 
@@ -43,6 +47,7 @@ class Column:
     enum: _Enum | None = None
     read_by: str | None = None
     required: bool = False
+    additive: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,8 @@ class Table:
         columns: in the order of the file.
         daily: one file a day (``date=YYYY-MM-DD``) rather than one file.
         private: identifies customers, so lies under ``data/private`` and is in no catalogue.
+        order: the order of the rows in its file, where that of all columns is not needed to make it one.
+        view: the SELECT over other tables that it is; None for a table with files of its own.
 
     """
 
@@ -65,6 +72,8 @@ class Table:
     columns: tuple[Column, ...]
     daily: bool = False
     private: bool = False
+    order: str = "ALL"
+    view: str | None = None
 
     def __iter__(self) -> Iterator[Column]:
         """Its columns."""

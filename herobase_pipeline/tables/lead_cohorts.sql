@@ -1,0 +1,88 @@
+-- How far the leads of each first-dial day had come at each age: what happened at each age, rolled up, then summed over age.
+WITH
+cohorts AS (
+    SELECT
+        *,
+        if(closed_date < cohort_date, 0, closed_date - cohort_date) AS closed_age,  -- 0 for one that was dialled although it was closed
+        closure = 'Success' AS is_success,
+        closure IN ('Success', 'NotInterested') AND attribution IN ('closing_call', 'last_contact') AS is_rpc
+    FROM leads
+    WHERE cohort_date IS NOT NULL AND versions > 0  -- nobody knows what became of a lead without a version
+),
+happened AS (
+    SELECT
+        cohort_date,
+        first_dial_at,
+        first_dial_path,
+        first_dial_names,
+        first_dial_campaign_id,
+        unnest([
+            {'what': 'lead', 'age': 0},
+            {'what': 'completed', 'age': local_day(first_completed_at) - cohort_date},
+            {'what': 'contacted', 'age': local_day(first_contact_at) - cohort_date},
+            {'what': 'closed', 'age': closed_age},
+            {'what': 'success', 'age': if(is_success, closed_age, NULL)},
+            {'what': 'rpc', 'age': if(is_rpc, closed_age, NULL)}
+        ] || list_transform(attempt_dates, lambda day: {'what': 'attempt', 'age': day - cohort_date}), max_depth := 2)
+    FROM cohorts
+),
+leaves AS (
+    SELECT
+        cohort_date AS day,
+        first_dial_path AS org_path,
+        arg_max(first_dial_names, first_dial_at) AS org_names,
+        max(first_dial_at) AS latest,
+        first_dial_campaign_id AS campaign_id,
+        CASE WHEN age <= 30 THEN age WHEN age <= 60 THEN 60 ELSE 90 END AS age_days,
+        count(*) FILTER (what = 'lead') AS leads,
+        count(*) FILTER (what = 'completed') AS completed,
+        count(*) FILTER (what = 'contacted') AS contacted,
+        count(*) FILTER (what = 'closed') AS closed,
+        count(*) FILTER (what = 'success') AS successes,
+        count(*) FILTER (what = 'rpc') AS rpc,
+        count(*) FILTER (what = 'attempt') AS attempts
+    FROM happened
+    WHERE age <= 90
+    GROUP BY ALL
+),
+rolled AS MATERIALIZED (
+    FROM rolled_up('leaves')
+),
+every_age AS (
+    SELECT DISTINCT day, org_level, org_path, org_key, org_code, org_name, campaign_id, unnest(range(31) || [60, 90]) AS age_days
+    FROM rolled
+),
+steps AS (
+    SELECT
+        day,
+        org_level,
+        org_path,
+        org_key,
+        org_code,
+        org_name,
+        campaign_id,
+        age_days,
+        sum(COLUMNS(['leads', 'completed', 'contacted', 'closed', 'successes', 'rpc', 'attempts']))
+    FROM (FROM rolled UNION ALL BY NAME FROM every_age)
+    GROUP BY ALL
+)
+SELECT
+    day AS cohort_date,
+    org_level,
+    org_path,
+    org_key,
+    org_code,
+    org_name,
+    campaign_id,
+    age_days,
+    coalesce(sum(leads) OVER so_far, 0) AS leads,
+    coalesce(sum(completed) OVER so_far, 0) AS completed,
+    coalesce(sum(contacted) OVER so_far, 0) AS contacted,
+    coalesce(sum(closed) OVER so_far, 0) AS closed,
+    coalesce(sum(successes) OVER so_far, 0) AS successes,
+    coalesce(sum(rpc) OVER so_far, 0) AS rpc,
+    coalesce(sum(attempts) OVER so_far, 0) AS attempts,
+    coalesce(day + age_days::INTEGER <= through, false) AS is_mature
+FROM steps
+LEFT JOIN complete_days USING (day)
+WINDOW so_far AS (PARTITION BY day, org_key, campaign_id ORDER BY age_days)

@@ -1,0 +1,129 @@
+"""The views of rates and the table of metrics, both made from the registry."""
+
+from collections.abc import Iterator
+
+from herobase_pipeline.tables.metrics import BASES, CALLS, CLOSINGS, COHORTS, METRICS, POOLS, YIELD, Basis, Metric, Unit
+from herobase_pipeline.tables.outcomes import ORG_NODE
+from herobase_pipeline.tables.schema import Column, Table, Type
+
+_RATE = (
+    Column("metric", Type.TEXT, "name of the metric; what it is stands in metrics"),
+    Column("category", Type.TEXT, "the end cause or closure whose share it is; NULL for a metric without"),
+    Column("numerator", Type.NUMBER, "what is above the line"),
+    Column("denominator", Type.NUMBER, "what is below the line"),
+    Column("rate", Type.NUMBER, "numerator / denominator; NULL over an empty denominator"),
+    Column("ci_low", Type.SHARE, "lower end of the Wilson interval, 95 %; NULL where the rate is no share"),
+    Column("ci_high", Type.SHARE, "upper end"),
+    Column("is_mature", Type.FLAG, "all that the rate is made of is over, loaded and settled"),
+    Column("metric_version", Type.COUNT, "version of the metric's definition (trap T40)"),
+)
+_CAMPAIGN = Column("campaign_id", Type.TEXT, "the campaign; NULL for none")
+# a node that two tables spell differently on a day is shown in one of the spellings
+_NAMES = {
+    "org_path": "max(org_path)",
+    "org_key": "array_to_string(max(org_path), ' › ')",
+    "org_code": "max(org_path)[-1]",
+    "org_name": "max(org_name)",
+}
+
+
+def _view(name: str, description: str, grain: str, keys: tuple[Column, ...]) -> Table:
+    columns = (*keys, *_RATE)
+    sources = ["day", *(column.name for column in columns[1:])]
+    named = ", ".join(f"{source}::{c.type} AS {c.name}" for source, c in zip(sources, columns, strict=True))
+    rates = "\nUNION ALL BY NAME\n".join(_rates(basis) for basis in BASES if basis.found_in == name)
+    return Table(name, description, grain, columns, view=f"SELECT {named} FROM (\n{rates}\n)")
+
+
+def _rates(basis: Basis) -> str:
+    """Return the SELECT of a basis' rates: counted once for all of them, then divided."""
+    keys = {"day": basis.day, **basis.keys}
+    names = _NAMES if "node" in keys else {}
+    shown = ", ".join(f"{sql} AS {name}" for name, sql in {**keys, **names, "is_mature": "bool_and(is_mature)"}.items())
+    told = ",\n    ".join(row for metric in METRICS if metric.basis is basis for row in _told(metric))
+    counts = f"SELECT {shown}, [\n    {told}\n] AS told FROM {basis.source} GROUP BY {', '.join(keys.values())}"
+    known = "denominator > 0 AND is_mature" if basis.blank_until_mature else "denominator > 0"
+    ends = ", ".join(
+        f"if(is_share AND {known}, wilson(numerator, denominator, {sign}), NULL) AS ci_{end}"
+        for end, sign in (("low", -1), ("high", 1))
+    )
+    each = f"SELECT * EXCLUDE (told), unnest(told, max_depth := 2) FROM ({counts})"
+    return f"SELECT *, if({known}, numerator / denominator, NULL) AS rate, {ends} FROM ({each})"
+
+
+def _told(metric: Metric) -> Iterator[str]:
+    """Yield a row of numerator and denominator, for a mix one a category."""
+    for category, condition in metric.shares or (("", ""),):
+        named = f"'{category}'" if category else "NULL"
+        numerator = f"{metric.numerator} FILTER ({condition})" if condition else metric.numerator
+        yield (
+            f"{{'metric': '{metric.name}', 'category': {named}::VARCHAR, "
+            f"'numerator': coalesce({numerator}, 0)::DOUBLE, 'denominator': coalesce({metric.denominator}, 0)::DOUBLE, "
+            f"'is_share': {metric.unit is Unit.SHARE}, 'metric_version': {metric.version}}}"
+        )
+
+
+OUTCOME_RATES = _view(
+    "outcome_rates",
+    "Rates of calls, per day, org node at call time and campaign.",
+    "one row a day, org node, campaign, metric and category",
+    (Column("date", Type.DAY, CALLS.of_day), *ORG_NODE, _CAMPAIGN),
+)
+CONVERSION_RATES = _view(
+    "conversion_rates",
+    "Rates of closed leads, per day, org node of the credited call and campaign.",
+    "one row a day, org node, campaign, metric and category",
+    (Column("date", Type.DAY, f"{CLOSINGS.of_day}; of rates per call: {YIELD.of_day}"), *ORG_NODE, _CAMPAIGN),
+)
+COHORT_RATES = _view(
+    "cohort_rates",
+    "Rates of the leads first dialled on a day, at each age, per org node and campaign of that dial. NULL until the cohort "
+    "is old enough, as it would look low only for being young (trap T36).",
+    "one row a first-dial day, org node, campaign, age and metric",
+    (
+        Column("cohort_date", Type.DAY, COHORTS.of_day),
+        *ORG_NODE,
+        _CAMPAIGN,
+        Column("age_days", Type.COUNT, "local days since the first dial"),
+    ),
+)
+POOL_RATES = _view(
+    "pool_rates",
+    "How far the leads uploaded on a day are used up, per campaign, as of the last run.",
+    "one row an upload day, campaign and metric",
+    (Column("uploaded_date", Type.DAY, POOLS.of_day), _CAMPAIGN),
+)
+METRIC_REGISTRY = Table(
+    name="metrics",
+    description="What each rate is: its numerator, its denominator, and what one has to know before one quotes it.",
+    grain="one row a metric",
+    columns=(
+        Column("metric", Type.TEXT, "its name"),
+        Column("found_in", Type.TEXT, "the table or view that gives it"),
+        Column("numerator", Type.TEXT, "what is above the line"),
+        Column("denominator", Type.TEXT, "what is below the line"),
+        Column("unit", Type.TEXT, "what the rate is in; a share has a Wilson interval, 95 %"),
+        Column("date_basis", Type.TEXT, "the day that it is counted on"),
+        Column("grain", Type.TEXT, "what it is given for"),
+        Column("caveat", Type.TEXT, "what one has to know before one quotes it"),
+        Column("metric_version", Type.COUNT, "version of the definition (trap T40)"),
+    ),
+)
+
+
+def registry() -> list[dict[str, str | int]]:
+    """Return the rows of ``metrics``."""
+    return [
+        {
+            "metric": metric.name,
+            "found_in": metric.basis.found_in,
+            "numerator": metric.above,
+            "denominator": metric.below,
+            "unit": metric.unit.value,
+            "date_basis": metric.basis.of_day,
+            "grain": metric.basis.grain,
+            "caveat": metric.caveat,
+            "metric_version": metric.version,
+        }
+        for metric in METRICS
+    ]
