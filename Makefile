@@ -20,6 +20,7 @@ dev: .venv/ready
 
 bench: .venv-bench/ready
 	.venv-bench/bin/python -m benchmarks
+	.venv-bench/bin/python -m benchmarks.derived
 
 # The same with DuckDB 1.5, which readers of the lake may still have.
 test-long: test .venv/duckdb-1.5

@@ -32,7 +32,7 @@ from herobase_pipeline.sandbox.world.lives import CONNECTED, END_CAUSE, MAX_LIFE
 from herobase_pipeline.settings import SandboxSettings
 from herobase_pipeline.tables import CALLS, SIMPLE_LEADS, Table
 
-FIRST = dt.date(2025, 10, 1)
+FIRST, LAST = dt.date(2025, 10, 1), dt.date(2026, 9, 30)
 _EVER = 1 << 50  # Unix s: all that will happen is known
 _TOGETHER = 32  # days of upload; their leads have sessions on the same days, and each such day is planned once
 _TEXTS = pa.list_(pa.string())
@@ -185,7 +185,7 @@ def main() -> None:
     """Make it and print what there is, as one JSON object."""
     options = argparse.ArgumentParser(prog="python -m benchmarks.year", description=__doc__)
     options.add_argument("folder", type=Path)
-    options.add_argument("--days", type=int, default=365)
+    options.add_argument("--days", type=int, default=(LAST - FIRST).days + 1)
     options.add_argument(
         "--calls", type=int, default=29_000, help="on an ordinary workday; the year has 250 times as many"
     )

@@ -1,7 +1,9 @@
 """The catalogue: a DuckDB file of views over the lake, with comments. Generated, disposable, replaced as a whole."""
 
+import datetime as dt
 import hashlib
 import uuid
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -16,18 +18,20 @@ STORAGE_VERSION = "v1.2.0"  # readers on DuckDB 1.x open it too
 INTERVAL = files("herobase_pipeline.tables").joinpath("interval.sql").read_text(encoding="utf-8").strip().rstrip(";")
 
 
-def view(lake: Lake, table: Table) -> str:
-    """Return a SELECT of all of a table, with the day as ``date``; of no rows while it has no file."""
+def view(lake: Lake, table: Table, days: Sequence[dt.date] | None = None) -> str:
+    """Return a SELECT of a table, of some days or all, with the day as ``date``; of no rows while it has no file."""
+    found = lake.files(table, days)
     pattern = str(lake.folder(table) / ("date=*/" + PART if table.daily else PART))
+    paths = literal(pattern) if days is None else "[" + ", ".join(literal(str(path)) for path in found) + "]"
     day = "NULL::DATE AS date, " if table.daily else ""
     nothing = empty(table).replace("SELECT ", f"SELECT {day}", 1)
-    if not any(lake.folder(table).glob("date=*/" + PART if table.daily else PART)):
+    if not found:
         return nothing
     hive = "hive_partitioning = true, hive_types = {'date': DATE}" if table.daily else "hive_partitioning = false"
     columns = ", ".join(quoted(column.name) for column in table)
     return (
         f"SELECT {'date, ' if table.daily else ''}{columns} "  # declared, as no file may have a column added since
-        f"FROM ({nothing} UNION ALL BY NAME FROM read_parquet({literal(pattern)}, union_by_name = true, {hive}))"
+        f"FROM ({nothing} UNION ALL BY NAME FROM read_parquet({paths}, union_by_name = true, {hive}))"
     )
 
 

@@ -45,9 +45,9 @@ def complete_days(con: duckdb.DuckDBPyConnection) -> list[dt.date]:
     return [day for (day,) in con.execute("SELECT day FROM complete_days ORDER BY day").fetchall()]
 
 
-def known_in_full(con: duckdb.DuckDBPyConnection, file: Path) -> set[dt.date]:
-    """Return the complete days of one file; none if it does not exist."""
-    return {day for (day,) in con.execute(_days([file] if file.exists() else [])).fetchall()}
+def known_in_full(con: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> set[dt.date]:
+    """Return the days that some files know in full."""
+    return {day for (day,) in con.execute(_days(files)).fetchall()}
 
 
 def _days(files: Sequence[Path]) -> str:

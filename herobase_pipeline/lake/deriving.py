@@ -37,11 +37,9 @@ def derive(
     """Make a table that lies in one file from all that its sources hold."""
     with spool(lake) as folder, connect(zone, folder, ROOMY) as con:
         define_sources(con, lake, sources)
-        query, given, restated = table.query, params, 0
-        if is_published(table):
-            con.execute(f"CREATE TEMP TABLE made AS {query}", dict(params or {}))
-            query, given, restated = "FROM made", None, restate(lake, con, table, "FROM made")
-        rows = write(lake, con, table, query, order=table.order, params=given, complete=complete_days(con))
+        con.execute(f"CREATE TEMP TABLE made AS {table.query}", dict(params or {}))
+        restated = sum(restate(lake, con, table, "FROM made").values()) if is_published(table) else 0
+        rows = write(lake, con, table, "FROM made", order=table.order, complete=complete_days(con))
         return Derived(rows, restated)
 
 
@@ -63,12 +61,12 @@ def derive_days(
     with spool(lake) as folder, connect(zone, folder, ROOMY) as con:
         define_sources(con, lake, sources, days)
         con.execute(f"CREATE TEMP TABLE made AS {table.query}", {"first_day": min(days), "last_day": max(days)})
-        known, derived = set(complete_days(con)), {}
+        known, restated = set(complete_days(con)), restate(lake, con, table, "FROM made", days)
+        derived = {}
         for day in days:
             of_day = f"FROM made WHERE date = {literal(str(day))}"
-            restated = restate(lake, con, table, of_day, day)
             rows = write(lake, con, table, of_day, day=day, order=table.order, complete=known & {day})
-            derived[day] = Derived(rows, restated)
+            derived[day] = Derived(rows, restated.get(day, 0))
         return derived
 
 

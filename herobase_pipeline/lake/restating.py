@@ -1,13 +1,15 @@
 """Noting what a run changes in numbers that were published: before the new file takes the old one's place."""
 
 import datetime as dt
+from collections.abc import Sequence
 
 import duckdb
 
+from herobase_pipeline.lake.catalogue import view
 from herobase_pipeline.lake.completeness import known_in_full
-from herobase_pipeline.lake.engine import literal, number, quoted
+from herobase_pipeline.lake.engine import literal, quoted
 from herobase_pipeline.lake.layout import Lake
-from herobase_pipeline.lake.writing import stored, write
+from herobase_pipeline.lake.writing import write
 from herobase_pipeline.tables.restatements import PUBLISHED, RESTATEMENTS, Published
 from herobase_pipeline.tables.schema import Table
 
@@ -32,8 +34,10 @@ def is_published(table: Table) -> bool:
     return any(published.table == table for published in PUBLISHED)
 
 
-def restate(lake: Lake, con: duckdb.DuckDBPyConnection, table: Table, new: str, day: dt.date | None = None) -> int:
-    """Add to ``restatements`` each published number that ``new`` changes; returns how many there are.
+def restate(
+    lake: Lake, con: duckdb.DuckDBPyConnection, table: Table, new: str, days: Sequence[dt.date] | None = None
+) -> dict[dt.date, int]:
+    """Add to ``restatements`` each published number that ``new`` changes; returns how many there are, by day.
 
     A run that is killed between this and the writing of ``new`` finds the same changes again: they are not noted twice.
 
@@ -41,21 +45,20 @@ def restate(lake: Lake, con: duckdb.DuckDBPyConnection, table: Table, new: str, 
         lake: where.
         con: a connection in which ``new`` runs.
         table: the table that is about to be written.
-        new: a SELECT of its rows.
-        day: the day of the file, for a daily table.
+        new: a SELECT of its rows, with the day as ``date`` for a daily table.
+        days: the days of the files, for a daily table.
 
     """
     (published,) = (published for published in PUBLISHED if published.table == table)
-    known = known_in_full(con, lake.file(table, day))
+    known = known_in_full(con, lake.files(table, days))
     if not known:
-        return 0
-    old = (
-        f"(SELECT *, {literal(str(day))}::DATE AS date FROM ({stored(lake, table, day)}))"
-        if day
-        else stored(lake, table)
+        return {}
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE restated AS {_changes(published, view(lake, table, days), new)}",
+        {"known": sorted(known)},
     )
-    con.execute(f"CREATE OR REPLACE TEMP TABLE restated AS {_changes(published, old, new)}", {"known": sorted(known)})
-    if found := number(con, "SELECT count(*) FROM restated"):
+    found = dict(con.execute("SELECT day, count(*) FROM restated GROUP BY day").fetchall())
+    if found:
         write(lake, con, RESTATEMENTS, _UNNOTED, order="ALL", params={"now": dt.datetime.now(dt.UTC)})
     return found
 

@@ -34,17 +34,15 @@ told AS (  -- of a version that was seen with different content, what was seen l
     SELECT
         lead_id,
         last_modified_at,
-        arg_max(
-            {
-                'status': status,
-                'closure': closure,
-                'campaign_id': campaign_id,
-                'campaign_code': campaign_code,
-                'uploaded_at': uploaded_at,
-                'closed_by': coalesce(first_processed_by, last_modified_by)
-            },
-            (observed_at, status, closure, campaign_id)
-        ) AS lead
+        max({
+            'observed_at': observed_at,
+            'status': status,
+            'closure': closure,
+            'campaign_id': campaign_id,
+            'campaign_code': campaign_code,
+            'uploaded_at': uploaded_at,
+            'closed_by': coalesce(first_processed_by, last_modified_by)
+        }) AS lead
     FROM versions
     JOIN history USING (lead_id)
     WHERE last_modified_at IN (current_at, decided_at)
@@ -70,6 +68,8 @@ legs AS NOT MATERIALIZED (  -- a transfer is a leg of a call that is counted alr
         *,
         coalesce(ended_at, started_at) AS over_at,
         coalesce(end_cause = 'NormalDisconnect', false) AS is_contact,
+        coalesce(end_cause = 'DroppedCall', false) AS is_dropped,
+        coalesce(call_status = 'AlternativeNumberDialed', false) AS is_alternative,
         hash(org_path, org_names) AS place
     FROM calls
     WHERE lead_id IS NOT NULL AND coalesce(call_status <> 'Transferred', true)
@@ -88,12 +88,8 @@ dials AS (
         row_number() OVER each_lead AS nth,
         -- the next number of the same lead, or the recall after a drop, continues the attempt (traps T18, T21)
         coalesce(
-            started_at - lag(over_at) OVER each_lead <= INTERVAL 10 MINUTES
-            AND (
-                lag(end_cause) OVER each_lead = 'DroppedCall'
-                OR lag(call_status) OVER each_lead = 'AlternativeNumberDialed'
-                AND coalesce(lower(lag(agent) OVER each_lead) = lower(agent), true)
-            ),
+            started_at - lag(if(is_dropped OR is_alternative, over_at, NULL)) OVER each_lead <= INTERVAL 10 MINUTES
+            AND (lag(is_dropped) OVER each_lead OR coalesce(lower(lag(agent) OVER each_lead) = lower(agent), true)),
             false
         ) AS is_continued
     FROM legs

@@ -52,7 +52,7 @@ def outcomes(calls: int, *, mature: bool = True, campaign: str = "'C1'", cause: 
 def publish(lake: Lake, con: duckdb.DuckDBPyConnection, *rows: str, over: bool = True) -> int:
     """Write a day as a run does; returns how many numbers it restated."""
     new = " UNION ALL ".join(rows) or outcomes(0) + " WHERE false"
-    restated = restate(lake, con, CALL_OUTCOMES, new, DAY)
+    restated = restate(lake, con, CALL_OUTCOMES, new, [DAY]).get(DAY, 0)
     write(lake, con, CALL_OUTCOMES, new, day=DAY, complete=[DAY] if over else [])
     return restated
 
@@ -100,7 +100,7 @@ def test_the_same_node_in_other_letters_is_no_change(lake, con):
 
 def test_a_run_that_died_before_it_wrote_its_file_is_not_noted_twice(lake, con):
     publish(lake, con, outcomes(5))
-    assert restate(lake, con, CALL_OUTCOMES, outcomes(6), DAY) == 2  # and the run dies
+    assert restate(lake, con, CALL_OUTCOMES, outcomes(6), [DAY]) == {DAY: 2}  # and the run dies
     assert publish(lake, con, outcomes(6)) == 2
     assert noted(lake, con) == [change("calls", 5, 6), change("dials", 5, 6)]
     assert publish(lake, con, outcomes(5)) == 2
@@ -115,7 +115,7 @@ def test_runs_of_several_days_at_once_lose_none(lake, con, tmp_path):
         with connect(ZONE, tmp_path) as own:
             for calls in (1, 2, 3):
                 new = outcomes(calls).replace(str(DAY), str(day))
-                restate(lake, own, CALL_OUTCOMES, new, day)
+                restate(lake, own, CALL_OUTCOMES, new, [day])
                 write(lake, own, CALL_OUTCOMES, new, day=day, complete=[day])
 
     with ThreadPoolExecutor(4) as pool:
