@@ -138,6 +138,7 @@ def _lead(seen: Seen, lead_id: str, legs: list[Call]) -> Row:
         **{name: closing[name] for name in ("closing_call_id", "attribution", "agent", "org_path", "org_names")},
         "credited_incoming": closing["credited_incoming"],
         "cohort_date": seen.day(first.start) if first else None,
+        "known_through": _known_through(seen, first) if versions else None,
         "first_dial_path": first.org_path if first else (),
         "first_dial_names": first.org_names if first else (),
         "first_dial_campaign_id": first.campaign_id if first else None,
@@ -146,6 +147,12 @@ def _lead(seen: Seen, lead_id: str, legs: list[Call]) -> Row:
         "versions": len(versions),
         "erased": any(version.status is LeadStatus.Anonymized for version in versions),
     }
+
+
+def _known_through(seen: Seen, first: Call | None) -> dt.date | None:
+    """The last day up to which a lead first dialled then is known."""
+    day = seen.day(first.start) if first else None
+    return seen.through(day) if day in seen.complete else None
 
 
 def _continues(before: Call, call: Call) -> bool:
