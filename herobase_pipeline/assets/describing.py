@@ -37,6 +37,8 @@ def spec(table: Table, *, group: str, deps: Sequence[Table] = (), partitioned: b
 def _description(table: Table) -> str:
     """Return what the UI says of a table: what it is, its grain, and the metrics found in it."""
     told = f"{table.description} One row: {table.grain.removeprefix('one row ')}."
+    if table.view:
+        told += " A view in the catalogue, reckoned as it is read: there is nothing to materialize."
     metrics = as_list(table.name)
     return f"{told}\n\n{metrics}" if metrics else told
 
