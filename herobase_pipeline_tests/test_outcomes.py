@@ -74,3 +74,14 @@ def test_a_day_that_is_not_loaded_is_not_taken_for_a_quiet_one(centre):
     assert told == (
         "call_outcomes cannot be made for 2026-11-16, 2026-11-18: calls is not loaded for these days. Materialize calls first."
     )
+
+
+def test_a_source_that_is_not_loaded_at_all_is_not_taken_for_an_empty_one(centre):
+    here = centre()
+    here.load("calls", "2026-11-17")
+    assert failure(here.materialize("leads")) == (
+        "leads cannot be made: simple_leads is not loaded for any day. Materialize simple_leads first."
+    )
+    assert failure(here.materialize("drop_rates")) == (
+        "drop_rates cannot be made: call_outcomes is not loaded for any day. Materialize call_outcomes first."
+    )

@@ -63,7 +63,10 @@ def _whole(
     @dg.multi_asset(name=table.name, specs=[spec(table, group=group, deps=sources)])
     def derive_whole(context: dg.AssetExecutionContext, settings: SettingsResource) -> dg.MaterializeResult[None]:
         lake = Lake(settings.data_dir)
-        derived = derive(lake, settings.zone, table, sources, params)
+        try:
+            derived = derive(lake, settings.zone, table, sources, params)
+        except NotLoadedError as error:
+            raise dg.Failure(str(error), allow_retries=False) from error
         catalogue.refresh(lake)
         _tell_restated(context, derived.restated)
         return dg.MaterializeResult(metadata={"dagster/row_count": derived.rows, "restated_numbers": derived.restated})

@@ -34,7 +34,17 @@ class NotLoadedError(Exception):
 def derive(
     lake: Lake, zone: ZoneInfo, table: Table, sources: Sequence[Table], params: Mapping[str, Any] | None = None
 ) -> Derived:
-    """Make a table that lies in one file from all that its sources hold."""
+    """Make a table that lies in one file from all that its sources hold.
+
+    Raises:
+        NotLoadedError: a source has no file at all.
+
+    """
+    if lacking := [source.name for source in sources if not lake.files(source)]:
+        raise NotLoadedError(
+            f"{table.name} cannot be made: {' and '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} not loaded for any "
+            f"day. Materialize {' and '.join(lacking)} first."
+        )
     with spool(lake) as folder, connect(zone, folder, ROOMY) as con:
         define_sources(con, lake, sources)
         con.execute(f"CREATE TEMP TABLE made AS {table.query}", dict(params or {}))
