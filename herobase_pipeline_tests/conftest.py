@@ -139,7 +139,7 @@ def centre(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
         clock[0] += dt.timedelta(seconds=seconds)
 
     budget = Budget(clock=lambda: clock[0].timestamp(), sleep=sleep, utcnow=lambda: clock[0])
-    monkeypatch.setattr(account, "_BUDGET", budget)
+    monkeypatch.setattr(account, "_budget", lambda _: budget)
 
     def start(
         *, now: dt.datetime = NOW, data: str = "data", settings: dict[str, Any] | None = None, **sandbox_settings: Any

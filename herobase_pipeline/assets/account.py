@@ -1,25 +1,31 @@
 """The HeroBase that a process asks: the account of the settings, or the sandbox inside this process."""
 
 import atexit
+import hashlib
 from functools import cache
+from pathlib import Path
 
 from herobase_pipeline.herobase.client import HeroBase
 from herobase_pipeline.herobase.quota import Budget
 from herobase_pipeline.sandbox import Sandbox
 from herobase_pipeline.settings import SandboxSettings, Settings
 
-_BUDGET = Budget()
-
 
 def herobase(settings: Settings) -> HeroBase:
-    """Return a client for the account, or for the sandbox where no URL is set. One budget serves the whole process."""
+    """Return a client for the account, or for the sandbox where no URL is set. One budget serves all that ask it."""
     if settings.url is None:
         zone = {} if "timezone" in settings.sandbox.model_fields_set else {"timezone": settings.timezone}
         sandbox = _sandbox(settings.sandbox.model_copy(update=zone))
-        return HeroBase(sandbox.url, sandbox.username, sandbox.password, settings.zone, budget=_BUDGET)
-    return HeroBase(
-        settings.url, settings.username, settings.password.get_secret_value(), settings.zone, budget=_BUDGET
-    )
+        return HeroBase(sandbox.url, sandbox.username, sandbox.password, settings.zone, budget=_budget(None))
+    account = hashlib.sha256(f"{settings.url} {settings.username}".encode()).hexdigest()[:8]
+    budget = _budget(settings.data_dir.absolute() / f".requests-{account}")
+    return HeroBase(settings.url, settings.username, settings.password.get_secret_value(), settings.zone, budget=budget)
+
+
+@cache
+def _budget(file: Path | None) -> Budget:
+    """Return the budget that is kept in a file, or in memory for the sandbox inside this process."""
+    return Budget(file)
 
 
 @cache

@@ -1,39 +1,47 @@
-"""One budget of requests for everything a process asks of HeroBase (API page, "Rate limiting"; trap T16).
+"""One budget of requests for everything that is asked of an account (API page, "Rate limiting"; trap T16).
 
-Every request carries the fair-use header, so it costs 1 and the three ``X-Rate-Limit-*`` headers speak of the current
-minute, or, on a rejection, of the period that was exceeded.
+What the last answers said is kept in a file that all processes share, so that a run that starts in the middle of a minute
+knows what others have spent of it. Every request carries the fair-use header, so it costs 1 and the three
+``X-Rate-Limit-*`` headers speak of the current minute, or, on a rejection, of the period that was exceeded.
 """
 
 import datetime as dt
+import fcntl
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
 
 from herobase_pipeline.herobase.errors import MinuteSpentError, QuotaSpentError
 
 FAIR_USE = {"X-Rate-Limit-Fair-Use-Policy": "Minute rated"}
 _MINUTE = 60.0
 _LONGEST_MINUTE = 120.0  # a reset further off than this is not a minute's
+_LONGEST_DAY = 90_000.0
 _EPOCH = 1e9  # a larger "seconds left" is a point in time (API reference, section 5)
 _EPOCH_MS = 1e11  # and a larger one than this counts milliseconds
 
 
-@dataclass
-class _Service:
-    """What the last answer of one service said of the running minute."""
+class _Service(msgspec.Struct):
+    """What the last answer of one service said of the running minute, and of the day if that is spent."""
 
     remaining: int | None = None
     resets_at: float = 0.0
+    spent_until: float = 0.0
 
 
 @dataclass
 class Budget:
-    """Waits before a request where the running minute is spent; shared by all threads of a process.
+    """Waits before a request where the running minute is spent; shared by all threads and processes.
 
     Attributes:
-        clock: monotonic seconds.
+        file: where the state is shared with other processes; None: this process is alone with the account.
+        clock: seconds since 1970.
         sleep: waits so many seconds.
         utcnow: the time of day, for the reset that a spent day's error names.
         requests: how many requests were made, by service.
@@ -41,7 +49,8 @@ class Budget:
 
     """
 
-    clock: Callable[[], float] = time.monotonic
+    file: Path | None = None
+    clock: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
     utcnow: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC)
     requests: dict[str, int] = field(default_factory=dict)
@@ -55,18 +64,45 @@ class Budget:
         return sum(self.requests.values())
 
     def spend(self, service: str) -> None:
-        """Take one request from the budget of ``service``, after waiting for the next minute if this one is spent."""
+        """Take one request from the budget of ``service``, after waiting for the next minute if this one is spent.
+
+        Raises:
+            QuotaSpentError: the day is spent, as somebody was told before; nothing is asked.
+
+        """
         while (wait := self._take(service)) > 0:
             self.sleep(wait)
 
+    @contextmanager
+    def _books(self) -> Iterator[dict[str, _Service]]:
+        """Hand out the state of all services, which nobody else changes meanwhile."""
+        with self._lock:
+            if self.file is None:
+                yield self._services
+                return
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            with self.file.open("a+b") as shared:
+                fcntl.flock(shared, fcntl.LOCK_EX)
+                shared.seek(0)
+                try:
+                    books = msgspec.json.decode(shared.read(), type=dict[str, _Service])
+                except msgspec.DecodeError:  # new, or of a process that died as it wrote: the next answer tells
+                    books = {}
+                yield books
+                shared.truncate(0)
+                shared.write(msgspec.json.encode(books))
+                shared.flush()
+
     def _take(self, service: str) -> float:
         """Take one request and return 0, or return the seconds until one can be taken."""
-        with self._lock:
-            state = self._services.setdefault(service, _Service())
-            if state.remaining is not None and self.clock() >= state.resets_at:
+        with self._books() as books:
+            state, now = books.setdefault(service, _Service()), self.clock()
+            if now < state.spent_until <= now + _LONGEST_DAY:
+                raise self._spent(service, self.utcnow() + dt.timedelta(seconds=state.spent_until - now))
+            if state.remaining is not None and not now < state.resets_at <= now + _LONGEST_MINUTE:
                 state.remaining = None
             if state.remaining == 0:
-                return max(state.resets_at - self.clock(), 0.001)
+                return max(state.resets_at - now, 0.001)
             if state.remaining is not None:
                 state.remaining -= 1
             self.requests[service] = self.requests.get(service, 0) + 1
@@ -77,29 +113,34 @@ class Budget:
         left, reset = _number(headers.get("X-Rate-Limit-Remaining")), self._seconds_left(headers)
         if left is None:
             return
-        with self._lock:
+        with self._books() as books:
             self.remaining[service] = int(left)
             if reset is not None and reset <= _LONGEST_MINUTE:
-                state, now = self._services.get(service, _Service()), self.clock()
+                state, now = books.get(service, _Service()), self.clock()
                 if state.remaining is not None and now < state.resets_at:
                     left = min(left, state.remaining)  # other requests of this minute are still on their way
-                self._services[service] = _Service(int(left), now + reset)
+                books[service] = _Service(int(left), now + reset)
 
     def refused(self, service: str, headers: Mapping[str, str]) -> MinuteSpentError | QuotaSpentError:
         """Turn a 429 into the error for its period; for a minute, the next ``spend`` waits until it has passed."""
         reset = self._seconds_left(headers)
         if reset is not None and reset > _LONGEST_MINUTE:
-            at = self.utcnow() + dt.timedelta(seconds=reset)
-            return QuotaSpentError(
-                f"HeroBase answered 429 to {service}: the account's daily quota of requests is spent. "
-                f"It starts anew at {at:%Y-%m-%d %H:%M} UTC; run the same partitions again after that.",
-                at,
-            )
-        with self._lock:
-            self._services[service] = _Service(0, self.clock() + (_MINUTE if reset is None else reset))
+            with self._books() as books:
+                books[service] = _Service(spent_until=self.clock() + reset)
+            return self._spent(service, self.utcnow() + dt.timedelta(seconds=reset))
+        with self._books() as books:
+            books[service] = _Service(0, self.clock() + (_MINUTE if reset is None else reset))
         return MinuteSpentError(
             f"HeroBase answered 429 to {service} again and again: the limit per minute is spent, probably by another "
             "program on the same account. Run it again in a few minutes, or stop the other program."
+        )
+
+    @staticmethod
+    def _spent(service: str, at: dt.datetime) -> QuotaSpentError:
+        return QuotaSpentError(
+            f"HeroBase answered 429 to {service}: the account's daily quota of requests is spent. "
+            f"It starts anew at {at:%Y-%m-%d %H:%M} UTC; run the same partitions again after that.",
+            at,
         )
 
     def _seconds_left(self, headers: Mapping[str, str]) -> float | None:

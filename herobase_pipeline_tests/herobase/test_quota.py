@@ -2,8 +2,10 @@
 
 import datetime as dt
 import math
+import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -171,7 +173,8 @@ def test_t16_a_spent_day_stops_with_the_time_at_which_it_starts_anew(reset, seco
     assert f"{expected:%Y-%m-%d %H:%M} UTC" in str(error)
     assert "simpleleads" in str(error)
     assert "run the same partitions again" in str(error)
-    mine.spend("simpleleads")  # tomorrow
+    clock.now += seconds
+    mine.spend("simpleleads")
     assert clock.slept == []
 
 
@@ -245,3 +248,57 @@ def test_t16_several_threads_share_one_budget():
     assert server.answered == 201
     assert mine.requests["calls"] - server.refused == 201
     assert clock.now - 1_000 >= 60 * (201 // 5 - 1)
+
+
+@given(st.integers(1, 12), st.lists(st.integers(0, 3), min_size=1, max_size=60))
+@settings(max_examples=60, deadline=None)
+def test_t16_several_processes_on_one_account_are_never_refused(limit, turns):
+    """Each turn is taken by one of four budgets that know of each other by the file alone."""
+    clock = Clock()
+    server = Minutes(limit, clock)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "account" / ".requests"
+        budgets = [Budget(file, clock=clock, sleep=clock.sleep, utcnow=clock.utcnow) for _ in range(4)]
+        for turn in turns:
+            clock.now += 0.5
+            request(budgets[turn], server)
+    assert server.refused == 0
+    assert server.answered == len(turns)
+
+
+def test_t16_a_spent_day_is_known_to_all_and_nobody_asks_again_before_it_is_over(tmp_path):
+    clock = Clock()
+    one, other = (Budget(tmp_path / "r", clock=clock, sleep=clock.sleep, utcnow=clock.utcnow) for _ in range(2))
+    one.spend("calls")
+    told = one.refused("calls", {"X-Rate-Limit-Remaining": "0", "X-Rate-Limit-Reset": "3600"})
+    with pytest.raises(QuotaSpentError) as raised:
+        other.spend("calls")
+    assert raised.value.resets_at == told.resets_at == NOON + dt.timedelta(hours=1)
+    assert other.total == 0
+    other.spend("simpleleads")
+    clock.now += 3600
+    other.spend("calls")
+    assert clock.slept == []
+
+
+def test_a_file_that_cannot_be_read_is_begun_anew(tmp_path):
+    (tmp_path / "r").write_bytes(b'{"calls": {"remai')
+    clock = Clock()
+    mine = Budget(tmp_path / "r", clock=clock, sleep=clock.sleep, utcnow=clock.utcnow)
+    mine.spend("calls")
+    mine.learn("calls", {"X-Rate-Limit-Remaining": "0", "X-Rate-Limit-Reset": "9"})
+    again = Budget(tmp_path / "r", clock=clock, sleep=clock.sleep, utcnow=clock.utcnow)
+    again.spend("calls")
+    assert clock.slept == [9]
+
+
+def test_a_clock_that_is_set_back_makes_nobody_wait_for_hours(tmp_path):
+    clock = Clock()
+    clock.now = 1e6
+    mine = Budget(tmp_path / "r", clock=clock, sleep=clock.sleep, utcnow=clock.utcnow)
+    mine.learn("calls", {"X-Rate-Limit-Remaining": "0", "X-Rate-Limit-Reset": "60"})
+    mine.refused("simpleleads", {"X-Rate-Limit-Remaining": "0", "X-Rate-Limit-Reset": "80000"})
+    clock.now -= 7200 * 2
+    mine.spend("calls")
+    mine.spend("simpleleads")
+    assert clock.slept == []
