@@ -138,6 +138,8 @@ class Settings(BaseSettings):
     projects: CommaSeparated = Field(("*",), description="project name patterns for SimpleLeads, comma-separated")
     org_codes: CommaSeparated = Field((), description="units whose calls are pulled; empty: the roots of the tree")
     call_org_field: str | None = Field(None, description="the call's hierarchy field, where finding it fails")
+    backfill_days: int = Field(7, ge=1, description="days that one run of a backfill pulls")
+    refresh_cron: str = Field("*/5 * * * *", description="when today is refreshed, as cron; every minute: * * * * *")
     pii_key: SecretStr | None = Field(None, description="HMAC key for phone tokens; the sandbox has a demo key")
     sandbox: SandboxSettings = Field(default_factory=SandboxSettings)
 

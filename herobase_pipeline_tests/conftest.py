@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
 import duckdb
 import pytest
+from dagster._core.execution.plan import active
 
 from herobase_pipeline.assets import account, derived, pulled
 from herobase_pipeline.herobase.quota import Budget
@@ -140,6 +142,7 @@ def centre(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
 
     budget = Budget(clock=lambda: clock[0].timestamp(), sleep=sleep, utcnow=lambda: clock[0])
     monkeypatch.setattr(account, "_budget", lambda _: budget)
+    monkeypatch.setattr(active, "time", SimpleNamespace(time=lambda: clock[0].timestamp(), sleep=sleep))
 
     def start(
         *, now: dt.datetime = NOW, data: str = "data", settings: dict[str, Any] | None = None, **sandbox_settings: Any

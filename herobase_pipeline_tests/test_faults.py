@@ -3,13 +3,14 @@
 import datetime as dt
 import json
 import re
+from collections import Counter
 
 import pytest
 
 from herobase_pipeline.herobase.client import HeroBase
 from herobase_pipeline.herobase.documents import segments
 from herobase_pipeline.tables import CALLS
-from herobase_pipeline_tests.conftest import failure
+from herobase_pipeline_tests.conftest import NOW, failure
 from herobase_pipeline_tests.test_days import assert_is_the_truth
 
 DAY = "2026-11-18"
@@ -30,7 +31,6 @@ PASSING = [
 LASTING = {
     "status=500": "HeroBase failed (500)",
     "status=429 reset=30": "limit per minute is spent",
-    "status=429 reset=40000": "daily quota of requests is spent. It starts anew at 2026-11-20 23:06 UTC",
     "html": "a web page instead of JSON. Check that HEROBASE_URL",
     "empty": "200 with an empty body, which is not an empty list",
     "truncate=0.5": "broke off in the middle of the list",
@@ -65,6 +65,22 @@ def test_t13_a_lasting_fault_says_what_to_do_and_leaves_the_day_as_it_was(centre
     assert here.sandbox.password not in told
     assert here.files() == before
     assert here.leftovers() == []
+
+
+@pytest.mark.parametrize(("table", "service"), [("calls", "/calls"), ("simple_leads", "/simpleleads")])
+def test_t16_a_run_that_spends_the_daily_quota_goes_on_by_itself_when_it_starts_anew(centre, table, service):
+    here = centre(calls_per_day=60, service_limits=(f"{service}=4",))
+    first, last = "2026-11-09", "2026-11-18"
+    here.load(table, first, last)
+    asked = Counter(request.path for request in here.sandbox.requests)
+    assert asked[service] == 10 + 2  # each day once, and one refusal for each quota that was spent
+    assert here.now >= NOW + dt.timedelta(days=2)
+    assert [day for (day,) in here.rows(f"SELECT DISTINCT date FROM {table} ORDER BY date")] == [
+        dt.date(2026, 11, day) for day in range(9, 19)
+    ]
+    assert here.rows_shown(table) == {
+        str(day): rows for day, rows in here.rows(f"SELECT date, count(*) FROM {table} GROUP BY date")
+    }
 
 
 def test_a_wrong_password_says_what_to_check(centre):

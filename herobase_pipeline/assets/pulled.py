@@ -8,10 +8,12 @@ from typing import Any
 import dagster as dg
 
 from herobase_pipeline.assets.account import herobase
+from herobase_pipeline.assets.days import CHUNKS
 from herobase_pipeline.assets.describing import POOL, spec
 from herobase_pipeline.assets.pulling import Pulled, ShrunkError, pull_calls, pull_list, pull_simple_leads
+from herobase_pipeline.assets.waiting import done_before, wait_for_quota
 from herobase_pipeline.herobase.client import HeroBase, Record
-from herobase_pipeline.herobase.errors import HeroBaseError, NotFoundError, RightMissingError
+from herobase_pipeline.herobase.errors import HeroBaseError, NotFoundError, QuotaSpentError, RightMissingError
 from herobase_pipeline.herobase.organisation import flat
 from herobase_pipeline.lake import catalogue
 from herobase_pipeline.lake.landing import UnreadableError
@@ -40,7 +42,7 @@ SettingsResource = dg.ResourceParam[Settings]
     specs=[spec(table, group="calls") for table in (CALLS, CALL_PHONES)],
     can_subset=True,
     pool=POOL,
-    backfill_policy=dg.BackfillPolicy.single_run(),
+    backfill_policy=CHUNKS,
 )
 def calls(context: dg.AssetExecutionContext, settings: SettingsResource) -> Results:
     """Pull the calls of each day of the run, and the private table of their numbers with them."""
@@ -52,7 +54,7 @@ def calls(context: dg.AssetExecutionContext, settings: SettingsResource) -> Resu
     specs=[spec(table, group="leads") for table in (SIMPLE_LEADS, LEAD_DATA)],
     can_subset=True,
     pool=POOL,
-    backfill_policy=dg.BackfillPolicy.single_run(),
+    backfill_policy=CHUNKS,
 )
 def simple_leads(context: dg.AssetExecutionContext, settings: SettingsResource) -> Results:
     """Pull the lead versions of each day of the run, and the private table of their fields with them."""
@@ -62,23 +64,33 @@ def simple_leads(context: dg.AssetExecutionContext, settings: SettingsResource) 
 def _pull_days(
     context: dg.AssetExecutionContext, settings: Settings, tables: Sequence[Table], pull_day: PullDay
 ) -> Results:
-    """Pull each day of the run; days that were finished before another failed are recorded as done."""
+    """Pull each day of the run; days that were finished before another failed are recorded as done.
+
+    Where the account's daily quota is spent the step ends, and goes on by itself with the rest once the quota starts anew.
+    """
     client, lake = herobase(settings), Lake(settings.data_dir)
+    before = done_before(context, tables)
     done: dict[str, Pulled] = {}
     for key in context.partition_keys:
+        if key in before:
+            continue
         try:
             done[key] = pull_day(dt.date.fromisoformat(key), client, lake, settings)
         except (HeroBaseError, UnreadableError, ShrunkError) as error:
             for table in tables:
                 _record(context, table, done)
+            catalogue.refresh(lake)
+            if isinstance(error, QuotaSpentError):
+                raise wait_for_quota(context, error, client.budget.utcnow()) from error
             raise dg.Failure(f"{key} was not loaded. {error}", allow_retries=False) from error
         context.log.info(f"{key}: {done[key].rows} from {done[key].requests} requests")
     catalogue.refresh(lake)
     for table in tables:
         asset = dg.AssetKey(table.key)
         if asset in context.selected_asset_keys:
-            for key, pulled in done.items():
-                context.add_asset_metadata(_metadata(table, pulled), asset_key=asset, partition_key=key)
+            metadata = {key: _metadata(table, pulled) for key, pulled in done.items()}
+            for key in context.partition_keys:
+                context.add_asset_metadata(metadata.get(key) or before[key][asset], asset_key=asset, partition_key=key)
             yield dg.MaterializeResult(asset_key=asset)
         else:  # the two are always written together, so both are told
             _record(context, table, done)

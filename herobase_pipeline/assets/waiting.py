@@ -1,0 +1,38 @@
+"""A step that stops where the account's daily quota is spent, and goes on by itself with what is left (trap T16)."""
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+
+from herobase_pipeline.herobase.errors import QuotaSpentError
+from herobase_pipeline.tables import Table
+
+_QUOTAS = 60  # how often a step waits for a new quota: two months
+_SLACK = dt.timedelta(seconds=5)
+
+
+def wait_for_quota(context: dg.AssetExecutionContext, error: QuotaSpentError, now: dt.datetime) -> dg.RetryRequested:
+    """Return what ends the step's attempt, so that it is made again once the quota starts anew.
+
+    While it waits the step holds no slot of its pool, so that other services of HeroBase can be asked.
+    """
+    wait = max(error.resets_at - now, dt.timedelta()) + _SLACK
+    context.log.warning(f"{error} This run waits for that, and then goes on by itself.")
+    return dg.RetryRequested(max_retries=_QUOTAS, seconds_to_wait=wait.total_seconds())
+
+
+def done_before(
+    context: dg.AssetExecutionContext, tables: Sequence[Table]
+) -> dict[str, dict[dg.AssetKey, dict[str, Any]]]:
+    """Return the days that earlier attempts of this step have finished: their metadata, by day and asset."""
+    if not context.retry_number:
+        return {}
+    keys = {dg.AssetKey(table.key) for table in tables}
+    found: dict[str, dict[dg.AssetKey, dict[str, Any]]] = {}
+    for entry in context.instance.all_logs(context.run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION):
+        made = entry.asset_materialization
+        if made is not None and made.partition is not None and made.asset_key in keys:
+            found.setdefault(made.partition, {})[made.asset_key] = dict(made.metadata)
+    return {day: made for day, made in found.items() if made.keys() == keys}
