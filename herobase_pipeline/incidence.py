@@ -38,12 +38,14 @@ def cumulative_incidence(
     needed = [*by, "cohort_date", "closed_date", "closure", "known_through"]
     if missing := [name for name in needed if name not in leads.columns]:
         raise KeyError(f"cumulative_incidence needs the columns {', '.join(missing)} of the table leads")
-    fields = ", ".join(f"'by{n}': {quoted(name)}" for n, name in enumerate(by)) or "'all': 1"
+    fields = ", ".join(f"'by{n}': by{n}" for n in range(len(by))) or "'all': 1"
     named = "".join(f"cohort.by{n} AS {quoted(name)}, " for n, name in enumerate(by))
     with duckdb.connect() as con:
         for name in ("interval.sql", "counting.sql"):
             con.execute(files("herobase_pipeline.tables").joinpath(name).read_text(encoding="utf-8"))
-        con.register("leads", leads[list(dict.fromkeys(needed))])
+        # under names of our own, as a column of the caller's may be called like one of the SQL's
+        known = leads[needed[len(by) :]]
+        con.register("leads", known.assign(**{f"by{n}": leads[name] for n, name in enumerate(by)}))
         return con.execute(
             f"""
             WITH cohorts AS (SELECT {{{fields}}} AS cohort, age, cause FROM lives('leads'))

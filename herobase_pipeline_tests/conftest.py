@@ -16,7 +16,7 @@ from dagster._core.execution.plan import active
 
 from herobase_pipeline.assets import account, derived, pulled
 from herobase_pipeline.herobase.quota import Budget
-from herobase_pipeline.lake.catalogue import INTERVAL, view
+from herobase_pipeline.lake.catalogue import INTERVAL, selection
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.partitions import Window, day_bounds
 from herobase_pipeline.sandbox import Sandbox, World
@@ -98,7 +98,7 @@ class Centre:
             con.execute(f"SET TimeZone = '{self.settings.timezone}'")
             con.execute(INTERVAL)
             for table in (*TABLES, *VIEWS):
-                con.execute(f'CREATE VIEW "{table.name}" AS {table.view or view(self.lake, table)}')
+                con.execute(f'CREATE VIEW "{table.name}" AS {selection(self.lake, table)}')
             return con.execute(query).fetchall()
 
     def truth(self, day: str) -> list[Call]:

@@ -22,6 +22,7 @@ from herobase_pipeline.sandbox.world.world import World
 Row = dict[str, Any]
 DAY = dt.timedelta(days=1)
 CONTACT = CallEndCause.NormalDisconnect
+BY_THE_SYSTEM = {LeadStatus.Depleted, LeadStatus.Abandoned, LeadStatus.Failed, LeadStatus.Expired}
 COMPLETED = (CONTACT, CallEndCause.NoResponse, CallEndCause.Busy, CallEndCause.VoiceMail, CallEndCause.DroppedCall)
 DOCUMENTED = (*COMPLETED, CallEndCause.DialingCancelled)
 WITHDRAWN = (LeadStatus.Removed, LeadStatus.Anonymized, LeadStatus.DoNotCall, LeadStatus.GlobalDoNotCall)
@@ -177,7 +178,11 @@ def _closing(versions: Sequence[Lead], legs: Sequence[Call]) -> Row:
     spell = [version for version in versions if last_open is None or version.last_modified > last_open]
     decided = ([version for version in spell if version.status not in WITHDRAWN] or spell)[-1]
     first_closed = spell[0].last_modified
-    found |= {"decided": decided, "closed_at": first_closed, "attribution": "system"}
+    # a lead that was never seen open: what was seen first may be an edit, long after an agent had closed it
+    processed = [version.first_processed for version in versions if version.first_processed]
+    unseen = last_open is None and decided.status not in BY_THE_SYSTEM
+    without_call = min([first_closed, *processed]) if unseen else first_closed
+    found |= {"decided": decided, "closed_at": without_call, "attribution": "system"}
     if decided.status is not LeadStatus.UserProcessed:
         return found
     contacts = [call for call in legs if call.end_cause is CONTACT and call.start <= first_closed]
@@ -192,7 +197,7 @@ def _closing(versions: Sequence[Lead], legs: Sequence[Call]) -> Row:
         found |= {"attribution": "closing_call", "closing_call_id": call.id, "closed_at": call.end or first_closed}
     elif recent:
         call = recent[-1]
-        found |= {"attribution": "last_contact"}
+        found |= {"attribution": "last_contact", "closed_at": first_closed}
     elif user := decided.first_processed_by or decided.last_modified_by:
         return found | {"attribution": "lead_user", "agent": user}
     else:

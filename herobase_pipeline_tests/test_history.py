@@ -96,7 +96,7 @@ def test_t12_restatements_tell_what_changed_on_published_days_and_nothing_else(c
             seen.append(numbers(here))
             for key in before.keys() | seen[-1].keys():
                 old, new = before.get(key, 0), seen[-1].get(key, 0)
-                if key[0] <= first + dt.timedelta(days=n - 5) and old != new:
+                if first <= key[0] <= first + dt.timedelta(days=n - 5) and old != new:
                     noted[key].append((old, new))
     found = defaultdict(list)
     columns = "day, org_level, lower(org_key), campaign_id, category, measure, old_value, new_value"

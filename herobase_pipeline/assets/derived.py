@@ -6,10 +6,11 @@ from typing import Any
 
 import dagster as dg
 
+from herobase_pipeline.assets.days import CHUNKS
 from herobase_pipeline.assets.describing import spec
 from herobase_pipeline.assets.pulled import SettingsResource
 from herobase_pipeline.lake import catalogue
-from herobase_pipeline.lake.deriving import NotLoadedError, derive, derive_days
+from herobase_pipeline.lake.deriving import NotDerivedError, derive, derive_days
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.tables import (
     CALL_OUTCOMES,
@@ -18,6 +19,7 @@ from herobase_pipeline.tables import (
     CONVERSION_RATES,
     CUMULATIVE_INCIDENCE,
     DROP_RATES,
+    KNOWN_DAYS,
     LEAD_COHORTS,
     LEAD_CONVERSION,
     LEADS,
@@ -37,7 +39,7 @@ from herobase_pipeline.tables.rates import registry
 @dg.multi_asset(
     name=CALL_OUTCOMES.name,
     specs=[spec(CALL_OUTCOMES, group="metrics", deps=[CALLS])],
-    backfill_policy=dg.BackfillPolicy.single_run(),
+    backfill_policy=CHUNKS,
 )
 def call_outcomes(context: dg.AssetExecutionContext, settings: SettingsResource) -> dg.MaterializeResult[None]:
     """Count the calls of each day of the run, all days in one query."""
@@ -45,7 +47,7 @@ def call_outcomes(context: dg.AssetExecutionContext, settings: SettingsResource)
     days = [dt.date.fromisoformat(key) for key in context.partition_keys]
     try:
         made = derive_days(lake, settings.zone, CALL_OUTCOMES, [CALLS], days)
-    except NotLoadedError as error:
+    except NotDerivedError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     catalogue.refresh(lake)
     for day, derived in made.items():
@@ -65,7 +67,7 @@ def _whole(
         lake = Lake(settings.data_dir)
         try:
             derived = derive(lake, settings.zone, table, sources, params)
-        except NotLoadedError as error:
+        except NotDerivedError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
         catalogue.refresh(lake)
         _tell_restated(context, derived.restated)
@@ -92,8 +94,9 @@ DERIVED: list[dg.AssetsDefinition | dg.AssetSpec] = [
     _whole(METRIC_REGISTRY, "metrics", [], {"metrics": registry()}),
     # written by the runs of the tables that they tell of, or reckoned as they are read
     spec(RESTATEMENTS, group="metrics", deps=[CALL_OUTCOMES, LEAD_CONVERSION]),
+    spec(KNOWN_DAYS, group="rates", deps=[CALL_OUTCOMES, LEAD_CONVERSION]),
     spec(OUTCOME_RATES, group="rates", deps=[CALL_OUTCOMES]),
-    spec(CONVERSION_RATES, group="rates", deps=[LEAD_CONVERSION, CALL_OUTCOMES]),
+    spec(CONVERSION_RATES, group="rates", deps=[LEAD_CONVERSION, CALL_OUTCOMES, KNOWN_DAYS]),
     spec(COHORT_RATES, group="rates", deps=[LEAD_COHORTS]),
     spec(POOL_RATES, group="rates", deps=[LEADS]),
 ]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from herobase_pipeline.assets.days import DAYS
-from herobase_pipeline.tables import Table
+from herobase_pipeline.tables import VIEWS, Table
 from herobase_pipeline.tables.telling import as_list
 
 POOL = "herobase_api"  # one step at a time asks HeroBase, so a process's budget is the account's
@@ -27,7 +27,7 @@ def spec(table: Table, *, group: str, deps: Sequence[Table] = (), partitioned: b
         description=_description(table),
         deps=[dg.AssetKey(dep.key) for dep in deps],
         group_name=group,
-        kinds={"duckdb"} if table.view else {"duckdb", "parquet"},
+        kinds={"duckdb"} if table in VIEWS else {"duckdb", "parquet"},
         partitions_def=DAYS if by_day else None,
         metadata={"dagster/column_schema": schema(table)},
         tags={"zone": "private" if table.private else "lake"},
@@ -37,7 +37,7 @@ def spec(table: Table, *, group: str, deps: Sequence[Table] = (), partitioned: b
 def _description(table: Table) -> str:
     """Return what the UI says of a table: what it is, its grain, and the metrics found in it."""
     told = f"{table.description} One row: {table.grain.removeprefix('one row ')}."
-    if table.view:
+    if table in VIEWS:
         told += " A view in the catalogue, reckoned as it is read: there is nothing to materialize."
     metrics = as_list(table.name)
     return f"{told}\n\n{metrics}" if metrics else told

@@ -9,20 +9,33 @@ from pathlib import Path
 
 import duckdb
 
+from herobase_pipeline.lake.completeness import known_days
 from herobase_pipeline.lake.engine import literal, quoted
 from herobase_pipeline.lake.layout import PART, Lake, locked, make_folder
 from herobase_pipeline.lake.writing import empty
-from herobase_pipeline.tables import TABLES, VIEWS, Table
+from herobase_pipeline.tables import CALL_OUTCOMES, KNOWN_DAYS, LEAD_CONVERSION, TABLES, VIEWS, Table
 
 STORAGE_VERSION = "v1.2.0"  # readers on DuckDB 1.x open it too
 INTERVAL = files("herobase_pipeline.tables").joinpath("interval.sql").read_text(encoding="utf-8").strip().rstrip(";")
 
 
+def selection(lake: Lake, table: Table) -> str:
+    """Return the SELECT that a table or view of the catalogue is."""
+    if table is KNOWN_DAYS:
+        return known_days(*(_pattern(lake, t) if lake.files(t) else None for t in (CALL_OUTCOMES, LEAD_CONVERSION)))
+    return table.view or view(lake, table)
+
+
+def _pattern(lake: Lake, table: Table) -> str:
+    return str(lake.folder(table) / ("date=*/" + PART if table.daily else PART))
+
+
 def view(lake: Lake, table: Table, days: Sequence[dt.date] | None = None) -> str:
     """Return a SELECT of a table, of some days or all, with the day as ``date``; of no rows while it has no file."""
     found = lake.files(table, days)
-    pattern = str(lake.folder(table) / ("date=*/" + PART if table.daily else PART))
-    paths = literal(pattern) if days is None else "[" + ", ".join(literal(str(path)) for path in found) + "]"
+    paths = (
+        literal(_pattern(lake, table)) if days is None else "[" + ", ".join(literal(str(path)) for path in found) + "]"
+    )
     day = "NULL::DATE AS date, " if table.daily else ""
     nothing = empty(table).replace("SELECT ", f"SELECT {day}", 1)
     if not found:
@@ -79,7 +92,7 @@ def _statements(lake: Lake, table: Table) -> list[str]:
     if table.daily:
         comments.append(f"COMMENT ON COLUMN {name}.date IS 'the local day of the file'")
     comments += [f"COMMENT ON COLUMN {name}.{quoted(c.name)} IS {literal(c.description)}" for c in table]
-    return [f"CREATE VIEW {name} AS {table.view or view(lake, table)}", *comments]
+    return [f"CREATE VIEW {name} AS {selection(lake, table)}", *comments]
 
 
 def _mark(catalogue: Path) -> str | None:

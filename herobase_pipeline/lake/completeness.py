@@ -45,6 +45,17 @@ def complete_days(con: duckdb.DuckDBPyConnection) -> list[dt.date]:
     return [day for (day,) in con.execute("SELECT day FROM complete_days ORDER BY day").fetchall()]
 
 
+def known_days(outcomes: str | None, conversion: str | None) -> str:
+    """Return the SELECT of the view ``known_days``; of each table the pattern of its files, None where it has none."""
+    sources = (("outcomes_known", outcomes), ("closings_known", conversion))
+    both = " UNION ALL BY NAME ".join(
+        f"SELECT day, true AS {name} FROM ({_of(literal(pattern)) if pattern else _days([])})"
+        for name, pattern in sources
+    )
+    told = ", ".join(f"coalesce(bool_or({name}), false) AS {name}" for name, _ in sources)
+    return f"SELECT day, {told} FROM ({both}) GROUP BY day"
+
+
 def known_in_full(con: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> set[dt.date]:
     """Return the days that some files know in full."""
     return {day for (day,) in con.execute(_days(files)).fetchall()}
@@ -53,8 +64,11 @@ def known_in_full(con: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> set[
 def _days(files: Sequence[Path]) -> str:
     if not files:
         return "SELECT NULL::DATE AS day WHERE false"
-    paths = ", ".join(literal(str(file)) for file in files)
+    return _of("[" + ", ".join(literal(str(file)) for file in files) + "]")
+
+
+def _of(paths: str) -> str:
     return (
         f"SELECT DISTINCT unnest(from_json(decode(value), '[\"DATE\"]')) AS day "
-        f"FROM parquet_kv_metadata([{paths}]) WHERE decode(key) = {literal(_KEY)}"
+        f"FROM parquet_kv_metadata({paths}) WHERE decode(key) = {literal(_KEY)}"
     )

@@ -1,7 +1,8 @@
 """Tables made from other tables by the SQL beside their declaration."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.resources import files
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -11,7 +12,7 @@ import duckdb
 from herobase_pipeline.lake.catalogue import define_views
 from herobase_pipeline.lake.completeness import complete_days, define_complete_days
 from herobase_pipeline.lake.engine import ROOMY, connect, literal
-from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.lake.layout import Lake, locked, make_folder
 from herobase_pipeline.lake.restating import is_published, restate
 from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.lake.writing import write
@@ -27,7 +28,11 @@ class Derived(NamedTuple):
     restated: int
 
 
-class NotLoadedError(Exception):
+class NotDerivedError(Exception):
+    """A table could not be made; what was there stays."""
+
+
+class NotLoadedError(NotDerivedError):
     """A source lacks days, so what would be derived from it would look like quiet days."""
 
 
@@ -45,7 +50,7 @@ def derive(
             f"{table.name} cannot be made: {' and '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} not loaded for any "
             f"day. Materialize {' and '.join(lacking)} first."
         )
-    with spool(lake) as folder, connect(zone, folder, ROOMY) as con:
+    with _connected(lake, zone, table) as con:
         define_sources(con, lake, sources)
         con.execute(f"CREATE TEMP TABLE made AS {table.query}", dict(params or {}))
         restated = sum(restate(lake, con, table, "FROM made").values()) if is_published(table) else 0
@@ -65,10 +70,10 @@ def derive_days(
     for source in sources:
         if lacking := sorted(set(days).difference(lake.days(source))):
             raise NotLoadedError(
-                f"{table.name} cannot be made for {', '.join(map(str, lacking))}: {source.name} is not loaded for "
+                f"{table.name} cannot be made for {', '.join(_spans(lacking))}: {source.name} is not loaded for "
                 f"{'that day' if len(lacking) == 1 else 'these days'}. Materialize {source.name} first."
             )
-    with spool(lake) as folder, connect(zone, folder, ROOMY) as con:
+    with _connected(lake, zone, table) as con:
         define_sources(con, lake, sources, days)
         con.execute(f"CREATE TEMP TABLE made AS {table.query}", {"first_day": min(days), "last_day": max(days)})
         known, restated = set(complete_days(con)), restate(lake, con, table, "FROM made", days)
@@ -78,6 +83,31 @@ def derive_days(
             rows = write(lake, con, table, of_day, day=day, order=table.order, complete=known & {day})
             derived[day] = Derived(rows, restated.get(day, 0))
         return derived
+
+
+@contextmanager
+def _connected(lake: Lake, zone: ZoneInfo, table: Table) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a connection to derive a table in; one run at a time, so that what was read last is written last."""
+    turn = lake.root.absolute() / "private" / ".deriving" / table.name  # not the table's folder: its writer locks that
+    make_folder(turn, private=True)
+    with locked(turn), spool(lake) as folder, connect(zone, folder, ROOMY) as con:
+        try:
+            yield con
+        except duckdb.Error as error:
+            raise NotDerivedError(
+                f"{table.name} could not be made ({type(error).__name__}), so it is as it was. What DuckDB says is withheld, "
+                "as it may quote what stands in a file: report the table and this sentence."
+            ) from None
+
+
+def _spans(days: Sequence[dt.date]) -> Iterator[str]:
+    """Yield runs of days, each in a few words."""
+    first = previous = days[0]
+    for day in (*days[1:], None):
+        if day is None or day != previous + dt.timedelta(days=1):
+            yield str(first) if first == previous else f"{first} to {previous}"
+            first = day or first
+        previous = day or previous
 
 
 def define_sources(

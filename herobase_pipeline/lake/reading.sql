@@ -3,7 +3,7 @@
 
 -- An instant: ISO with 0-7 decimals, with or without Z or offset; dd-MM-yyyy HH:mm:ss (webhooks, trap T6); /Date(ms)/.
 -- .NET's DateTime.MinValue stands for "not set", in each of the forms, and so does MaxValue.
-CREATE MACRO instant(x) AS CASE WHEN NOT regexp_matches(x, '^(0001-|9999-|[a-z]|01-01-0001|/Date\(-62135\d{9}\D)') THEN coalesce(
+CREATE MACRO instant(x) AS CASE WHEN NOT regexp_matches(x, '^(0001-|9999-|-?[a-zA-Z]|01-01-0001|/Date\(-62135\d{9}\D)') THEN coalesce(
     try_cast(x AS TIMESTAMPTZ),
     timezone(current_setting('TimeZone'), try_strptime(x, '%d-%m-%Y %H:%M:%S')),
     to_timestamp(try_cast(regexp_extract(x, '^/Date\((-?\d{1,14})([+-]\d{4})?\)/$', 1) AS BIGINT) / 1000)

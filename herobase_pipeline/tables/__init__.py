@@ -8,7 +8,14 @@ from herobase_pipeline.tables.drops import DROP_RATES
 from herobase_pipeline.tables.history import ORG_HISTORY
 from herobase_pipeline.tables.leads import LEAD_DATA, LEADS, SIMPLE_LEADS
 from herobase_pipeline.tables.outcomes import CALL_OUTCOMES
-from herobase_pipeline.tables.rates import COHORT_RATES, CONVERSION_RATES, METRIC_REGISTRY, OUTCOME_RATES, POOL_RATES
+from herobase_pipeline.tables.rates import (
+    COHORT_RATES,
+    CONVERSION_RATES,
+    KNOWN_DAYS,
+    METRIC_REGISTRY,
+    OUTCOME_RATES,
+    POOL_RATES,
+)
 from herobase_pipeline.tables.restatements import RESTATEMENTS
 from herobase_pipeline.tables.schema import Column, Table, Type
 
@@ -34,7 +41,7 @@ TABLES = (
 )
 """Those with files."""
 
-VIEWS = (OUTCOME_RATES, CONVERSION_RATES, COHORT_RATES, POOL_RATES)
+VIEWS = (KNOWN_DAYS, OUTCOME_RATES, CONVERSION_RATES, COHORT_RATES, POOL_RATES)
 """Those that the catalogue reckons from the others as they are read."""
 
 __all__ = [
@@ -47,6 +54,7 @@ __all__ = [
     "CONVERSION_RATES",
     "CUMULATIVE_INCIDENCE",
     "DROP_RATES",
+    "KNOWN_DAYS",
     "LEADS",
     "LEAD_COHORTS",
     "LEAD_CONVERSION",

@@ -37,7 +37,7 @@ CALLS = Table(
         Column("conversation_s", Type.SECONDS, "seconds of talk; NULL if not given", "conversationDuration"),
         Column("wrap_up_s", Type.SECONDS, "seconds of work after the call; NULL if not given", "wrapUpDuration"),
         Column("lead_id", Type.TEXT, "the lead that was called; NULL if none", "uniqueLeadId"),
-        Column("campaign_id", Type.TEXT, "the campaign's id", "campaign.uniqueId"),
+        Column("campaign_id", Type.TEXT, "the campaign's id; its code where HeroBase gives no id", "campaign.uniqueId"),
         Column("campaign_code", Type.TEXT, "the campaign's code", "campaign.code"),
         Column("agent", Type.TEXT, "org code of the agent as given; NULL where no agent took part", "user.orgCode"),
         Column("org_path", Type.TEXTS, "org codes root→leaf at call time; empty where org_source is missing"),

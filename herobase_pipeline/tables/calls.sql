@@ -43,7 +43,7 @@ SELECT
     conversation_s,
     wrap_up_s,
     lead_id,
-    campaign_id,
+    coalesce(campaign_id, campaign_code) AS campaign_id,
     campaign_code,
     agent,
     -- some hierarchies end with the agent, who is no unit
@@ -62,7 +62,7 @@ SELECT
     phone_token,
     -- in progress, or its status not set yet: without an outcome until it is 8 days old (traps T8, T9)
     coalesce(end_cause <> 'NotApplicable' AND call_status <> 'NotSet', false)
-        OR $observed_at - started_at >= INTERVAL 8 DAYS AS settled,
+        OR started_at <= $observed_at - INTERVAL 192 HOURS AS settled,
     $observed_at AS observed_at,
     extra
 FROM once

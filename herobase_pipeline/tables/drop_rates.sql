@@ -10,16 +10,16 @@ days AS (
         sum(settled_dials) FILTER (end_cause = 'DroppedCall') AS dropped,
         sum(settled_dials) FILTER (end_cause = 'NormalDisconnect') AS contacts,
         sum(settled_dials) FILTER (end_cause = 'VoiceMail') AS voicemails,
+        sum(dials) AS dials,
         bool_and(is_mature) AS is_mature
     FROM call_outcomes
     WHERE org_level = 0
     GROUP BY date, campaign_id
-    HAVING sum(dials) > 0
 ),
 placed AS (
     SELECT
         *,
-        min(date) OVER (PARTITION BY campaign_id) AS first_day,
+        min(date) FILTER (dials > 0) OVER (PARTITION BY campaign_id) AS first_day,
         CASE
             WHEN window_days IS NULL THEN date_trunc('month', date)::DATE
             ELSE first_day + ((date - first_day) // window_days * window_days)::INTEGER
@@ -39,7 +39,9 @@ windows AS (
         coalesce(sum(voicemails), 0) AS voicemails,
         bool_and(is_mature) AS is_settled
     FROM placed
+    WHERE date >= first_day
     GROUP BY ALL
+    HAVING sum(dials) > 0
 )
 SELECT
     windows.*,

@@ -1,4 +1,5 @@
 -- The estimate of Wilson (1927) of where a share of k in n may lie, at 95 %: never outside 0..1, sane at 0 and at n.
-CREATE MACRO wilson(k, n, sign) AS if(n > 0 AND k BETWEEN 0 AND n, abs(round(
-    (k + 1.920729410347062 + sign * 1.959963984540054 * sqrt(k * (n - k) / n + 0.960364705173531)) / (n + 3.841458820694124),
-12)), NULL);
+-- (CASE, as a catalogue with if() is one that DuckDB 1.x cannot read.)
+CREATE MACRO wilson(k, n, sign) AS CASE WHEN n > 0 AND k BETWEEN 0 AND n THEN abs(round(
+    (k + 1.920729410347062 + sign * 1.959963984540054 * sqrt(k::DOUBLE * (n - k) / n + 0.960364705173531)) / (n + 3.841458820694124),
+12)) END;

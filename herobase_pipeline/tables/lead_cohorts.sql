@@ -30,7 +30,7 @@ leaves AS (
     SELECT
         cohort_date AS day,
         first_dial_path AS org_path,
-        arg_max(first_dial_names, first_dial_at) AS org_names,
+        arg_max(first_dial_names, (first_dial_at, first_dial_names)) AS org_names,
         max(first_dial_at) AS latest,
         first_dial_campaign_id AS campaign_id,
         CASE WHEN age <= 30 THEN age WHEN age <= 60 THEN 60 ELSE 90 END AS age_days,
@@ -85,4 +85,4 @@ SELECT
     coalesce(day + age_days::INTEGER <= through, false) AS is_mature
 FROM steps
 LEFT JOIN complete_days USING (day)
-WINDOW so_far AS (PARTITION BY day, org_key, campaign_id ORDER BY age_days)
+WINDOW so_far AS (PARTITION BY day, org_path, campaign_id ORDER BY age_days)

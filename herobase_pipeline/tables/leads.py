@@ -17,7 +17,7 @@ SIMPLE_LEADS = Table(
             "closure", Type.TEXT, "LeadClosure; NotSet while open or when closed by the system", "closure", LeadClosure
         ),
         Column("priority", Type.COUNT, "the dialler's priority", "priority"),
-        Column("campaign_id", Type.TEXT, "the campaign's id", "campaign.uniqueId"),
+        Column("campaign_id", Type.TEXT, "the campaign's id; its code where HeroBase gives no id", "campaign.uniqueId"),
         Column("campaign_code", Type.TEXT, "the campaign's code", "campaign.code"),
         Column("uploaded_at", Type.INSTANT, "when the lead was uploaded", "uploadTime"),
         Column(
@@ -94,7 +94,8 @@ LEADS = Table(
         Column(
             "closed_at",
             Type.INSTANT,
-            "end of the closing call, else the first closed version seen since it was last open; NULL while open",
+            "end of the closing call, else the first closed version seen since it was last open, or where it was never seen "
+            "open, when an agent first closed it; NULL while open",
         ),
         Column("closed_date", Type.DAY, "local day of closed_at"),
         Column("closing_call_id", Type.TEXT, "the call that closed it; NULL if none is known"),

@@ -1,6 +1,12 @@
 -- Every lead once, from all its versions and all its calls, whatever the order in which days were pulled.
 -- Keys first, then the rows they lead to: many times cheaper than to carry everything through a sort.
 WITH
+superseded AS (  -- a version that was seen with different content counts as it was seen last
+    SELECT lead_id, last_modified_at, max(observed_at) AS last_observed_at
+    FROM simple_leads
+    GROUP BY lead_id, last_modified_at
+    HAVING count(*) > 1
+),
 versions AS NOT MATERIALIZED (
     SELECT
         *,
@@ -9,6 +15,8 @@ versions AS NOT MATERIALIZED (
             'DoNotCall', 'GlobalDoNotCall'), false) AS is_closed,
         coalesce(status IN ('Removed', 'Anonymized', 'DoNotCall', 'GlobalDoNotCall'), false) AS is_withdrawn
     FROM simple_leads
+    LEFT JOIN superseded USING (lead_id, last_modified_at)
+    WHERE last_observed_at IS NULL OR observed_at = last_observed_at
 ),
 history AS (
     SELECT
@@ -18,6 +26,7 @@ history AS (
         max(last_modified_at) AS current_at,
         max(last_modified_at) FILTER (NOT is_closed) AS last_open_at,
         max(last_modified_at) FILTER (is_closed AND NOT is_withdrawn) AS last_decision_at,
+        min(first_processed_at) AS first_processed_at,
         -- how it was closed stands when it is withdrawn or erased later: history does not move
         if(last_decision_at > last_open_at OR last_open_at IS NULL, last_decision_at, NULL) AS decided_at
     FROM versions
@@ -30,12 +39,11 @@ closings AS (  -- a later edit is no second closing (trap T11); a lead that was 
     WHERE is_closed AND (last_open_at IS NULL OR last_modified_at > last_open_at)
     GROUP BY lead_id
 ),
-told AS (  -- of a version that was seen with different content, what was seen last
+told AS (
     SELECT
         lead_id,
         last_modified_at,
         max({
-            'observed_at': observed_at,
             'status': status,
             'closure': closure,
             'campaign_id': campaign_id,
@@ -55,6 +63,12 @@ known AS (
         erased,
         last_open_at,
         first_closed_at,
+        -- of a lead that was never seen open the first version seen may be an edit, long after the closing
+        CASE
+            WHEN last_open_at IS NULL AND coalesce(decided.lead, current.lead).status
+                NOT IN ('Depleted', 'Abandoned', 'Failed', 'Expired') THEN least(first_closed_at, first_processed_at)
+            ELSE first_closed_at
+        END AS closed_without_call_at,
         current.lead.status AS status,
         current.lead.uploaded_at AS uploaded_at,
         coalesce(decided.lead, current.lead) AS lead
@@ -124,7 +138,7 @@ credited AS (  -- the order of trap T28
     FROM legs
     JOIN known USING (lead_id)
     WHERE is_contact AND lead.status = 'UserProcessed' AND started_at <= first_closed_at
-        AND (is_closing OR first_closed_at - started_at <= INTERVAL 24 HOURS)
+        AND (is_closing OR started_at >= first_closed_at - INTERVAL 24 HOURS)
     QUALIFY row_number() OVER (PARTITION BY lead_id ORDER BY is_closing DESC, started_at DESC, call_id DESC) = 1
 ),
 only_called AS (  -- leads of which no version is known
@@ -147,7 +161,11 @@ SELECT
     coalesce(dials, 0) AS dials,
     coalesce(len(attempted_at), 0) AS attempts,
     coalesce(contacts, 0) AS contacts,
-    if(is_closing, coalesce(ended_at, first_closed_at), first_closed_at) AS closed_at,
+    CASE
+        WHEN is_closing THEN coalesce(ended_at, first_closed_at)
+        WHEN call_id IS NOT NULL THEN first_closed_at
+        ELSE closed_without_call_at
+    END AS closed_at,
     local_day(closed_at) AS closed_date,
     if(is_closing, call_id, NULL) AS closing_call_id,
     CASE

@@ -78,19 +78,19 @@ _BY_NODE = "day, org node, campaign"
 
 CALLS = Basis("outcome_rates", "call_outcomes", "date", "local day of the call's start", _NODE, _BY_NODE)
 CLOSINGS = Basis("conversion_rates", "lead_conversion", "closed_date", "local day of closing", _NODE, _BY_NODE)
-# where nobody knows the closings of a day, there is no yield of its calls
+# a day of which only the calls or only the closings are known has no yield
 YIELD = Basis(
     "conversion_rates",
     """(
-    SELECT * EXCLUDE (is_mature, closings_known), is_mature AND coalesce(closings_known, false) AS is_mature
+    SELECT
+        * EXCLUDE (is_mature),
+        is_mature AND coalesce(outcomes_known AND closings_known, false) AS is_mature
     FROM (
         SELECT * FROM call_outcomes
         UNION ALL BY NAME
         SELECT * EXCLUDE (closed_date), closed_date AS date FROM lead_conversion
     )
-    LEFT JOIN (
-        SELECT closed_date AS date, bool_and(is_mature) AS closings_known FROM lead_conversion GROUP BY closed_date
-    ) USING (date)
+    LEFT JOIN known_days ON known_days.day = date
 )""",
     "date",
     "local day of the calls, and of the closings",
@@ -151,6 +151,14 @@ _COMPLETED_WORDS = "settled dials that were not cancelled, with a documented end
 _CONTACTS_WORDS = "settled dials that reached a person (NormalDisconnect)"
 _SALES_WORDS = "leads closed with Success and credited to an outbound call"
 _NO_TEAM = "Dropped calls have no agent, so a team's rate leaves them out above and below the line (trap T30a)."
+_TRANSFERS = (
+    "A transfer leg is in the team of who received it, its contact in that of who dialled: a team that receives many has few "
+    "contacts under its seconds."
+)
+_FIRST_SEEN = (
+    "The first dial that is loaded: on the first days of the lake, leads that were dialled before look new. A lead whose "
+    "first dial was dropped is in no team."
+)
 _DEPENDENT = "Calls of one lead are not independent, so the interval is too narrow."
 _OTHER_DAY = "The closings of the day over its calls: a lead called on several days is above the line once."
 _POOL = "As of the last run. Leads that have not changed since the first day that is loaded are not known."
@@ -186,20 +194,20 @@ METRICS = (
     Metric(
         "aht_talk_wrap", CALLS, _handled("talk", "wrap_up"), _CONTACTS,
         "seconds of talk and wrap-up of contacts, transfer legs included", _CONTACTS_WORDS, Unit.SECONDS,
-        caveat="HeroBase tells of no hold time. A transfer leg is in the team of who received it, its contact is not.",
+        caveat=f"HeroBase tells of no hold time. {_TRANSFERS}",
     ),
     Metric(
         "aht_incl_dialing", CALLS, _handled("dialing", "talk", "wrap_up"), _CONTACTS,
         "seconds of dialling, talk and wrap-up of contacts, transfer legs included", _CONTACTS_WORDS, Unit.SECONDS,
-        caveat="Dialling that reached nobody is not in it.",
+        caveat=f"Dialling that reached nobody is not in it. {_TRANSFERS}",
     ),
     Metric(
         "avg_talk", CALLS, _handled("talk"), _CONTACTS,
-        "seconds of talk of contacts, transfer legs included", _CONTACTS_WORDS, Unit.SECONDS,
+        "seconds of talk of contacts, transfer legs included", _CONTACTS_WORDS, Unit.SECONDS, caveat=_TRANSFERS,
     ),
     Metric(
         "avg_wrap", CALLS, _handled("wrap_up"), _CONTACTS,
-        "seconds of wrap-up of contacts, transfer legs included", _CONTACTS_WORDS, Unit.SECONDS,
+        "seconds of wrap-up of contacts, transfer legs included", _CONTACTS_WORDS, Unit.SECONDS, caveat=_TRANSFERS,
     ),
     Metric(
         "conversion_per_lead_closed", CLOSINGS, f"sum({_BY_AGENT}) FILTER (closure = 'Success')", f"sum({_BY_AGENT})",
@@ -260,21 +268,21 @@ METRICS = (
     Metric(
         "conversion_per_lead_worked", COHORTS, "sum(successes)", "sum(leads)",
         "leads closed with Success by this age", "leads first dialled on the day",
-        caveat="Compare at equal age. The success may be another team's than that of the first dial.",
+        caveat=f"Compare at equal age. The success may be another team's than that of the first dial. {_FIRST_SEEN}",
     ),
     Metric(
         "contact_rate_per_lead", COHORTS, "sum(contacted)", "sum(completed)",
-        "leads reached by this age", "leads with a dial that was not cancelled by this age",
+        "leads reached by this age", "leads with a dial that was not cancelled by this age", caveat=_FIRST_SEEN,
     ),
     Metric(
         "rpc_rate_per_lead", COHORTS, "sum(rpc)", "sum(leads)",
         "leads closed by a call with Success or NotInterested by this age", "leads first dialled on the day",
-        caveat="Right-party contact as far as closures tell.",
+        caveat=f"Right-party contact as far as closures tell. {_FIRST_SEEN}",
     ),
     Metric(
         "attempts_per_lead", COHORTS, "sum(attempts)", "sum(leads)",
         "attempts by this age", "leads first dialled on the day", Unit.ATTEMPTS,
-        caveat="A mean; the distribution is in leads.attempts.",
+        caveat=f"A mean; the distribution is in leads.attempts. {_FIRST_SEEN}",
     ),
     Metric(
         "penetration_gross", POOLS, "count(closed_at)", "count(*)", "leads closed until now", "leads uploaded",
@@ -288,7 +296,7 @@ METRICS = (
     Metric(
         "drop_rate_live_conservative", DROPS, "sum(dropped)", "sum(dropped + contacts)",
         "dials with DroppedCall", "dials with DroppedCall or NormalDisconnect",
-        caveat="The upper bound: each drop counts as a person. Per campaign and window of a rule only.",
+        caveat="The upper bound: each drop counts as a person. Windows of 30 days begin with the first dial that is loaded.",
     ),
     Metric(
         "drop_rate_reasoned", DROPS, "sum(dropped)",

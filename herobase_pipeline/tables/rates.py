@@ -44,11 +44,11 @@ def _rates(basis: Basis) -> str:
     counts = f"SELECT {shown}, [\n    {told}\n] AS told FROM {basis.source} GROUP BY {', '.join(keys.values())}"
     known = "denominator > 0 AND is_mature" if basis.blank_until_mature else "denominator > 0"
     ends = ", ".join(
-        f"if(is_share AND {known}, wilson(numerator, denominator, {sign}), NULL) AS ci_{end}"
+        f"CASE WHEN is_share AND {known} THEN wilson(numerator, denominator, {sign}) END AS ci_{end}"
         for end, sign in (("low", -1), ("high", 1))
     )
     each = f"SELECT * EXCLUDE (told), unnest(told, max_depth := 2) FROM ({counts})"
-    return f"SELECT *, if({known}, numerator / denominator, NULL) AS rate, {ends} FROM ({each})"
+    return f"SELECT *, CASE WHEN {known} THEN numerator / denominator END AS rate, {ends} FROM ({each})"
 
 
 def _told(metric: Metric) -> Iterator[str]:
@@ -92,6 +92,16 @@ POOL_RATES = _view(
     "How far the leads uploaded on a day are used up, per campaign, as of the last run.",
     "one row an upload day, campaign and metric",
     (Column("uploaded_date", Type.DAY, POOLS.of_day), _CAMPAIGN),
+)
+KNOWN_DAYS = Table(
+    name="known_days",
+    description="The days that were over when they were pulled and counted: where no row is a quiet day, and no gap.",
+    grain="one row a day",
+    columns=(
+        Column("day", Type.DAY, "the local day"),
+        Column("outcomes_known", Type.FLAG, "call_outcomes has counted all its calls"),
+        Column("closings_known", Type.FLAG, "lead_conversion knows all its closings"),
+    ),
 )
 METRIC_REGISTRY = Table(
     name="metrics",

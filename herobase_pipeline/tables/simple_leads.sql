@@ -14,7 +14,7 @@ FROM (
         status,
         closure,
         priority,
-        campaign_id,
+        coalesce(campaign_id, campaign_code) AS campaign_id,
         campaign_code,
         uploaded_at,
         first_processed_at,
@@ -26,7 +26,7 @@ FROM (
         extra,
         $observed_at AS observed_at,
         -- two days: a version pulled later may have been one of several that are gone (trap T3)
-        CASE WHEN $observed_at - last_modified_at <= INTERVAL 2 DAYS THEN 'observed' ELSE 'backfilled' END AS origin
+        CASE WHEN last_modified_at >= $observed_at - INTERVAL 48 HOURS THEN 'observed' ELSE 'backfilled' END AS origin
     FROM pulled_leads
     WHERE last_modified_at >= $day_start AND last_modified_at < $day_end
 )

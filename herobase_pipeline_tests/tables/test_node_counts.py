@@ -4,20 +4,15 @@ import datetime as dt
 import tempfile
 from collections import Counter
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
-import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from herobase_pipeline.lake.catalogue import view
 from herobase_pipeline.lake.deriving import derive, derive_days
-from herobase_pipeline.lake.engine import connect
 from herobase_pipeline.lake.layout import Lake
-from herobase_pipeline.lake.writing import write
-from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, LEAD_CONVERSION, LEADS, Table
+from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, LEAD_CONVERSION, LEADS
+from herobase_pipeline_tests.tables.making import ZONE, fill, read
 
-ZONE = ZoneInfo("Europe/Copenhagen")
 DAYS = [dt.date(2026, 3, 2), dt.date(2026, 3, 3)]
 START = dt.datetime(2026, 3, 2, 9, tzinfo=dt.UTC)
 
@@ -29,21 +24,6 @@ row = st.tuples(
     st.sampled_from(["Busy", "NormalDisconnect"]),
     st.booleans(),
 )
-
-
-def fill(lake: Lake, table: Table, rows: list[dict[str, object]], day: dt.date | None = None) -> None:
-    """Write rows as a table's file; columns that a row lacks are NULL."""
-    lists = {"org_path", "org_names"}
-    types = {name: pa.list_(pa.string()) if name in lists else None for name in table.names}
-    columns = {name: pa.array([record.get(name) for record in rows], types[name]) for name in table.names}
-    with connect(ZONE, lake.root) as con:
-        con.register("rows", pa.table(columns))
-        write(lake, con, table, "FROM rows", day=day)
-
-
-def read(lake: Lake, table: Table) -> list[dict[str, object]]:
-    with connect(ZONE, lake.root) as con:
-        return con.sql(view(lake, table)).to_arrow_table().to_pylist()
 
 
 def check(rows: list[dict[str, object]], day: str, measure: str, expected: Counter) -> None:
