@@ -35,6 +35,7 @@ from herobase_pipeline.tables import (
 PullDay = Callable[[dt.date, HeroBase, Lake, Settings], Pulled]
 Results = Iterator[dg.MaterializeResult[None]]
 ACCEPT_SHRUNK = "herobase/accept_shrunk"  # run tag by which an operator says that a day may lose calls
+REFRESH = "herobase/refresh"  # run tag of the runs that ask only for what is new
 SettingsResource = dg.ResourceParam[Settings]
 
 
@@ -46,8 +47,9 @@ SettingsResource = dg.ResourceParam[Settings]
 )
 def calls(context: dg.AssetExecutionContext, settings: SettingsResource) -> Results:
     """Pull the calls of each day of the run, and the private table of their numbers with them."""
-    accept_shrunk = context.run.tags.get(ACCEPT_SHRUNK) == "true"
-    yield from _pull_days(context, settings, (CALLS, CALL_PHONES), partial(pull_calls, accept_shrunk=accept_shrunk))
+    accept_shrunk, refresh = (context.run.tags.get(tag) == "true" for tag in (ACCEPT_SHRUNK, REFRESH))
+    pull_day = partial(pull_calls, accept_shrunk=accept_shrunk, refresh=refresh)
+    yield from _pull_days(context, settings, (CALLS, CALL_PHONES), pull_day)
 
 
 @dg.multi_asset(
@@ -58,7 +60,8 @@ def calls(context: dg.AssetExecutionContext, settings: SettingsResource) -> Resu
 )
 def simple_leads(context: dg.AssetExecutionContext, settings: SettingsResource) -> Results:
     """Pull the lead versions of each day of the run, and the private table of their fields with them."""
-    yield from _pull_days(context, settings, (SIMPLE_LEADS, LEAD_DATA), pull_simple_leads)
+    refresh = context.run.tags.get(REFRESH) == "true"
+    yield from _pull_days(context, settings, (SIMPLE_LEADS, LEAD_DATA), partial(pull_simple_leads, refresh=refresh))
 
 
 def _pull_days(

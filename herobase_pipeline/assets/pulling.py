@@ -17,7 +17,7 @@ from herobase_pipeline.herobase.documents import Segment
 from herobase_pipeline.herobase.errors import NotFoundError, RightMissingError
 from herobase_pipeline.herobase.organisation import OrgTree
 from herobase_pipeline.herobase.records import member, reference
-from herobase_pipeline.herobase.windows import Pull, margin
+from herobase_pipeline.herobase.windows import Pull, margin, recent
 from herobase_pipeline.lake.engine import connect, define_token, number
 from herobase_pipeline.lake.landing import Landing, UnreadableError
 from herobase_pipeline.lake.layout import Lake
@@ -28,12 +28,19 @@ from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import CALL_PHONES, CALLS, LEAD_DATA, SIMPLE_LEADS, Column, Table, Type
 
 _SHRINKAGE = 0.2  # of a day's calls
+_OVERLAP = dt.timedelta(minutes=10)  # asked for again at a refresh, as a record may turn up later than its time says
 _ARROW = {
     Type.TEXT: pa.string(),
     Type.TEXTS: pa.list_(pa.string()),
     Type.INSTANT: pa.timestamp("us", "UTC"),
     Type.FLAG: pa.bool_(),
 }
+# in progress or in wrap-up when seen last; what stays without an outcome for longer waits for the night's pull
+_UNSETTLED = """if(
+    NOT settled AND started_at > last_seen - INTERVAL 2 HOURS
+        AND coalesce(ended_at, last_seen) > last_seen - INTERVAL 15 MINUTES,
+    started_at, NULL)"""
+_KEPT = "UNION ALL BY NAME SELECT * FROM seen ANTI JOIN pulled USING (call_id)"
 
 
 @dataclass(frozen=True)
@@ -61,14 +68,17 @@ class Pulled:
 class _Day:
     """The pull of one local day into a landing of its own."""
 
-    def __init__(self, day: dt.date, herobase: HeroBase, landing: Landing, settings: Settings) -> None:
+    def __init__(
+        self, day: dt.date, herobase: HeroBase, landing: Landing, settings: Settings, since: dt.datetime | None
+    ) -> None:
         self.landing = landing
         self.bounds = day_bounds(day, settings.zone)
         self.params: dict[str, Any] = {"day_start": self.bounds.start, "day_end": self.bounds.end}
-        is_over = herobase.budget.utcnow() >= self.bounds.end  # before anything is asked: what comes later is not known
-        self.complete = [day] if is_over else []
+        now = herobase.budget.utcnow()  # before anything is asked: what comes later is not known
+        self.complete = [day] if now >= self.bounds.end and since is None else []
         self._herobase = herobase
         self._margin = margin(self.bounds, settings.zone)
+        self._asked = self.bounds.widened(self._margin) if since is None else recent(since, now, settings.zone)
         self._before = herobase.budget.total, herobase.bytes_received
 
     def ask(self, answer: Callable[[Window], Iterator[Segment]], asked: str = "") -> None:
@@ -80,7 +90,7 @@ class _Day:
         def strays(window: Window) -> int:
             return self.landing.strays(window.widened(self._margin))
 
-        Pull(land, strays).run(self.bounds.widened(self._margin))
+        Pull(land, strays).run(self._asked)
 
     def pulled(self, rows: Mapping[str, int], **more: Any) -> Pulled:
         """Sum up."""
@@ -99,9 +109,18 @@ class ShrunkError(Exception):
 
 
 def pull_calls(
-    day: dt.date, herobase: HeroBase, lake: Lake, settings: Settings, *, accept_shrunk: bool = False
+    day: dt.date,
+    herobase: HeroBase,
+    lake: Lake,
+    settings: Settings,
+    *,
+    accept_shrunk: bool = False,
+    refresh: bool = False,
 ) -> Pulled:
     """Pull the calls that started on a local day and put them in place of the day's files.
+
+    A refresh asks only for what is new since the last pull and for calls that were not settled then, and keeps the rest:
+    it costs as much as there is new, however large the day. What changes otherwise is found by the night's pull.
 
     Raises:
         HeroBaseError: a window failed; the files are as they were.
@@ -110,7 +129,8 @@ def pull_calls(
         UnreadableError: the calls cannot be read; the files are as they were.
 
     """
-    with _pull(day, herobase, lake, settings, (CALLS, CALL_PHONES), raw_fields=("user",)) as pull:
+    since = _last_seen(lake, CALLS, day, settings, _UNSETTLED) if refresh else None
+    with _pull(day, herobase, lake, settings, (CALLS, CALL_PHONES), since, raw_fields=("user",)) as pull:
         landing, con = pull.landing, pull.landing.con
         define_token(con, settings.phone_key)
         tree = _tree(herobase, settings)
@@ -135,25 +155,37 @@ def pull_calls(
         con.execute(
             f"CREATE TEMP VIEW pulled_calls AS SELECT *, {raw(hierarchy.fields)} AS hierarchy_raw, {extra} AS extra FROM pulled"
         )
-        _refuse_to_shrink(con, lake, day, pull.params, accepted=accept_shrunk)
+        if since is None:
+            _refuse_to_shrink(con, lake, day, pull.params, accepted=accept_shrunk)
         observed = {"observed_at": herobase.budget.utcnow(), "swept": swept}
+
+        def query(table: Table) -> str:
+            return table.query if since is None else f"({table.query}) {_KEPT}"
+
         rows = {
-            CALL_PHONES.name: write(lake, con, CALL_PHONES, day=day, params=pull.params),
-            CALLS.name: write(lake, con, CALLS, day=day, params=pull.params | observed, complete=pull.complete),
+            CALL_PHONES.name: write(lake, con, CALL_PHONES, query(CALL_PHONES), day=day, params=pull.params),
+            CALLS.name: write(
+                lake, con, CALLS, query(CALLS), day=day, params=pull.params | observed, complete=pull.complete
+            ),
         }
         without_org = number(con, f"SELECT count(*) FROM ({stored(lake, CALLS, day)}) WHERE org_source = 'missing'")
         return pull.pulled(rows, without_org=without_org, org_field=", ".join(hierarchy.fields))
 
 
-def pull_simple_leads(day: dt.date, herobase: HeroBase, lake: Lake, settings: Settings) -> Pulled:
+def pull_simple_leads(
+    day: dt.date, herobase: HeroBase, lake: Lake, settings: Settings, *, refresh: bool = False
+) -> Pulled:
     """Pull the leads last modified on a local day and add their versions to the day's files (trap T1).
+
+    A refresh asks only for what was modified since the last pull.
 
     Raises:
         HeroBaseError: a window failed; the files are as they were.
         UnreadableError: the leads cannot be read; the files are as they were.
 
     """
-    with _pull(day, herobase, lake, settings, (SIMPLE_LEADS, LEAD_DATA)) as pull:
+    since = _last_seen(lake, SIMPLE_LEADS, day, settings) if refresh else None
+    with _pull(day, herobase, lake, settings, (SIMPLE_LEADS, LEAD_DATA), since) as pull:
         landing, con = pull.landing, pull.landing.con
         pull.ask(partial(herobase.simple_leads, settings.projects))
         landing.gather()
@@ -217,6 +249,7 @@ def _pull(
     lake: Lake,
     settings: Settings,
     tables: Sequence[Table],
+    since: dt.datetime | None,
     raw_fields: Sequence[str] = (),
 ) -> Iterator[_Day]:
     bounds = day_bounds(day, settings.zone)
@@ -227,12 +260,21 @@ def _pull(
         Landing(con, folder, tables, raw_fields, twice) as landing,
     ):
         try:
-            yield _Day(day, herobase, landing, settings)
+            yield _Day(day, herobase, landing, settings, since)
         except duckdb.Error as error:
             raise UnreadableError(
                 f"The records of {day} from HeroBase could not be processed ({type(error).__name__}), so nothing was changed. "
                 "What DuckDB says of them is withheld, as it may quote a customer's data: report the day and this sentence."
             ) from None
+
+
+def _last_seen(lake: Lake, table: Table, day: dt.date, settings: Settings, also: str = "NULL") -> dt.datetime | None:
+    """Return from when on a refresh has to ask, for a day of a table; None if the day has to be asked for whole."""
+    with spool(lake) as folder, connect(settings.zone, folder) as con:
+        seen = f"SELECT *, max(observed_at) OVER () AS last_seen FROM ({stored(lake, table, day)})"
+        query = f"SELECT least(max(last_seen) - $overlap, min({also})) FROM ({seen})"
+        ((since,),) = con.execute(query, {"overlap": _OVERLAP}).fetchall()
+    return None if since is None else since.astimezone(dt.UTC)
 
 
 def _refuse_to_shrink(
