@@ -1,12 +1,18 @@
-"""Where assets and resources meet; nothing else is in it."""
+"""Where assets, checks, jobs, schedules, sensors and resources meet; nothing else is in it."""
 
 import dagster as dg
 
 from herobase_pipeline.assets import derived, pulled
-from herobase_pipeline.settings import Settings
+from herobase_pipeline.assets.working import working_settings
+from herobase_pipeline.operations.jobs import JOBS
+from herobase_pipeline.operations.schedules import SCHEDULES
+from herobase_pipeline.operations.sensors import SENSORS
 
 defs = dg.Definitions(
     assets=[pulled.calls, pulled.simple_leads, *pulled.LISTS, *derived.DERIVED],
-    resources={"settings": Settings.load()},
+    jobs=JOBS,
+    schedules=SCHEDULES,
+    sensors=SENSORS,
+    resources={"settings": working_settings},
     executor=dg.in_process_executor,  # steps share one budget of requests, and DuckDB uses all cores by itself
 )

@@ -1,0 +1,1 @@
+"""What runs by itself and what watches it: jobs, schedules, sensors, checks."""

@@ -1,0 +1,71 @@
+"""What is run by itself: the pull of a day, the refresh of today, the lists, and what is derived from all days."""
+
+import dagster as dg
+
+from herobase_pipeline.assets.pulled import REFRESH
+from herobase_pipeline.tables import (
+    ACCOUNT,
+    CALL_OUTCOMES,
+    CALL_PHONES,
+    CALLS,
+    CAMPAIGNS,
+    CUMULATIVE_INCIDENCE,
+    DROP_RATES,
+    LEAD_COHORTS,
+    LEAD_CONVERSION,
+    LEAD_DATA,
+    LEADS,
+    METRIC_REGISTRY,
+    ORG_HISTORY,
+    ORG_UNITS,
+    PROJECTS,
+    SIMPLE_LEADS,
+    USERS,
+    Table,
+)
+
+BY_DAY = (CALLS, CALL_PHONES, SIMPLE_LEADS, LEAD_DATA, CALL_OUTCOMES)
+LISTS = (ORG_UNITS, USERS, CAMPAIGNS, PROJECTS, ACCOUNT)
+FROM_ALL_DAYS = (
+    LEADS,
+    LEAD_CONVERSION,
+    LEAD_COHORTS,
+    CUMULATIVE_INCIDENCE,
+    DROP_RATES,
+    ORG_HISTORY,
+    METRIC_REGISTRY,
+)
+
+
+def _selection(*tables: Table) -> dg.AssetSelection:
+    return dg.AssetSelection.assets(*(dg.AssetKey(table.key) for table in tables))
+
+
+REFRESH_TODAY = dg.define_asset_job(
+    "refresh_today",
+    _selection(*BY_DAY).without_checks(),
+    description="What is new since the last pull of today.",
+    tags={REFRESH: "true", "dagster/priority": "10"},  # before a backfill's runs
+)
+PULL_DAYS = dg.define_asset_job(
+    "pull_days",
+    _selection(*BY_DAY).without_checks(),
+    description="Days pulled whole: yesterday once it is over, and the days before for what changed late.",
+    tags={"dagster/priority": "5"},
+)
+PULL_LISTS = dg.define_asset_job(
+    "pull_lists",
+    _selection(*LISTS).without_checks(),
+    description="The small lists, and what the account may do.",
+)
+DERIVE = dg.define_asset_job(
+    "derive",
+    _selection(*FROM_ALL_DAYS),
+    description="What is made from all days, with its checks.",
+)
+COUNT_DAYS = dg.define_asset_job(
+    "count_days",
+    _selection(CALL_OUTCOMES),
+    description="The outcomes of days whose calls were pulled anew.",
+)
+JOBS = [REFRESH_TODAY, PULL_DAYS, PULL_LISTS, DERIVE, COUNT_DAYS]

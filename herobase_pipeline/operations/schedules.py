@@ -1,0 +1,85 @@
+"""When what is run: today as often as wished, yesterday soon after midnight, the days before for late truth."""
+
+import datetime as dt
+from collections.abc import Iterator
+
+import dagster as dg
+
+from herobase_pipeline.operations.jobs import PULL_DAYS, PULL_LISTS, REFRESH_TODAY
+from herobase_pipeline.settings import Settings
+
+LATE_DAYS = 8
+"""A call may get its outcome for so long: an unresolved lead is closed by HeroBase after a week (trap T9)."""
+UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+_SETTINGS = Settings.load()
+
+
+def is_running(instance: dg.DagsterInstance, job: str) -> bool:
+    """Whether a run of a job is under way or waits for its turn."""
+    return instance.get_runs_count(dg.RunsFilter(job_name=job, statuses=UNFINISHED)) > 0
+
+
+def _local_day(context: dg.ScheduleEvaluationContext) -> dt.date:
+    return context.scheduled_execution_time.astimezone(_SETTINGS.zone).date()
+
+
+@dg.schedule(
+    job=REFRESH_TODAY,
+    cron_schedule=_SETTINGS.refresh_cron,
+    execution_timezone=_SETTINGS.timezone,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Brings what is new of today (HEROBASE_REFRESH_CRON). A tick is left out while the last one's run goes on.",
+)
+def refresh_today(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """Refresh the running day."""
+    if is_running(context.instance, REFRESH_TODAY.name):
+        return dg.SkipReason("The run of the last tick is not finished yet.")
+    return dg.RunRequest(partition_key=str(_local_day(context)))
+
+
+@dg.schedule(
+    job=PULL_DAYS,
+    cron_schedule="20 0 * * *",
+    execution_timezone=_SETTINGS.timezone,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Pulls yesterday whole, soon after midnight.",
+)
+def close_yesterday(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """Pull the day that has just ended."""
+    return dg.RunRequest(partition_key=str(_local_day(context) - dt.timedelta(days=1)))
+
+
+@dg.schedule(
+    job=PULL_DAYS,
+    cron_schedule="40 2 * * *",
+    execution_timezone=_SETTINGS.timezone,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description=f"Pulls the last {LATE_DAYS} days again, for what was settled or changed late.",
+)
+def late_truth(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
+    """Pull each of the last days again, the latest first."""
+    today = _local_day(context)
+    for back in range(1, LATE_DAYS + 1):
+        if (day := today - dt.timedelta(days=back)) >= _SETTINGS.start_date:
+            yield dg.RunRequest(partition_key=str(day), run_key=f"late truth of {day} on {today}")
+
+
+@dg.schedule(
+    job=PULL_LISTS,
+    cron_schedule="10 0 * * *",
+    execution_timezone=_SETTINGS.timezone,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Pulls units, users, campaigns, projects and the account once a day.",
+)
+def pull_lists(_: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """Pull the small lists."""
+    return dg.RunRequest()
+
+
+SCHEDULES = [refresh_today, close_yesterday, late_truth, pull_lists]
