@@ -4,12 +4,14 @@ import dagster as dg
 
 from herobase_pipeline.assets import derived, pulled
 from herobase_pipeline.assets.working import working_settings
+from herobase_pipeline.operations.checks import CHECKS
 from herobase_pipeline.operations.jobs import JOBS
 from herobase_pipeline.operations.schedules import SCHEDULES
 from herobase_pipeline.operations.sensors import SENSORS
 
 defs = dg.Definitions(
     assets=[pulled.calls, pulled.simple_leads, *pulled.LISTS, *derived.DERIVED],
+    asset_checks=CHECKS,
     jobs=JOBS,
     schedules=SCHEDULES,
     sensors=SENSORS,

@@ -17,17 +17,8 @@ from rich.table import Table as Grid
 from herobase_pipeline.definitions import defs
 from herobase_pipeline.herobase.enums import CallEndCause, LeadClosure
 from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.operations.jobs import BY_DAY, DERIVE, FROM_ALL_DAYS, LISTS, PULL_DAYS, PULL_LISTS
 from herobase_pipeline.settings import Settings
-from herobase_pipeline.tables import (
-    CALL_OUTCOMES,
-    CALL_PHONES,
-    CALLS,
-    LEAD_DATA,
-    RESTATEMENTS,
-    SIMPLE_LEADS,
-    TABLES,
-    Table,
-)
 
 DAYS = 14
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -72,29 +63,25 @@ def main() -> int:
 
 
 def _load(console: Console, lake: Lake, days: Sequence[dt.date]) -> None:
-    """Run Dagster for each day that has no file yet, then for what is derived from all days."""
+    """Run Dagster for each day that has no file yet, then for the lists and what is derived from all days."""
     os.environ.setdefault("DAGSTER_HOME", str(Path.cwd()))
-    by_day = [CALLS, CALL_PHONES, SIMPLE_LEADS, LEAD_DATA, CALL_OUTCOMES]
-    whole = [table for table in TABLES if table not in by_day and table is not RESTATEMENTS]
-    lacking = [day for day in days if not all(lake.file(table, day).exists() for table in by_day)]
-    if not lacking and all(lake.files(table) for table in whole):
+    lacking = [day for day in days if not all(lake.file(table, day).exists() for table in BY_DAY)]
+    if not lacking and all(lake.files(table) for table in (*LISTS, *FROM_ALL_DAYS)):
         console.print(f"All {len(days)} days are loaded already; nothing was asked of HeroBase.")
         return
-    job = defs.resolve_implicit_global_asset_job_def()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with dg.DagsterInstance.get() as instance, Progress(*columns, console=console) as progress:
-        task = progress.add_task("Loading", total=len(lacking) + 1)
+        task = progress.add_task("Loading", total=len(lacking) + 2)
 
-        def run(what: str, tables: Sequence[Table], day: dt.date | None = None) -> None:
+        def run(what: str, job: str, day: dt.date | None = None) -> None:
             progress.update(task, description=what)
-            keys = [dg.AssetKey(table.key) for table in tables]
-            partition = str(day) if day else None
-            job.execute_in_process(_QUIET, instance, partition, asset_selection=keys)
+            defs.resolve_job_def(job).execute_in_process(_QUIET, instance, str(day) if day else None)
             progress.advance(task)
 
         for day in lacking:
-            run(f"Loading {day}", by_day, day)
-        run("Bringing leads and calls together", whole)
+            run(f"Loading {day}", PULL_DAYS.name, day)
+        run("Loading the lists", PULL_LISTS.name)
+        run("Bringing leads and calls together", DERIVE.name)
 
 
 def _print_outcomes(console: Console, con: duckdb.DuckDBPyConnection, days: Sequence[dt.date]) -> None:

@@ -117,9 +117,10 @@ class Centre:
         }
 
     def leftovers(self) -> list[Path]:
-        """What is in the lake and is neither a table's file nor the catalogue."""
+        """What is in the lake and is neither a table's file nor the catalogue nor the budget of requests."""
         everything = (path for path in self.lake.root.rglob("*") if path.is_file())
-        return [path for path in everything if path.name not in ("part.parquet", "herobase.duckdb")]
+        meant = ("part.parquet", "herobase.duckdb", ".requests-")
+        return [path for path in everything if not path.name.startswith(meant)]
 
 
 def failure(result: dg.ExecuteInProcessResult) -> str:

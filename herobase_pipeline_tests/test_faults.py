@@ -158,14 +158,3 @@ def test_t16_a_backfill_over_a_spent_minute_waits_and_completes(centre):
     here.load("calls", "2026-06-01", "2026-06-30")
     assert len(here.lake.days(CALLS)) == 30
     assert all(served.status == 200 and served.cost == 1 for served in here.sandbox.requests)
-
-
-def test_t16_a_spent_daily_quota_stops_with_its_reset_and_the_rest_runs_later(centre):
-    here = centre(service_limits=("/calls=5",))
-    told = failure(here.materialize("calls", "2026-11-10", "2026-11-16"))
-    assert told.startswith("2026-11-15 was not loaded. HeroBase answered 429 to calls: the account's daily quota")
-    assert len(here.lake.days(CALLS)) == 5
-    here.clock[0] += dt.timedelta(hours=24)
-    here.load("calls", "2026-11-15", "2026-11-16")
-    for day in range(10, 17):
-        assert_is_the_truth(here, f"2026-11-{day}")

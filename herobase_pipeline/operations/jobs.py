@@ -60,12 +60,13 @@ PULL_LISTS = dg.define_asset_job(
 )
 DERIVE = dg.define_asset_job(
     "derive",
-    _selection(*FROM_ALL_DAYS),
-    description="What is made from all days, with its checks.",
+    _selection(*FROM_ALL_DAYS).without_checks(),
+    description="What is made from all days.",
 )
 COUNT_DAYS = dg.define_asset_job(
     "count_days",
-    _selection(CALL_OUTCOMES),
+    _selection(CALL_OUTCOMES).without_checks(),
     description="The outcomes of days whose calls were pulled anew.",
 )
-JOBS = [REFRESH_TODAY, PULL_DAYS, PULL_LISTS, DERIVE, COUNT_DAYS]
+CHECK = dg.define_asset_job("check", dg.AssetSelection.all_asset_checks(), description="All asset checks.")
+JOBS = [REFRESH_TODAY, PULL_DAYS, PULL_LISTS, DERIVE, COUNT_DAYS, CHECK]

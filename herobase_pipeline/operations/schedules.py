@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from herobase_pipeline.operations.jobs import PULL_DAYS, PULL_LISTS, REFRESH_TODAY
+from herobase_pipeline.operations.jobs import CHECK, PULL_DAYS, PULL_LISTS, REFRESH_TODAY
 from herobase_pipeline.settings import Settings
 
-LATE_DAYS = 8
-"""A call may get its outcome for so long: an unresolved lead is closed by HeroBase after a week (trap T9)."""
+LATE_DAYS = 9
+"""A call is settled once it is 8 days old (trap T9), so each day is pulled once more after that."""
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -82,4 +82,16 @@ def pull_lists(_: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     return dg.RunRequest()
 
 
-SCHEDULES = [refresh_today, close_yesterday, late_truth, pull_lists]
+@dg.schedule(
+    job=CHECK,
+    cron_schedule="5 6-20 * * *",
+    execution_timezone=_SETTINGS.timezone,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Checks hourly whether the numbers can be trusted.",
+)
+def check(_: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """Run all checks."""
+    return dg.RunRequest()
+
+
+SCHEDULES = [refresh_today, close_yesterday, late_truth, pull_lists, check]

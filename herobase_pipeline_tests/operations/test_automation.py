@@ -57,7 +57,7 @@ def test_days_are_those_of_the_business_zone(instance):
     assert [run.partition_key for run in tick(refresh_today, instance).run_requests] == ["2026-03-30"]
     assert [run.partition_key for run in tick(close_yesterday, instance).run_requests] == ["2026-03-29"]
     late = [run.partition_key for run in tick(late_truth, instance).run_requests]
-    assert late == [f"2026-03-{day}" for day in range(29, 21, -1)]
+    assert late == [f"2026-03-{day}" for day in range(29, 20, -1)]
     assert len(tick(pull_lists, instance).run_requests) == 1
     assert defs.resolve_job_def("refresh_today").tags["herobase/refresh"] == "true"
 
