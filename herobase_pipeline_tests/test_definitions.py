@@ -1,5 +1,6 @@
 """The definition graph, as it is meant to be."""
 
+from herobase_pipeline.assets.sources import SOURCES
 from herobase_pipeline.definitions import defs
 from herobase_pipeline.tables import TABLES, VIEWS
 
@@ -12,7 +13,10 @@ def test_the_graph_is_as_it_was(snapshot):
             "partitions": str(spec.partitions_def),
             "kinds": sorted(spec.kinds),
             "description": spec.description,
-            "columns": [column.name for column in spec.metadata["dagster/column_schema"].columns],
+            "columns": [column.name for column in columns.columns]
+            if (columns := spec.metadata.get("dagster/column_schema"))
+            else [],
+            "owners": list(spec.owners),
         }
         for spec in defs.resolve_all_asset_specs()
     }
@@ -21,5 +25,6 @@ def test_the_graph_is_as_it_was(snapshot):
 
 def test_every_table_is_an_asset_of_the_same_key():
     assert {spec.key.to_user_string() for spec in defs.resolve_all_asset_specs()} == {
-        "/".join(table.key) for table in (*TABLES, *VIEWS)
+        *("/".join(table.key) for table in (*TABLES, *VIEWS)),
+        *(spec.key.to_user_string() for spec in SOURCES),
     }

@@ -83,6 +83,22 @@ def test_t16_a_run_that_spends_the_daily_quota_goes_on_by_itself_when_it_starts_
     }
 
 
+def told_by(here, result) -> str:
+    return "\n".join(entry.user_message for entry in here.instance.all_logs(result.run_id))
+
+
+def test_t16_a_run_of_several_days_says_beforehand_what_it_costs_and_what_is_left(centre):
+    here = centre(calls_per_day=60, service_limits=("/calls=5",))
+    said = told_by(here, here.load("calls", "2026-11-09", "2026-11-11"))
+    assert "3 days of calls take about 3 requests; the account has 5 of 5 left." in said
+    said = told_by(here, here.load("calls", "2026-11-12", "2026-11-14"))
+    assert "the account has 2 of 5 left: the run will wait for the next quota." in said
+    here.sandbox.script("/myaccount/request/limits status=403")
+    assert "does not tell this account what it has left" in told_by(
+        here, here.load("calls", "2026-11-15", "2026-11-16")
+    )
+
+
 def test_a_wrong_password_says_what_to_check(centre):
     here = centre(settings={"password": "not the password"})
     told = failure(here.materialize("calls", DAY))

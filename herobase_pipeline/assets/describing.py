@@ -11,13 +11,15 @@ from herobase_pipeline.tables.telling import as_list
 POOL = "herobase_api"  # one step at a time asks HeroBase, so a process's budget is the account's
 
 
-def spec(table: Table, *, group: str, deps: Sequence[Table] = (), partitioned: bool | None = None) -> dg.AssetSpec:
+def spec(
+    table: Table, *, group: str, deps: Sequence[Table | dg.AssetKey] = (), partitioned: bool | None = None
+) -> dg.AssetSpec:
     """Return the Dagster spec of a table.
 
     Args:
         table: its declaration.
         group: where it stands in the graph.
-        deps: the tables it is made from.
+        deps: the tables it is made from, or the service of HeroBase.
         partitioned: by day of the business zone; default as the table is.
 
     """
@@ -25,7 +27,8 @@ def spec(table: Table, *, group: str, deps: Sequence[Table] = (), partitioned: b
     return dg.AssetSpec(
         dg.AssetKey(table.key),
         description=_description(table),
-        deps=[dg.AssetKey(dep.key) for dep in deps],
+        deps=[dg.AssetKey(dep.key) if isinstance(dep, Table) else dep for dep in deps],
+        owners=["team:analytics"],
         group_name=group,
         kinds={"duckdb"} if table in VIEWS else {"duckdb", "parquet"},
         partitions_def=DAYS if by_day else None,

@@ -11,7 +11,8 @@ from herobase_pipeline.assets.account import herobase
 from herobase_pipeline.assets.days import CHUNKS
 from herobase_pipeline.assets.describing import POOL, spec
 from herobase_pipeline.assets.pulling import Pulled, ShrunkError, pull_calls, pull_list, pull_simple_leads
-from herobase_pipeline.assets.waiting import done_before, wait_for_quota
+from herobase_pipeline.assets.sources import service
+from herobase_pipeline.assets.waiting import done_before, foretell, wait_for_quota
 from herobase_pipeline.herobase.client import HeroBase, Record
 from herobase_pipeline.herobase.errors import HeroBaseError, NotFoundError, QuotaSpentError, RightMissingError
 from herobase_pipeline.herobase.organisation import flat
@@ -36,11 +37,12 @@ PullDay = Callable[[dt.date, HeroBase, Lake, Settings], Pulled]
 Results = Iterator[dg.MaterializeResult[None]]
 ACCEPT_SHRUNK = "herobase/accept_shrunk"  # run tag by which an operator says that a day may lose calls
 REFRESH = "herobase/refresh"  # run tag of the runs that ask only for what is new
+SERVICES = {CALLS.name: "calls", SIMPLE_LEADS.name: "simpleleads"}
 SettingsResource = dg.ResourceParam[Settings]
 
 
 @dg.multi_asset(
-    specs=[spec(table, group="calls") for table in (CALLS, CALL_PHONES)],
+    specs=[spec(table, group="calls", deps=[service("calls")]) for table in (CALLS, CALL_PHONES)],
     can_subset=True,
     pool=POOL,
     backfill_policy=CHUNKS,
@@ -53,7 +55,7 @@ def calls(context: dg.AssetExecutionContext, settings: SettingsResource) -> Resu
 
 
 @dg.multi_asset(
-    specs=[spec(table, group="leads") for table in (SIMPLE_LEADS, LEAD_DATA)],
+    specs=[spec(table, group="leads", deps=[service("simpleleads")]) for table in (SIMPLE_LEADS, LEAD_DATA)],
     can_subset=True,
     pool=POOL,
     backfill_policy=CHUNKS,
@@ -73,6 +75,8 @@ def _pull_days(
     """
     client, lake = herobase(settings), Lake(settings.data_dir)
     before = done_before(context, tables)
+    if (days := len(context.partition_keys) - len(before)) > 1:
+        foretell(context, client, SERVICES[tables[0].name], days)
     done: dict[str, Pulled] = {}
     for key in context.partition_keys:
         if key in before:
@@ -114,10 +118,12 @@ def _metadata(table: Table, pulled: Pulled) -> dict[str, Any]:
     return {"dagster/partition_row_count": pulled.rows[table.name], **more}
 
 
-def _list_asset(table: Table, records: Callable[[HeroBase], Sequence[Record]]) -> dg.AssetsDefinition:
+def _list_asset(table: Table, asked: str, records: Callable[[HeroBase], Sequence[Record]]) -> dg.AssetsDefinition:
     """Return the asset of a list that is pulled whole and kept by the day of the pull."""
 
-    @dg.multi_asset(name=table.name, specs=[spec(table, group="directory", partitioned=False)], pool=POOL)
+    @dg.multi_asset(
+        name=table.name, specs=[spec(table, group="directory", deps=[service(asked)], partitioned=False)], pool=POOL
+    )
     def pull_whole(settings: SettingsResource) -> dg.MaterializeResult[None]:
         lake = Lake(settings.data_dir)
         try:
@@ -142,9 +148,9 @@ def _account(client: HeroBase) -> list[Record]:
 
 
 LISTS = [
-    _list_asset(ORG_UNITS, lambda client: list(flat(client.org_units()))),
-    _list_asset(USERS, lambda client: client.users()),
-    _list_asset(CAMPAIGNS, lambda client: client.campaigns()),
-    _list_asset(PROJECTS, lambda client: client.projects()),
-    _list_asset(ACCOUNT, _account),
+    _list_asset(ORG_UNITS, "organizationalunits", lambda client: list(flat(client.org_units()))),
+    _list_asset(USERS, "users", lambda client: client.users()),
+    _list_asset(CAMPAIGNS, "campaigns", lambda client: client.campaigns()),
+    _list_asset(PROJECTS, "projects", lambda client: client.projects()),
+    _list_asset(ACCOUNT, "myaccount", _account),
 ]

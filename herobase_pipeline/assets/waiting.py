@@ -1,4 +1,4 @@
-"""A step that stops where the account's daily quota is spent, and goes on by itself with what is left (trap T16)."""
+"""What a run will cost, and how it waits where the account's daily quota is spent (trap T16)."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -6,11 +6,28 @@ from typing import Any
 
 import dagster as dg
 
-from herobase_pipeline.herobase.errors import QuotaSpentError
+from herobase_pipeline.herobase.client import HeroBase
+from herobase_pipeline.herobase.errors import HeroBaseError, QuotaSpentError
+from herobase_pipeline.herobase.quota import quoted_for
 from herobase_pipeline.tables import Table
 
 _QUOTAS = 60  # how often a step waits for a new quota: two months
 _SLACK = dt.timedelta(seconds=5)
+
+
+def foretell(context: dg.AssetExecutionContext, client: HeroBase, service: str, days: int) -> None:
+    """Say what a run will cost in requests, and what the account has left for that, as far as HeroBase tells."""
+    try:
+        limit, count = (quoted_for(service, told()) for told in (client.request_limits, client.request_counts))
+    except HeroBaseError:
+        limit = count = None
+    told = f"{days} days of {service} take about {days} requests"
+    if limit is None or count is None:
+        context.log.info(f"{told}; HeroBase does not tell this account what it has left.")
+    elif (left := limit - count) < days:
+        context.log.warning(f"{told}; the account has {left} of {limit} left: the run will wait for the next quota.")
+    else:
+        context.log.info(f"{told}; the account has {left} of {limit} left.")
 
 
 def wait_for_quota(context: dg.AssetExecutionContext, error: QuotaSpentError, now: dt.datetime) -> dg.RetryRequested:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -158,3 +159,21 @@ def _number(text: str | None) -> float | None:
     except ValueError:
         return None
     return number if math.isfinite(number) else None
+
+
+def quoted_for(service: str, document: Any) -> int | None:
+    """Return the number that a document of limits or counts has for a service; None if none is found.
+
+    The shape of both is not documented (API reference, 2.10): a number under the service's name counts, and one in an object
+    that names the service.
+    """
+    if isinstance(document, list):
+        return next((n for item in document if (n := quoted_for(service, item)) is not None), None)
+    if not isinstance(document, dict):
+        return None
+    names = {str(value).strip("/").casefold() for value in document.values() if isinstance(value, str)}
+    for key, value in document.items():
+        is_number = isinstance(value, int) and not isinstance(value, bool)
+        if is_number and (service in names or str(key).strip("/").casefold() == service):
+            return int(value)
+    return quoted_for(service, list(document.values()))

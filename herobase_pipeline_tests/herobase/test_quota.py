@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from herobase_pipeline.herobase.errors import MinuteSpentError, QuotaSpentError
-from herobase_pipeline.herobase.quota import FAIR_USE, Budget
+from herobase_pipeline.herobase.quota import FAIR_USE, Budget, quoted_for
 
 NOON = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
 
@@ -302,3 +302,19 @@ def test_a_clock_that_is_set_back_makes_nobody_wait_for_hours(tmp_path):
     mine.spend("calls")
     mine.spend("simpleleads")
     assert clock.slept == []
+
+
+@pytest.mark.parametrize(
+    ("document", "number"),
+    [
+        ([{"service": "/calls", "limit": 5}, {"service": "simpleleads", "limit": 7}], 5),
+        ({"simpleleads": 7, "Calls": 5}, 5),
+        ({"limits": {"leads": {"name": "calls", "max": 5}}}, 5),
+        ({"calls": {"limit": 5}}, None),
+        ({"calls": True, "users": 3}, None),
+        ([], None),
+        ("5", None),
+    ],
+)
+def test_the_number_of_a_service_is_found_in_shapes_nobody_documented(document, number):
+    assert quoted_for("calls", document) == number
