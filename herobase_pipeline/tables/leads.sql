@@ -21,7 +21,9 @@ versions AS NOT MATERIALIZED (
 history AS (
     SELECT
         lead_id,
-        count(DISTINCT last_modified_at) AS versions,
+        -- distinct only where it can matter: to look for it among all is as dear as the rest
+        count(*) FILTER (last_observed_at IS NULL)
+            + count(DISTINCT last_modified_at) FILTER (last_observed_at IS NOT NULL) AS versions,
         bool_or(status = 'Anonymized') AS erased,
         max(last_modified_at) AS current_at,
         max(last_modified_at) FILTER (NOT is_closed) AS last_open_at,
