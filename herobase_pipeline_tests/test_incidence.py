@@ -78,3 +78,12 @@ def test_over_the_table_leads_it_gives_what_the_table_gives(centre):
     curves = cumulative_incidence(frame, ["cohort_week", "campaign"]).rename(columns={"campaign": "campaign_id"})
     assert len(table) > 30
     pd.testing.assert_frame_equal(curves[list(table)], table)
+
+
+def test_a_column_to_group_by_may_be_called_like_one_of_the_sql():
+    twice = pd.concat([leads(VECTOR, age="young", cause=1), leads(VECTOR, age="old", cause=2)])
+    expected = cumulative_incidence(leads(VECTOR), least_at_risk=1)
+    curves = cumulative_incidence(twice, ["age", "cause"], least_at_risk=1)
+    for _, curve in curves.groupby(["age", "cause"]):
+        pd.testing.assert_frame_equal(curve.drop(columns=["age", "cause"]).reset_index(drop=True), expected)
+    assert len(curves) == 2 * len(expected)

@@ -3,8 +3,10 @@
 import datetime as dt
 from collections import defaultdict
 
+import duckdb
 import pytest
 
+from herobase_pipeline.tables import CALLS
 from herobase_pipeline_tests.conftest import failure
 
 
@@ -85,3 +87,30 @@ def test_a_source_that_is_not_loaded_at_all_is_not_taken_for_an_empty_one(centre
     assert failure(here.materialize("drop_rates")) == (
         "drop_rates cannot be made: call_outcomes is not loaded for any day. Materialize call_outcomes first."
     )
+
+
+def test_campaigns_that_come_as_codes_are_counted_apart(centre):
+    here = centre(calls_per_day=300, campaign_ref="string")
+    here.load("calls,simple_leads,call_outcomes", "2026-11-16", "2026-11-18")
+    here.load("leads,drop_rates")
+    codes = {call.campaign_code for day in (16, 17, 18) for call in here.truth(f"2026-11-{day}")}
+    assert {code for (code,) in here.rows("SELECT DISTINCT campaign_id FROM call_outcomes")} == codes
+    of_leads = {code for (code,) in here.rows("SELECT DISTINCT campaign_id FROM leads")}
+    assert None not in of_leads
+    assert of_leads & codes
+    assert len(here.rows("SELECT DISTINCT campaign_id FROM drop_rates")) > 1
+
+
+def test_what_duckdb_says_of_a_file_is_not_repeated(centre):
+    here = centre()
+    here.load("calls", "2026-11-17")
+    path = here.lake.file(CALLS, dt.date(2026, 11, 17))
+    with duckdb.connect() as con:
+        con.execute(
+            f"COPY (SELECT * REPLACE ('Hans Hemmelig' AS dialing_s) FROM read_parquet('{path}', hive_partitioning = false)) "
+            f"TO '{path}.new'"
+        )
+    path.with_name(f"{path.name}.new").replace(path)
+    told = failure(here.materialize("call_outcomes", "2026-11-17"))
+    assert told.startswith("call_outcomes could not be made (")
+    assert "Hemmelig" not in told

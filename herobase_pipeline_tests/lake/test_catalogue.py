@@ -1,6 +1,7 @@
 """The catalogue: views over the lake that open at any time, say what they mean, and show nothing private."""
 
 import datetime as dt
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -275,3 +276,12 @@ def test_a_lake_whose_path_has_a_quote_in_it(tmp_path, con):
     lake = Lake(tmp_path / "Anna's data")
     put(lake, con, CALLS, DAY, call_id="'c'")
     assert ask(refresh(lake), "SELECT call_id FROM calls") == [("c",)]
+
+
+def test_what_stands_in_the_catalogue_can_be_read_by_duckdb_1(lake):
+    """``if()`` is stored in a form that DuckDB 1.x takes for an unknown function: each rate of such a catalogue fails."""
+    path = refresh(lake)
+    stored = ask(path, "SELECT sql FROM duckdb_views() WHERE NOT internal")
+    stored += ask(path, "SELECT macro_definition FROM duckdb_functions() WHERE function_name = 'wilson'")
+    assert len(stored) > 15
+    assert [sql for (sql,) in stored if re.search(r'\bif"?\(', sql, re.IGNORECASE)] == []

@@ -148,6 +148,7 @@ def test_stamps_in_every_form(sql, text, expected):
     [
         "", "x", "today", "now", "2026-13-01T00:00:00", "2026-02-30T00:00:00", "30-03-2026", "31-02-2026 00:00:00", "12",
         "/Date()/", "/Date(x)/", "Date(1774854264000)", "/Date(99999999999999999)/", "25:00",
+        "infinity", "Infinity", "-infinity", "epoch",
     ],
 )  # fmt: skip
 def test_what_is_no_stamp_is_null(sql, text):
