@@ -22,8 +22,9 @@ bench: .venv-bench/ready
 	.venv-bench/bin/python -m benchmarks
 	.venv-bench/bin/python -m benchmarks.derived
 
-# The same with DuckDB 1.5, which readers of the lake may still have.
+# Also a real webserver and daemon, and all with DuckDB 1.5, which readers of the lake may still have.
 test-long: test .venv/duckdb-1.5
+	LONG_TESTS=1 $(BIN)/pytest herobase_pipeline_tests/stack
 	PYTHONPATH=.venv/duckdb-1.5 $(BIN)/pytest
 
 INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps

@@ -1,0 +1,201 @@
+"""Days are loaded through a real webserver and daemon, by GraphQL; the vendor fails, and processes are killed."""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Callable, Collection
+
+import duckdb
+import pytest
+
+from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.partitions import day_bounds
+from herobase_pipeline.tables import CALL_PHONES, CALLS, LEAD_DATA, SIMPLE_LEADS, Table
+from herobase_pipeline_tests.stack.stack import DAEMON, PULLED, WEBSERVER, Stack
+
+pytestmark = pytest.mark.slow
+DAYS = [f"2026-03-{number:02}" for number in range(1, 32)]
+
+
+def ids(lake: Lake, table: Table, column: str, day: str) -> Counter[str]:
+    path = lake.file(table, dt.date.fromisoformat(day))
+    if not path.exists():
+        return Counter()
+    with duckdb.connect() as con:
+        return Counter(row[0] for row in con.execute(f"SELECT {column} FROM read_parquet('{path}')").fetchall())
+
+
+def assert_is_the_world(stack: Stack, days: Collection[str]) -> None:
+    """Each day holds each of the world's calls and leads once, and nothing lies beside it."""
+    world = stack.sandbox.world
+    for day in days:
+        start, end = day_bounds(dt.date.fromisoformat(day), stack.settings.zone)
+        calls = Counter(call.id for call in world.calls(start, end, world.now()))
+        assert calls
+        assert ids(stack.lake, CALLS, "call_id", day) == calls
+        assert ids(stack.lake, CALL_PHONES, "call_id", day).keys() <= calls.keys()
+        leads = Counter(lead.id for lead in world.leads(world.now(), start, end))
+        assert ids(stack.lake, SIMPLE_LEADS, "lead_id", day) == leads
+        assert ids(stack.lake, LEAD_DATA, "lead_id", day) == leads
+    assert stack.leftovers() == []
+
+
+def assert_all_done(stack: Stack, days: Collection[str]) -> None:
+    """What people see in the UI is done, and true; nothing is left hanging."""
+    assert stack.missing(PULLED, days) == []
+    assert stack.unfinished() == []
+    assert stack.slots() == {"held": [], "waiting": []}
+    assert_is_the_world(stack, days)
+
+
+def test_a_backfill_loads_the_worlds_days(stack):
+    days = DAYS[1:5]
+    backfill = stack.launch_backfill(PULLED, days)
+    assert stack.wait_for_backfill(backfill) == "COMPLETED_SUCCESS"
+    assert stack.states(PULLED, days) == {asset: ["MATERIALIZED"] * len(days) for asset in PULLED}
+    assert_all_done(stack, days)
+    assert {day: stack.days_asked()[day] for day in days} == dict.fromkeys(days, 1)
+
+
+def test_lists_are_loaded_by_a_run_without_partitions(stack):
+    run = stack.wait_for_run(stack.launch(["org_units", "users"]))
+    assert (run.status, run.steps_succeeded, run.materializations) == ("SUCCESS", 2, 2)
+
+
+def test_the_vendor_fails_in_the_middle_and_the_rest_is_launched_again(stack):
+    days = DAYS[8:14]
+    # a day is asked for with margins, so from the evening before
+    stack.sandbox.script(*(f"/calls?StartTime={day}* status=500" for day in days[1:5]))
+    stack.sandbox.script(*(f"/simpleleads?ModifiedFrom={day}* status=500" for day in days[1:5]))
+    backfill = stack.launch_backfill(PULLED, days)
+    assert stack.wait_for_backfill(backfill) == "COMPLETED_FAILED"
+    for states in stack.states(PULLED, days).values():
+        assert states == ["MATERIALIZED"] * 2 + ["FAILED"] * 4
+    assert_is_the_world(stack, days[:2])
+    assert stack.unfinished() == []
+    (run,) = stack.runs_of(backfill)
+    told = stack.failures(run.run_id)
+    for step, service in (("calls", "calls"), ("simple_leads", "simpleleads")):
+        assert told[step].startswith(f"{days[2]} was not loaded. {service} from 2026-03-10 ")
+        assert "HeroBase failed (500)" in told[step]
+        assert "Run it again later" in told[step]
+    asked = stack.days_asked()
+
+    stack.sandbox.heal()
+    assert stack.missing(PULLED, days) == days[2:]
+    again = stack.launch_missing(PULLED, days)
+    assert stack.backfill(again)["partitionNames"] == days[2:]
+    assert stack.wait_for_backfill(again) == "COMPLETED_SUCCESS"
+    assert_all_done(stack, days)
+    for service in ("/calls", "/simpleleads"):
+        assert [stack.days_asked(service)[day] for day in days[:2]] == [1, 1]
+    assert [stack.days_asked()[day] - asked[day] for day in days[3:]] == [1, 1, 1]
+
+
+def test_a_failed_run_is_run_again_from_its_failure(stack):
+    stack.sandbox.script("/users status=500")
+    failed = stack.wait_for_run(stack.launch(["org_units", "users"]))
+    assert (failed.status, failed.steps_succeeded, failed.steps_failed) == ("FAILURE", 1, 1)
+    assert stack.failures(failed.run_id)["users"].startswith("users was not loaded. users: HeroBase failed (500)")
+    stack.sandbox.heal()
+    again = stack.wait_for_run(stack.reexecute(failed.run_id))
+    assert (again.status, again.steps_succeeded, again.parent) == ("SUCCESS", 1, failed.run_id)
+
+
+# -- kill -9: nothing is lost, nothing is doubled, and nobody has to look after it ---------------------------------------
+
+SPAN = DAYS[1:7]
+PAUSE_S = 8  # long enough to kill in, short enough for what survives
+MOMENTS = {
+    "at its first request": ("/organizationalunits times=1", "/organizationalunits", 1),
+    "in the middle of the calls": (f"/calls?StartTime={SPAN[1]}* times=1", "/calls", 3),
+    "when the calls are done": (f"/simpleleads?ModifiedFrom={SPAN[1]}* times=1", "/simpleleads", 3),
+}
+MIDDLE = "in the middle of the calls"
+
+
+def pause(stack: Stack, moment: str) -> Callable[[], None]:
+    """Let HeroBase think for some seconds at a moment of the run; what is returned waits for that moment."""
+    fault, service, number = MOMENTS[moment]
+    stack.sandbox.script(f"{fault} delay={PAUSE_S}")
+    return lambda: stack.wait_for_requests(number, service)
+
+
+def kill_and_start(stack: Stack, part: str, *, whole: bool) -> None:
+    stack.kill(part, whole=whole)
+    stack.start(part)
+
+
+def assert_recovers(stack: Stack, backfill: str, *, requests_of_a_day: int = 1) -> None:
+    assert stack.wait_for_backfill(backfill, seconds=50) == "COMPLETED_SUCCESS"
+    assert_all_done(stack, SPAN)
+    for service in ("/calls", "/simpleleads"):
+        asked = stack.days_asked(service)
+        assert max(asked.values()) <= requests_of_a_day
+        assert list(asked) == SPAN
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_run_worker_is_killed(start_stack, moment):
+    stack = start_stack()
+    wait = pause(stack, moment)
+    backfill = stack.launch_backfill(PULLED, SPAN)
+    wait()
+    stack.worker().kill()
+    assert_recovers(stack, backfill, requests_of_a_day=2)
+    again, first = stack.runs_of(backfill)
+    assert (first.status, again.status, again.parent) == ("FAILURE", "SUCCESS", first.run_id)
+
+
+@pytest.mark.parametrize(
+    ("part", "whole"),
+    [
+        pytest.param(DAEMON, False, id="the daemon alone, not its code server and worker"),
+        pytest.param(WEBSERVER, False, id="the webserver alone"),
+        pytest.param(WEBSERVER, True, id="the webserver and its code server"),
+    ],
+)
+def test_what_no_run_needs_is_killed_before_in_and_after_a_run(start_stack, part, whole):
+    stack = start_stack(tick=15)  # so that the run is over some time before the daemon looks at the backfill again
+    wait = pause(stack, MIDDLE)
+    backfill = stack.launch_backfill(PULLED, SPAN)
+    kill_and_start(stack, part, whole=whole)
+    wait()
+    kill_and_start(stack, part, whole=whole)
+    (run,) = stack.runs_of(backfill)
+    assert stack.wait_for_run(run.run_id).status == "SUCCESS"
+    kill_and_start(stack, part, whole=whole)
+    assert_recovers(stack, backfill)
+    assert [each.run_id for each in stack.runs_of(backfill)] == [run.run_id]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_the_daemon_is_killed_with_its_run_worker(start_stack, moment):
+    stack = start_stack()
+    wait = pause(stack, moment)
+    backfill = stack.launch_backfill(PULLED, SPAN)
+    wait()
+    kill_and_start(stack, DAEMON, whole=True)
+    assert_recovers(stack, backfill, requests_of_a_day=2)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_everything_is_killed_in_a_run(start_stack, moment):
+    stack = start_stack()
+    wait = pause(stack, moment)
+    backfill = stack.launch_backfill(PULLED, SPAN)
+    wait()
+    stack.kill_everything()
+    stack.start()
+    assert_recovers(stack, backfill, requests_of_a_day=2)
+
+
+def test_everything_is_killed_before_and_after_a_run(start_stack):
+    stack = start_stack(tick=15)
+    backfill = stack.launch_backfill(PULLED, SPAN)
+    stack.kill_everything()
+    stack.start()
+    (run,) = stack.wait_for(lambda: stack.runs_of(backfill), "the backfill's run")
+    assert stack.wait_for_run(run.run_id).status == "SUCCESS"
+    stack.kill_everything()
+    stack.start()
+    assert_recovers(stack, backfill)
