@@ -47,6 +47,12 @@ def was_killed(settings: Settings, run_id: str) -> bool:
     return True
 
 
+def killed(settings: Settings) -> list[str]:
+    """Return the runs whose sign is there and nobody holds it."""
+    signs = sorted(_sign(settings, "").glob("*"))
+    return [sign.name for sign in signs if was_killed(settings, sign.name)]
+
+
 def forget(settings: Settings, run_id: str) -> None:
     """Take away the sign of a run that has been ended."""
     _sign(settings, run_id).unlink(missing_ok=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from herobase_pipeline.assets.working import forget, was_killed
+from herobase_pipeline.assets.working import forget, killed
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.operations.jobs import COUNT_DAYS, DERIVE, FROM_ALL_DAYS, REFRESH_TODAY
 from herobase_pipeline.operations.schedules import UNFINISHED, is_running
@@ -87,14 +87,15 @@ def recover(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """Mark such runs as failed; Dagster's retries and backfills then go on with what is left."""
     settings, instance = Settings.load(), context.instance
     ended = []
-    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING])):
-        if was_killed(settings, run.run_id):
+    for run_id in killed(settings):
+        run = instance.get_run_by_id(run_id)
+        if run is not None and run.status in (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING):
             instance.report_run_failed(
                 run, "The process that worked on this run was killed; what it had finished is kept."
             )
-            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-            forget(settings, run.run_id)
-            ended.append(run.run_id)
+            instance.event_log_storage.free_concurrency_slots_for_run(run_id)
+            ended.append(run_id)
+        forget(settings, run_id)  # also where Dagster has noticed by itself
     return dg.SkipReason(
         f"Ended {len(ended)} runs whose process was killed: {', '.join(ended)}" if ended else "All is well."
     )
