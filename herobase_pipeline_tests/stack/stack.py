@@ -54,7 +54,7 @@ _DAEMON = (
 )
 
 
-class StackError(AssertionError):
+class StackError(Exception):
     """The stack did not do what was waited for."""
 
 
@@ -538,12 +538,16 @@ class Stack:
         return Counter(str(_middle(served, self.settings)) for served in self.asked(service))
 
     def leftovers(self) -> list[str]:
-        """What lies in the data directory and is neither a table's file, the catalogue nor the budget's book."""
-        files = [p for p in self.data.rglob("*") if p.is_file()]
+        """What lies in the data directory and is neither a table's file, the catalogue, the budget's book nor a sign."""
+        files = [p for p in self.data.rglob("*") if p.is_file() and p.parent.name != ".working"]
         kept = ("part.parquet", "herobase.duckdb")
         left = [p for p in files if p.name not in kept and not p.name.startswith(".requests-")]
         spools = [p for p in self.data.glob("private/.spool/*") if p.is_dir()]
         return sorted(str(p.relative_to(self.data)) for p in (*left, *spools))
+
+    def signs(self) -> list[str]:
+        """The runs of which there is still a sign of life."""
+        return sorted(path.name for path in self.data.glob("private/.working/*"))
 
 
 def _middle(served: Served, settings: Settings) -> dt.date:
