@@ -88,7 +88,7 @@ def derive_days(
 @contextmanager
 def _connected(lake: Lake, zone: ZoneInfo, table: Table) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a connection to derive a table in; one run at a time, so that what was read last is written last."""
-    turn = lake.root.absolute() / "private" / ".deriving" / table.name  # not the table's folder: its writer locks that
+    turn = lake.under_way("deriving") / table.name  # not the table's folder: its writer locks that
     make_folder(turn, private=True)
     with locked(turn), spool(lake) as folder, connect(zone, folder, ROOMY) as con:
         try:

@@ -45,6 +45,10 @@ class Lake:
             return [path for path in [self.file(table)] if path.exists()]
         return [self.file(table, day) for day in self.days(table) if days is None or day in days]
 
+    def under_way(self, what: str) -> Path:
+        """Return the private folder of what is under way, and no table's: ``private/.<what>``."""
+        return self.root.absolute() / "private" / f".{what}"
+
     @property
     def catalogue(self) -> Path:
         """The generated DuckDB file of views."""

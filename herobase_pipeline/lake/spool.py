@@ -17,7 +17,7 @@ def spool(lake: Lake) -> Iterator[Path]:
 
     A process that was killed leaves its folder behind, but not the lock on it: the next pull removes what nobody holds.
     """
-    base = lake.root.absolute() / "private" / ".spool"
+    base = lake.under_way("spool")
     make_folder(base, private=True)
     mine = base / uuid.uuid4().hex
     with contextlib.ExitStack() as stack:
