@@ -4,58 +4,55 @@ Dagster's launcher knows no health check: a run whose process died with the whol
 """
 
 import fcntl
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import dagster as dg
 
-from herobase_pipeline.lake.layout import make_folder
+from herobase_pipeline.lake.layout import Lake, locked, make_folder
 from herobase_pipeline.settings import Settings
 
 
-def _sign(settings: Settings, run_id: str) -> Path:
-    return settings.data_dir.absolute() / "private" / ".working" / run_id
+def _signs(settings: Settings) -> Path:
+    folder = Lake(settings.data_dir).under_way("working")
+    make_folder(folder, private=True)
+    return folder
 
 
 @contextmanager
 def at_work(settings: Settings, run_id: str) -> Iterator[None]:
     """Hold a run's sign; the system lets go of it when the process ends, however it ends."""
-    sign = _sign(settings, run_id)
-    make_folder(sign.parent, private=True)
-    with sign.open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            sign.unlink(missing_ok=True)
+    folder = _signs(settings)
+    with ExitStack() as stack:
+        with locked(folder):  # so that nobody takes the new sign for one that was left behind
+            sign = stack.enter_context((folder / run_id).open("w"))
+            fcntl.flock(sign, fcntl.LOCK_EX)
+        stack.callback((folder / run_id).unlink, missing_ok=True)
+        yield
 
 
-def was_killed(settings: Settings, run_id: str) -> bool:
-    """Whether a run's sign is there and nobody holds it."""
+def signs(settings: Settings) -> dict[str, bool]:
+    """Return the runs that have a sign, and whether a process still holds it."""
+    folder = _signs(settings)
+    with locked(folder):
+        return {sign.name: _is_held(sign) for sign in sorted(folder.iterdir())}
+
+
+def _is_held(sign: Path) -> bool:
     try:
-        held = os.open(_sign(settings, run_id), os.O_RDONLY)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with sign.open() as held:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        return False
-    finally:
-        os.close(held)
-    return True
-
-
-def killed(settings: Settings) -> list[str]:
-    """Return the runs whose sign is there and nobody holds it."""
-    signs = sorted(_sign(settings, "").glob("*"))
-    return [sign.name for sign in signs if was_killed(settings, sign.name)]
+        return True
+    except FileNotFoundError:  # its run has just ended well
+        return True
+    return False
 
 
 def forget(settings: Settings, run_id: str) -> None:
     """Take away the sign of a run that has been ended."""
-    _sign(settings, run_id).unlink(missing_ok=True)
+    (_signs(settings) / run_id).unlink(missing_ok=True)
 
 
 @dg.resource(description="The settings, read once a run; whoever holds them is at work on it.")

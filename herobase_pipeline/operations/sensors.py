@@ -1,4 +1,4 @@
-"""What is noticed and mended: derived tables that are behind what was pulled, and runs whose process was killed."""
+"""What is noticed: derived tables that are behind what was pulled."""
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
@@ -6,9 +6,9 @@ from pathlib import Path
 
 import dagster as dg
 
-from herobase_pipeline.assets.working import forget, killed
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.operations.jobs import COUNT_DAYS, DERIVE, FROM_ALL_DAYS, REFRESH_TODAY
+from herobase_pipeline.operations.recovery import recover
 from herobase_pipeline.operations.schedules import UNFINISHED, is_running
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, SIMPLE_LEADS, Table
@@ -76,29 +76,6 @@ def _runs(days: Sequence[dt.date]) -> list[tuple[dt.date, dt.date]]:
         else:
             runs.append((day, day))
     return runs
-
-
-@dg.sensor(
-    minimum_interval_seconds=15,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Ends runs whose process was killed, so that they keep no slot and are made again.",
-)
-def recover(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-    """Mark such runs as failed; Dagster's retries and backfills then go on with what is left."""
-    settings, instance = Settings.load(), context.instance
-    ended = []
-    for run_id in killed(settings):
-        run = instance.get_run_by_id(run_id)
-        if run is not None and run.status in (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING):
-            instance.report_run_failed(
-                run, "The process that worked on this run was killed; what it had finished is kept."
-            )
-            instance.event_log_storage.free_concurrency_slots_for_run(run_id)
-            ended.append(run_id)
-        forget(settings, run_id)  # also where Dagster has noticed by itself
-    return dg.SkipReason(
-        f"Ended {len(ended)} runs whose process was killed: {', '.join(ended)}" if ended else "All is well."
-    )
 
 
 SENSORS = [follow, recover]

@@ -10,15 +10,18 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.events import EngineEventData
 
-from herobase_pipeline.assets.working import at_work, was_killed
+from herobase_pipeline.assets.working import at_work, signs
 from herobase_pipeline.definitions import defs
 from herobase_pipeline.lake.engine import connect
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.writing import empty, write
+from herobase_pipeline.operations import recovery
 from herobase_pipeline.operations.jobs import FROM_ALL_DAYS
+from herobase_pipeline.operations.recovery import recover
 from herobase_pipeline.operations.schedules import close_yesterday, late_truth, pull_lists, refresh_today
-from herobase_pipeline.operations.sensors import follow, recover
+from herobase_pipeline.operations.sensors import follow
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, SIMPLE_LEADS
 
@@ -131,7 +134,7 @@ def test_a_run_whose_process_was_killed_is_ended_and_one_at_work_is_not(instance
     process = subprocess.Popen([sys.executable, "-c", code, killed.run_id], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "held\n"
-    assert not was_killed(Settings(), killed.run_id)
+    assert signs(Settings()) == {killed.run_id: True}
     process.send_signal(signal.SIGKILL)
     process.wait()
     process.stdout.close()
@@ -142,3 +145,35 @@ def test_a_run_whose_process_was_killed_is_ended_and_one_at_work_is_not(instance
     assert status[killed.run_id] is dg.DagsterRunStatus.FAILURE
     assert status[alive.run_id] is status[silent.run_id] is dg.DagsterRunStatus.STARTED
     assert list(Path(lake.root / "private" / ".working").iterdir()) == []
+
+
+@pytest.mark.usefixtures("lake")
+def test_a_run_whose_process_was_killed_before_it_gave_a_sign_is_ended(instance):
+    job = defs.resolve_job_def("pull_lists")
+    killed, alive = (instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED) for _ in range(2))
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    for run, pid in ((killed, process.pid), (alive, os.getpid())):
+        instance.report_engine_event("Started process for run.", run, EngineEventData.in_process(pid))
+    told = requests(instance, recover).skip_message
+    assert killed.run_id in told
+    assert alive.run_id not in told
+    assert instance.get_run_by_id(killed.run_id).status is dg.DagsterRunStatus.FAILURE
+    assert instance.get_run_by_id(alive.run_id).status is dg.DagsterRunStatus.STARTED
+
+
+@pytest.mark.usefixtures("lake")
+def test_dagster_is_reminded_once_of_a_retry_that_it_missed(instance, monkeypatch):
+    job = defs.resolve_job_def("pull_lists")
+    forgotten, retried, final = (instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED) for _ in range(3))
+    for run, will_retry in ((forgotten, "true"), (retried, "true"), (final, "false")):
+        instance.report_run_failed(run)
+        instance.add_run_tags(run.run_id, {"dagster/will_retry": will_retry})
+    instance.add_run_tags(retried.run_id, {"dagster/auto_retry_run_id": "another"})
+    assert "All is well" in requests(instance, recover).skip_message
+    monkeypatch.setattr(recovery, "_RETRY_AFTER", dt.timedelta())
+    told = requests(instance, recover).skip_message
+    assert told == f"Reminded Dagster of the retry of {forgotten.run_id}."
+    failures = instance.all_logs(forgotten.run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
+    assert len(failures) == 2
+    assert "All is well" in requests(instance, recover).skip_message
