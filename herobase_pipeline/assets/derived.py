@@ -1,14 +1,15 @@
 """The assets that are made from other tables."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
+from herobase_pipeline.assets import pictures
 from herobase_pipeline.assets.days import CHUNKS
 from herobase_pipeline.assets.describing import spec
-from herobase_pipeline.assets.pulled import SettingsResource
+from herobase_pipeline.assets.pulled import REFRESH, SettingsResource
 from herobase_pipeline.lake import catalogue
 from herobase_pipeline.lake.deriving import NotDerivedError, derive, derive_days
 from herobase_pipeline.lake.layout import Lake
@@ -52,13 +53,29 @@ def call_outcomes(context: dg.AssetExecutionContext, settings: SettingsResource)
     catalogue.refresh(lake)
     for day, derived in made.items():
         metadata = {"dagster/partition_row_count": derived.rows, "restated_numbers": derived.restated}
+        if day == days[-1]:
+            metadata |= _picture_of_outcomes(context, lake, day)
         context.add_asset_metadata(metadata, partition_key=str(day))
     _tell_restated(context, sum(derived.restated for derived in made.values()))
     return dg.MaterializeResult()
 
 
+def _picture_of_outcomes(context: dg.AssetExecutionContext, lake: Lake, day: dt.date) -> dict[str, Any]:
+    """Return the picture of the days up to this one; a refresh of today repeats yesterday's, which ended with the same day."""
+    if context.run.tags.get(REFRESH) != "true":
+        return pictures.outcomes(lake, day)
+    key, before = dg.AssetKey(CALL_OUTCOMES.key), str(day - dt.timedelta(days=1))
+    made = context.instance.fetch_materializations(dg.AssetRecordsFilter(key, [before]), limit=1).records
+    metadata = made[0].asset_materialization.metadata if made and made[0].asset_materialization else {}
+    return {name: value for name, value in metadata.items() if name == pictures.OUTCOMES}
+
+
 def _whole(
-    table: Table, group: str, sources: Sequence[Table], params: Mapping[str, Any] | None = None
+    table: Table,
+    group: str,
+    sources: Sequence[Table],
+    params: Mapping[str, Any] | None = None,
+    picture: Callable[[Lake], dict[str, Any]] | None = None,
 ) -> dg.AssetsDefinition:
     """Return the asset of a table that is made anew from all that its sources hold."""
 
@@ -71,7 +88,8 @@ def _whole(
             raise dg.Failure(str(error), allow_retries=False) from error
         catalogue.refresh(lake)
         _tell_restated(context, derived.restated)
-        return dg.MaterializeResult(metadata={"dagster/row_count": derived.rows, "restated_numbers": derived.restated})
+        metadata = {"dagster/row_count": derived.rows, "restated_numbers": derived.restated}
+        return dg.MaterializeResult(metadata=metadata | (picture(lake) if picture else {}))
 
     return derive_whole
 
@@ -86,7 +104,7 @@ def _tell_restated(context: dg.AssetExecutionContext, numbers: int) -> None:
 DERIVED: list[dg.AssetsDefinition | dg.AssetSpec] = [
     call_outcomes,
     _whole(LEADS, "leads", [SIMPLE_LEADS, CALLS]),
-    _whole(LEAD_CONVERSION, "metrics", [LEADS]),
+    _whole(LEAD_CONVERSION, "metrics", [LEADS], picture=pictures.conversion),
     _whole(LEAD_COHORTS, "metrics", [LEADS]),
     _whole(CUMULATIVE_INCIDENCE, "metrics", [LEADS]),
     _whole(DROP_RATES, "metrics", [CALL_OUTCOMES], {"regimes": regimes(), "version": version(DROPS)}),

@@ -1,0 +1,73 @@
+"""The pictures that the UI shows on the metric assets: how outcomes and conversion went, of the whole centre."""
+
+import base64
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import duckdb
+
+from herobase_pipeline.lake.layout import Lake
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+OUTCOMES, CONVERSION = "outcomes", "conversion"
+"""The names under which the UI shows them."""
+_DAYS = dt.timedelta(days=34)
+_WEEKS = 26
+
+# a known day without calls is there without an end cause; one that is not known is not there
+_OUTCOMES = """
+    SELECT day, end_cause, coalesce(dials, 0) AS dials
+    FROM (SELECT day FROM known_days WHERE outcomes_known AND day BETWEEN $first AND $last)
+    LEFT JOIN (
+        SELECT date AS day, end_cause, sum(settled_dials) AS dials
+        FROM call_outcomes
+        WHERE org_level = 0 AND settled_dials > 0 AND date BETWEEN $first AND $last
+        GROUP BY ALL
+    ) USING (day)
+    ORDER BY ALL
+"""
+_CONVERSION = f"""
+    WITH
+    known AS (
+        SELECT date_trunc('week', day) AS week, count(*) AS days, max(week) OVER () AS latest
+        FROM known_days WHERE closings_known GROUP BY week
+    ),
+    weeks AS (
+        SELECT date_trunc('week', date) AS week, sum(numerator) AS k, sum(denominator) AS n, bool_and(is_mature) AS is_mature
+        FROM conversion_rates WHERE metric = 'conversion_net' AND org_level = 0 GROUP BY week
+    )
+    SELECT week AS day, k / n AS rate, wilson(k, n, -1) AS ci_low, wilson(k, n, 1) AS ci_high, is_mature AND days = 7 AS is_mature
+    FROM weeks JOIN known USING (week)
+    WHERE n > 0 AND week > latest - INTERVAL {_WEEKS} WEEKS
+    ORDER BY week
+"""
+
+
+def outcomes(lake: Lake, last: dt.date) -> dict[str, dg.MetadataValue[Any]]:
+    """Return the picture of the dials of the five weeks up to a day; nothing where none of these days is known."""
+    from herobase_pipeline import charts  # takes half a second to load, and most runs draw nothing
+
+    days = _rows(lake, _OUTCOMES, first=last - _DAYS, last=last)
+    title = f"Settled dials by end cause, five weeks up to {last}; hatched: not known"
+    return {} if days.empty else {OUTCOMES: _shown(title, charts.png(charts.outcomes(days, title)))}
+
+
+def conversion(lake: Lake) -> dict[str, dg.MetadataValue[Any]]:
+    """Return the picture of the net conversion of the latest half year; nothing where none is known."""
+    from herobase_pipeline import charts
+
+    weeks = _rows(lake, _CONVERSION)
+    title = "Net conversion by week of closing: Success of Success and NotInterested"
+    return {} if weeks.empty else {CONVERSION: _shown(title, charts.png(charts.rate(weeks, title)))}
+
+
+def _rows(lake: Lake, query: str, **params: dt.date) -> "pd.DataFrame":
+    with duckdb.connect(lake.catalogue, read_only=True) as con:
+        return con.execute(query, params).df()
+
+
+def _shown(title: str, png: bytes) -> dg.MetadataValue[Any]:
+    return dg.MetadataValue.md(f"![{title}](data:image/png;base64,{base64.b64encode(png).decode()})")
