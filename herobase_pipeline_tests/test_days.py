@@ -3,6 +3,7 @@
 import datetime as dt
 from collections import Counter
 
+import dagster as dg
 import pytest
 
 from herobase_pipeline_tests.conftest import Centre
@@ -82,6 +83,27 @@ def test_a_range_is_the_union_of_its_days_and_shows_each_days_rows(centre):
         assert table == "call_phones" or at_once.rows(query)
     assert at_once.rows_shown("calls") == {day: len(at_once.truth(day)) for day in days}
     assert at_once.rows_shown("private/call_phones").keys() == set(days)
+
+
+def told(here, table, day) -> dict[str, float]:
+    """What the UI plots of a day."""
+    found = here.instance.fetch_materializations(dg.AssetRecordsFilter(dg.AssetKey(table), [day]), limit=1).records
+    return {name: value.value for name, value in found[0].asset_materialization.metadata.items()}
+
+
+def test_each_day_tells_what_it_cost_and_how_late_it_was_pulled(centre):
+    here = centre(service_limits=("/calls=100", "/simpleleads=50"))
+    here.load("calls,simple_leads", "2026-11-18", "2026-11-20")
+    ended, running = (told(here, "calls", day) for day in ("2026-11-18", "2026-11-20"))
+    assert ended["lag_s"] == (here.now - here.window("2026-11-18").end).total_seconds()
+    ((newest,),) = here.rows("SELECT max(started_at) FROM calls")
+    assert running["lag_s"] == (here.now - newest).total_seconds() > 0
+    assert (ended["quota_left"], running["quota_left"]) == (99, 97)
+    assert told(here, "simple_leads", "2026-11-20")["quota_left"] == 47
+    assert 0 < ended["seconds"] < 60
+    asked = [served for served in here.sandbox.requests if served.path == "/calls"]
+    assert ended["bytes"] > len(here.truth("2026-11-18")) * 100
+    assert len(asked) == 3
 
 
 def test_an_empty_day_is_a_file_with_all_columns(centre):

@@ -73,16 +73,18 @@ def _pull_days(
 
     Where the account's daily quota is spent the step ends, and goes on by itself with the rest once the quota starts anew.
     """
-    client, lake = herobase(settings), Lake(settings.data_dir)
+    client, lake, service = herobase(settings), Lake(settings.data_dir), SERVICES[tables[0].name]
     before = done_before(context, tables)
-    if (days := len(context.partition_keys) - len(before)) > 1:
-        foretell(context, client, SERVICES[tables[0].name], days)
-    done: dict[str, Pulled] = {}
+    # a refresh says nothing of the quota, which would double its requests
+    is_refresh = context.run.tags.get(REFRESH) == "true"
+    left = None if is_refresh else foretell(context, client, service, len(context.partition_keys) - len(before))
+    asked_before = client.budget.requests.get(service, 0)
+    done: dict[str, dict[Table, dict[str, Any]]] = {}
     for key in context.partition_keys:
         if key in before:
             continue
         try:
-            done[key] = pull_day(dt.date.fromisoformat(key), client, lake, settings)
+            pulled = pull_day(dt.date.fromisoformat(key), client, lake, settings)
         except (HeroBaseError, UnreadableError, ShrunkError) as error:
             for table in tables:
                 _record(context, table, done)
@@ -90,32 +92,42 @@ def _pull_days(
             if isinstance(error, QuotaSpentError):
                 raise wait_for_quota(context, error, client.budget.utcnow()) from error
             raise dg.Failure(f"{key} was not loaded. {error}", allow_retries=False) from error
-        context.log.info(f"{key}: {done[key].rows} from {done[key].requests} requests")
+        quota = {} if left is None else {"quota_left": left - client.budget.requests[service] + asked_before}
+        done[key] = {table: _metadata(table, pulled) | quota for table in tables}
+        context.log.info(f"{key}: {pulled.rows} from {pulled.requests} requests")
     catalogue.refresh(lake)
     for table in tables:
         asset = dg.AssetKey(table.key)
         if asset in context.selected_asset_keys:
-            metadata = {key: _metadata(table, pulled) for key, pulled in done.items()}
             for key in context.partition_keys:
-                context.add_asset_metadata(metadata.get(key) or before[key][asset], asset_key=asset, partition_key=key)
+                metadata = done[key][table] if key in done else before[key][asset]
+                context.add_asset_metadata(metadata, asset_key=asset, partition_key=key)
             yield dg.MaterializeResult(asset_key=asset)
         else:  # the two are always written together, so both are told
             _record(context, table, done)
 
 
-def _record(context: dg.AssetExecutionContext, table: Table, done: Mapping[str, Pulled]) -> None:
-    for key, pulled in done.items():
-        context.log_event(
-            dg.AssetMaterialization(dg.AssetKey(table.key), partition=key, metadata=_metadata(table, pulled))
-        )
+def _record(
+    context: dg.AssetExecutionContext, table: Table, done: Mapping[str, Mapping[Table, Mapping[str, Any]]]
+) -> None:
+    for key, metadata in done.items():
+        context.log_event(dg.AssetMaterialization(dg.AssetKey(table.key), partition=key, metadata=metadata[table]))
 
 
 def _metadata(table: Table, pulled: Pulled) -> dict[str, Any]:
     """Return the numbers of one day that the UI shows and plots."""
-    more: dict[str, Any] = {"requests": pulled.requests, "bytes": pulled.bytes, "unreadable_values": pulled.unreadable}
+    told: dict[str, Any] = {
+        "dagster/partition_row_count": pulled.rows[table.name],
+        "requests": pulled.requests,
+        "bytes": pulled.bytes,
+        "seconds": pulled.seconds,
+        "unreadable_values": pulled.unreadable,
+    }
+    if pulled.lag_s is not None:
+        told["lag_s"] = pulled.lag_s
     if table is CALLS:
-        more |= {"calls_without_hierarchy": pulled.without_org, "hierarchy_field": pulled.org_field or "(none)"}
-    return {"dagster/partition_row_count": pulled.rows[table.name], **more}
+        told |= {"calls_without_hierarchy": pulled.without_org, "hierarchy_field": pulled.org_field or "(none)"}
+    return told
 
 
 def _list_asset(table: Table, asked: str, records: Callable[[HeroBase], Sequence[Record]]) -> dg.AssetsDefinition:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from herobase_pipeline.herobase.errors import NotFoundError, RightMissingError
 from herobase_pipeline.herobase.organisation import OrgTree
 from herobase_pipeline.herobase.records import member, reference
 from herobase_pipeline.herobase.windows import Pull, margin, recent
-from herobase_pipeline.lake.engine import connect, define_token, number
+from herobase_pipeline.lake.engine import connect, define_token, instant, number
 from herobase_pipeline.lake.landing import Landing, UnreadableError
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.spool import spool
@@ -52,6 +53,9 @@ class Pulled:
         requests: requests made.
         bytes: bytes received.
         unreadable: values that had none of the known forms and became NULL.
+        seconds: that it took, waits for the account's limit per minute included.
+        lag_s: seconds from the end of the day, or from the newest record of a day that still runs, to now; None for a
+            running day without any.
         without_org: calls without a hierarchy.
         org_field: the field in which the hierarchy was found.
 
@@ -61,6 +65,8 @@ class Pulled:
     requests: int
     bytes: int
     unreadable: int
+    seconds: float
+    lag_s: float | None
     without_org: int = 0
     org_field: str = ""
 
@@ -79,7 +85,7 @@ class _Day:
         self._herobase = herobase
         self._margin = margin(self.bounds, settings.zone)
         self._asked = self.bounds.widened(self._margin) if since is None else recent(since, now, settings.zone)
-        self._before = herobase.budget.total, herobase.bytes_received
+        self._before = herobase.budget.total, herobase.bytes_received, time.monotonic()
 
     def ask(self, answer: Callable[[Window], Iterator[Segment]], asked: str = "") -> None:
         """Land all that ``answer`` yields for the day and its margins, in smaller windows where that is needed."""
@@ -92,14 +98,17 @@ class _Day:
 
         Pull(land, strays).run(self._asked)
 
-    def pulled(self, rows: Mapping[str, int], **more: Any) -> Pulled:
-        """Sum up."""
-        requests, received = self._before
+    def pulled(self, rows: Mapping[str, int], newest: str, **more: Any) -> Pulled:
+        """Sum up. ``newest`` is the query for the time of the newest record of the day's file."""
+        requests, received, began = self._before
+        reached = self.bounds.end if self.complete else instant(self.landing.con, newest)
         return Pulled(
             rows,
             self._herobase.budget.total - requests,
             self._herobase.bytes_received - received,
             number(self.landing.con, "SELECT coalesce(sum(unreadable), 0) FROM pulled"),
+            round(time.monotonic() - began, 2),
+            None if reached is None else (self._herobase.budget.utcnow() - reached).total_seconds(),
             **more,
         )
 
@@ -168,8 +177,10 @@ def pull_calls(
                 lake, con, CALLS, query(CALLS), day=day, params=pull.params | observed, complete=pull.complete
             ),
         }
-        without_org = number(con, f"SELECT count(*) FROM ({stored(lake, CALLS, day)}) WHERE org_source = 'missing'")
-        return pull.pulled(rows, without_org=without_org, org_field=", ".join(hierarchy.fields))
+        calls = stored(lake, CALLS, day)
+        without_org = number(con, f"SELECT count(*) FROM ({calls}) WHERE org_source = 'missing'")
+        newest = f"SELECT max(started_at) FROM ({calls})"
+        return pull.pulled(rows, newest, without_org=without_org, org_field=", ".join(hierarchy.fields))
 
 
 def pull_simple_leads(
@@ -204,7 +215,7 @@ def pull_simple_leads(
                 complete=pull.complete,
             ),
         }
-        return pull.pulled(rows)
+        return pull.pulled(rows, f"SELECT max(last_modified_at) FROM ({stored(lake, SIMPLE_LEADS, day)})")
 
 
 def pull_list(table: Table, records: Sequence[Mapping[str, Any]], lake: Lake, settings: Settings) -> int:

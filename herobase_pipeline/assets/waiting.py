@@ -15,19 +15,21 @@ _QUOTAS = 60  # how often a step waits for a new quota: two months
 _SLACK = dt.timedelta(seconds=5)
 
 
-def foretell(context: dg.AssetExecutionContext, client: HeroBase, service: str, days: int) -> None:
-    """Say what a run will cost in requests, and what the account has left for that, as far as HeroBase tells."""
+def foretell(context: dg.AssetExecutionContext, client: HeroBase, service: str, days: int) -> int | None:
+    """Say what a run will cost in requests against what the account has left, and return that, if HeroBase tells it."""
     try:
         limit, count = (quoted_for(service, told()) for told in (client.request_limits, client.request_counts))
     except HeroBaseError:
         limit = count = None
-    told = f"{days} days of {service} take about {days} requests"
+    told = f"{days} days of {service} take about {days} requests" if days > 1 else f"A day of {service} takes a request"
     if limit is None or count is None:
         context.log.info(f"{told}; HeroBase does not tell this account what it has left.")
-    elif (left := limit - count) < days:
+        return None
+    if (left := limit - count) < days:
         context.log.warning(f"{told}; the account has {left} of {limit} left: the run will wait for the next quota.")
     else:
         context.log.info(f"{told}; the account has {left} of {limit} left.")
+    return left
 
 
 def wait_for_quota(context: dg.AssetExecutionContext, error: QuotaSpentError, now: dt.datetime) -> dg.RetryRequested:

@@ -1,5 +1,6 @@
 """The DuckDB connection that everything runs in: in memory, with the same limits on every machine."""
 
+import datetime as dt
 import hashlib
 import os
 from collections.abc import Mapping
@@ -50,6 +51,12 @@ def number(con: duckdb.DuckDBPyConnection, query: str, params: Mapping[str, Any]
     """Return the one number that a query yields."""
     ((found,),) = con.execute(query, dict(params or {})).fetchall()
     return int(found)
+
+
+def instant(con: duckdb.DuckDBPyConnection, query: str) -> dt.datetime | None:
+    """Return the one instant that a query yields, in UTC; None for NULL."""
+    ((found,),) = con.execute(query).fetchall()
+    return None if found is None else found.astimezone(dt.UTC)
 
 
 def define_token(con: duckdb.DuckDBPyConnection, key: bytes) -> None:
