@@ -13,7 +13,7 @@ test: .venv/ready
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist worksteal
 
 dev: .venv/ready
 	$(BIN)/dagster dev --host 127.0.0.1 --port 3000
@@ -21,6 +21,7 @@ dev: .venv/ready
 bench: .venv-bench/ready
 	.venv-bench/bin/python -m benchmarks
 	.venv-bench/bin/python -m benchmarks.derived
+	.venv-bench/bin/python -m benchmarks.refresh
 
 # Also a real webserver and daemon, and all with DuckDB 1.5, which readers of the lake may still have.
 test-long: test .venv/duckdb-1.5

@@ -1,0 +1,143 @@
+"""A refresh of today that brings 50 new calls into a day of 100,000, beside a run of the same shape that does nothing.
+
+``python -m benchmarks.refresh`` prints CPU seconds of whole processes, and what a refresh asks of HeroBase.
+"""
+
+import argparse
+import datetime as dt
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+DAY = dt.date(2026, 11, 18)
+CALLS, NEW, ROUNDS = 100_000, 50, 5
+TICK, NOTHING = "a refresh", "a run that does nothing"
+
+
+def run(job_name: str, now: str) -> dict[str, float]:
+    """Run a job for the day at a time by the sandbox's clock, as a run worker does; returns CPU seconds and rows."""
+    import dagster as dg
+
+    from herobase_pipeline.assets import account
+    from herobase_pipeline.definitions import defs
+    from herobase_pipeline.herobase.quota import Budget
+
+    budget = Budget(utcnow=lambda: dt.datetime.fromisoformat(now))
+    account._budget = lambda _: budget  # the pipeline's clock
+    job = defs.resolve_job_def("refresh_today") if job_name == TICK else _nothing(defs)
+    quiet = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
+    with tempfile.TemporaryDirectory() as folder, dg.DagsterInstance.local_temp(folder) as instance:
+        before = _size(folder)
+        result = job.execute_in_process(quiet, instance, partition_key=str(DAY))
+        kept = _size(folder) - before
+    spent = resource.getrusage(resource.RUSAGE_SELF)
+    made = (event.step_materialization_data.materialization for event in result.get_asset_materialization_events())
+    rows = {m.asset_key.to_user_string(): m.metadata["dagster/partition_row_count"].value for m in made if m.metadata}
+    return {"cpu": spent.ru_utime + spent.ru_stime, "rows": rows.get("calls", 0), "kept": kept}
+
+
+def _size(folder: str) -> int:
+    return sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
+
+
+def _nothing(defs):
+    """Return a job of the same assets whose steps do nothing."""
+    import dagster as dg
+
+    specs = {spec.key: spec for spec in defs.resolve_all_asset_specs()}
+
+    def step(node):
+        @dg.multi_asset(name=node.op.name, specs=[specs[key] for key in node.keys], can_subset=len(node.keys) > 1)
+        def nothing(context: dg.AssetExecutionContext):
+            for key in context.selected_asset_keys:
+                yield dg.MaterializeResult(asset_key=key)
+
+        return nothing
+
+    wanted = defs.resolve_job_def("refresh_today").asset_layer.executable_asset_keys
+    nodes = [a for a in defs.assets if isinstance(a, dg.AssetsDefinition) and a.is_executable and set(a.keys) & wanted]
+    job = dg.define_asset_job("nothing", dg.AssetSelection.assets(*wanted))
+    empty = dg.Definitions([step(node) for node in nodes], jobs=[job], executor=dg.in_process_executor)
+    return empty.resolve_job_def("nothing")
+
+
+def main() -> None:
+    """Load the day, refresh it some times, and print the table."""
+    options = argparse.ArgumentParser(prog="python -m benchmarks.refresh", description=__doc__)
+    options.add_argument("--run", nargs=2, help=argparse.SUPPRESS)
+    asked = options.parse_args()
+    if asked.run:
+        print(json.dumps(run(*asked.run)))
+        return
+    from herobase_pipeline.partitions import day_bounds
+    from herobase_pipeline.sandbox import Sandbox
+    from herobase_pipeline.settings import SandboxSettings, Settings
+
+    zone = Settings().zone
+    clock = [day_bounds(DAY, zone).end]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Sandbox(SandboxSettings(calls_per_day=150_000), now=lambda: clock[0]) as sandbox,
+    ):
+        starts = sorted(call.start for call in sandbox.world.calls(*_bounds(zone), clock[0]))
+        environment = {
+            "HEROBASE_URL": sandbox.url,
+            "HEROBASE_USERNAME": sandbox.username,
+            "HEROBASE_PASSWORD": sandbox.password,
+            "HEROBASE_PII_KEY": "benchmark",
+            "HEROBASE_DATA_DIR": folder,
+        }
+        results: dict[str, list[dict[str, float]]] = {TICK: [], NOTHING: []}
+        requests: list[Counter[str]] = []
+        for turn in range(ROUNDS + 1):  # the first loads the day
+            clock[0] = starts[CALLS + turn * NEW]
+            before = len(sandbox.requests)
+            ticked = _in_a_process_of_its_own(TICK, clock[0], environment)
+            if turn:
+                results[TICK].append(ticked)
+                results[NOTHING].append(_in_a_process_of_its_own(NOTHING, clock[0], environment))
+                requests.append(Counter(request.path for request in list(sandbox.requests)[before:]))
+    _tell(results, requests)
+
+
+def _bounds(zone):
+    from herobase_pipeline.partitions import day_bounds
+
+    bounds = day_bounds(DAY, zone)
+    return bounds.start, bounds.end
+
+
+def _in_a_process_of_its_own(job: str, now: dt.datetime, environment: dict[str, str]) -> dict[str, float]:
+    command = [sys.executable, "-m", "benchmarks.refresh", "--run", job, now.isoformat()]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True, env={**os.environ, **environment})
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def _tell(results, requests) -> None:
+    rows = results[TICK][-1]["rows"]
+    title = f"{NEW} new calls in a day of {rows:,}; medians of {ROUNDS}"
+    table = Table(title=title, title_justify="left")
+    for head in ("", "CPU seconds of the process", "kB kept by Dagster"):
+        table.add_column(head, justify="left" if not head else "right")
+    cpu = {name: statistics.median(result["cpu"] for result in found) for name, found in results.items()}
+    for name, found in results.items():
+        table.add_row(name, f"{cpu[name]:.2f}", f"{found[-1]['stored'] / 1000:,.0f}")
+    table.add_row("the difference", f"{cpu[TICK] - cpu[NOTHING]:.2f}", "")
+    console = Console(width=110)
+    console.print(table)
+    most = {path: max(count[path] for count in requests) for path in sorted(set().union(*requests))}
+    told = ", ".join(f"{number} of {path}" for path, number in most.items())
+    console.print(f"Requests of a refresh, at most: {told}", highlight=False)
+
+
+if __name__ == "__main__":
+    main()
