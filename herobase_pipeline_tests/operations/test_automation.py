@@ -10,6 +10,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import sqlalchemy
 from dagster._core.events import EngineEventData
 
 from herobase_pipeline.assets.working import at_work, signs
@@ -22,6 +23,7 @@ from herobase_pipeline.operations.jobs import FROM_ALL_DAYS
 from herobase_pipeline.operations.recovery import recover
 from herobase_pipeline.operations.schedules import close_yesterday, late_truth, pull_lists, refresh_today
 from herobase_pipeline.operations.sensors import follow
+from herobase_pipeline.operations.tidying import tidy
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, SIMPLE_LEADS
 
@@ -177,3 +179,25 @@ def test_dagster_is_reminded_once_of_a_retry_that_it_missed(instance, monkeypatc
     failures = instance.all_logs(forgotten.run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
     assert len(failures) == 2
     assert "All is well" in requests(instance, recover).skip_message
+
+
+def test_old_runs_that_go_off_by_themselves_are_deleted_but_for_the_latest(instance):
+    now = dt.datetime.now(dt.UTC)
+
+    def run(job: str, days: int, status=dg.DagsterRunStatus.SUCCESS) -> str:
+        run_id = instance.create_run_for_job(defs.resolve_job_def(job), status=status).run_id
+        with instance.run_storage.connect() as con:
+            con.execute(
+                sqlalchemy.text("UPDATE runs SET create_timestamp = :at WHERE run_id = :id"),
+                {"at": (now - dt.timedelta(days=days)).replace(tzinfo=None), "id": run_id},
+            )
+        return run_id
+
+    kept = {run("pull_days", 400), run("derive", 40), run("derive", 30)}
+    kept.add(run("refresh_today", 20, dg.DagsterRunStatus.STARTED))
+    for status in (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE):
+        run("refresh_today", 15, status)
+    kept |= {run("refresh_today", 13), run("refresh_today", 0)}
+    assert requests(instance, tidy).skip_message == "Deleted 2 runs."
+    assert {run.run_id for run in instance.get_runs()} == kept
+    assert requests(instance, tidy).skip_message == "Nothing is past its time."
