@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from herobase_pipeline.assets.days import DAYS
-from herobase_pipeline.tables import VIEWS, Table
+from herobase_pipeline.tables import VIEWS, Column, Table
 from herobase_pipeline.tables.telling import as_list
 
 POOL = "herobase_api"  # one step at a time asks HeroBase, so a process's budget is the account's
@@ -32,7 +32,7 @@ def spec(
         group_name=group,
         kinds={"duckdb"} if table in VIEWS else {"duckdb", "parquet"},
         partitions_def=DAYS if by_day else None,
-        metadata={"dagster/column_schema": schema(table)},
+        metadata={"dagster/column_schema": schema(table), "dagster/column_lineage": lineage(table, deps)},
         tags={"zone": "private" if table.private else "lake"},
     )
 
@@ -48,4 +48,27 @@ def _description(table: Table) -> str:
 
 def schema(table: Table) -> dg.TableSchema:
     """Return a table's columns as the UI shows them."""
-    return dg.TableSchema([dg.TableColumn(c.name, c.type.value, c.description) for c in table])
+    return dg.TableSchema([dg.TableColumn(c.name, c.type.value, _told(c)) for c in table])
+
+
+def _told(column: Column) -> str:
+    """Return a column's description and what it is made from, which Dagster's open-source UI does not show by itself."""
+    sources: dict[str, list[str]] = {}
+    for made in dict.fromkeys(column.made_from):
+        source, name = made.split(".")
+        sources.setdefault(source, []).append(f"`{name}`")
+    return "\n\n".join([column.description, *(f"← `{source}`: {', '.join(of)}" for source, of in sources.items())])
+
+
+def lineage(table: Table, deps: Sequence[Table | dg.AssetKey]) -> dg.TableColumnLineage:
+    """Return which columns of what it is made from each column of a table comes from; of a service, the field."""
+    tables = {dep.name: dg.AssetKey(dep.key) for dep in deps if isinstance(dep, Table)}
+    services = [dep for dep in deps if isinstance(dep, dg.AssetKey)]
+    found = {}
+    for column in table:
+        sources = {(tables[source], name) for source, name in (made.split(".") for made in column.made_from)}
+        if column.field:
+            sources |= {(service, column.field) for service in services}
+        if sources:
+            found[column.name] = [dg.TableColumnDep(asset_key=key, column_name=name) for key, name in sources]
+    return dg.TableColumnLineage(found)

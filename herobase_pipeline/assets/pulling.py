@@ -66,7 +66,7 @@ class Pulled:
     bytes: int
     unreadable: int
     seconds: float
-    lag_s: float | None
+    lag_s: int | None
     without_org: int = 0
     org_field: str = ""
 
@@ -108,7 +108,7 @@ class _Day:
             self._herobase.bytes_received - received,
             number(self.landing.con, "SELECT coalesce(sum(unreadable), 0) FROM pulled"),
             round(time.monotonic() - began, 2),
-            None if reached is None else (self._herobase.budget.utcnow() - reached).total_seconds(),
+            None if reached is None else round((self._herobase.budget.utcnow() - reached).total_seconds()),
             **more,
         )
 

@@ -2,6 +2,18 @@
 
 import dagster as dg
 
+from herobase_pipeline.tables import (
+    ACCOUNT,
+    CALL_PHONES,
+    CALLS,
+    CAMPAIGNS,
+    LEAD_DATA,
+    ORG_UNITS,
+    PROJECTS,
+    SIMPLE_LEADS,
+    USERS,
+)
+
 _SERVICES = {
     "calls": "GET /calls: the calls of a unit and its subtree in a span of time, with the hierarchy captured on each.",
     "simpleleads": "GET /simpleleads: the leads by the time of their last modification, as they stand now.",
@@ -11,6 +23,15 @@ _SERVICES = {
     "projects": "GET /projects: the projects that the account may see.",
     "myaccount": "GET /myaccount: the account's rights, and its limits and counts of requests.",
 }
+_READ_INTO = {
+    "calls": (CALLS, CALL_PHONES),
+    "simpleleads": (SIMPLE_LEADS, LEAD_DATA),
+    "organizationalunits": (ORG_UNITS,),
+    "users": (USERS,),
+    "campaigns": (CAMPAIGNS,),
+    "projects": (PROJECTS,),
+    "myaccount": (ACCOUNT,),
+}
 
 
 def service(name: str) -> dg.AssetKey:
@@ -18,7 +39,25 @@ def service(name: str) -> dg.AssetKey:
     return dg.AssetKey(["herobase", name])
 
 
+def _fields(name: str) -> dg.TableSchema:
+    """Return the fields of a service's answer that are read, and what they become."""
+    read: dict[str, list[str]] = {}
+    for table in _READ_INTO[name]:
+        for column in table:
+            if column.field:
+                read.setdefault(column.field, []).append(f"{table.name}.{column.name}")
+    return dg.TableSchema(
+        [dg.TableColumn(field, "JSON", "read as " + " and ".join(columns)) for field, columns in read.items()]
+    )
+
+
 SOURCES = [
-    dg.AssetSpec(service(name), description=description, group_name="herobase", kinds={"api"})
+    dg.AssetSpec(
+        service(name),
+        description=description,
+        group_name="herobase",
+        kinds={"api"},
+        metadata={"dagster/column_schema": _fields(name)},
+    )
     for name, description in _SERVICES.items()
 ]

@@ -3,7 +3,11 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from herobase_pipeline.tables.schema import Column, Table, Type
+from herobase_pipeline.tables.schema import Column, Table, Type, of
+
+# of all levels, that of everything; windows begin with the first day with a dial
+_DIALS = of("call_outcomes", "settled_dials end_cause org_level")
+_WINDOW = of("call_outcomes", "date dials org_level")
 
 
 @dataclass(frozen=True)
@@ -46,26 +50,46 @@ DROP_RATES = Table(
     grain="one row a regime, campaign and window",
     columns=(
         Column("regime", Type.TEXT, f"the rule: {'; '.join(f'{r.name} ({r.state}): {r.source}' for r in REGIMES)}"),
-        Column("campaign_id", Type.TEXT, "the campaign; NULL for calls without one"),
-        Column("window_start", Type.DAY, "first local day of the window"),
-        Column("window_end", Type.DAY, "the day after its last"),
-        Column("dropped", Type.COUNT, "dials with DroppedCall", additive=True),
-        Column("contacts", Type.COUNT, "dials that reached a person", additive=True),
         Column(
-            "voicemails", Type.COUNT, "dials that an agent marked as voice mail: too few, as not all do", additive=True
+            "campaign_id",
+            Type.TEXT,
+            "the campaign; NULL for calls without one",
+            made_from=of("call_outcomes", "campaign_id"),
         ),
-        Column("drop_rate_live_conservative", Type.SHARE, "dropped / (dropped + contacts): each drop was a person"),
-        Column("conservative_ci_low", Type.SHARE, "lower end of its Wilson interval, 95 %"),
-        Column("conservative_ci_high", Type.SHARE, "upper end"),
+        Column("window_start", Type.DAY, "first local day of the window", made_from=_WINDOW),
+        Column("window_end", Type.DAY, "the day after its last", made_from=_WINDOW),
+        Column("dropped", Type.COUNT, "dials with DroppedCall", additive=True, made_from=_DIALS),
+        Column("contacts", Type.COUNT, "dials that reached a person", additive=True, made_from=_DIALS),
+        Column(
+            "voicemails",
+            Type.COUNT,
+            "dials that an agent marked as voice mail: too few, as not all do",
+            additive=True,
+            made_from=_DIALS,
+        ),
+        Column(
+            "drop_rate_live_conservative",
+            Type.SHARE,
+            "dropped / (dropped + contacts): each drop was a person",
+            made_from=_DIALS,
+        ),
+        Column("conservative_ci_low", Type.SHARE, "lower end of its Wilson interval, 95 %", made_from=_DIALS),
+        Column("conservative_ci_high", Type.SHARE, "upper end", made_from=_DIALS),
         Column(
             "drop_rate_reasoned",
             Type.SHARE,
             "dropped / (dropped + contacts + voicemails): as many drops were machines as answers are",
+            made_from=_DIALS,
         ),
-        Column("reasoned_ci_low", Type.SHARE, "lower end of its Wilson interval, 95 %"),
-        Column("reasoned_ci_high", Type.SHARE, "upper end"),
+        Column("reasoned_ci_low", Type.SHARE, "lower end of its Wilson interval, 95 %", made_from=_DIALS),
+        Column("reasoned_ci_high", Type.SHARE, "upper end", made_from=_DIALS),
         Column("limit_rate", Type.SHARE, "share that the rule allows; NULL for none"),
-        Column("is_mature", Type.FLAG, "each day of the window is over and loaded, and all its calls are settled"),
+        Column(
+            "is_mature",
+            Type.FLAG,
+            "each day of the window is over and loaded, and all its calls are settled",
+            made_from=_WINDOW + of("call_outcomes", "is_mature"),
+        ),
         Column("metric_version", Type.COUNT, "version of the rates' definition"),
     ),
 )

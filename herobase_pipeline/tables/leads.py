@@ -1,7 +1,20 @@
 """Lead versions as pulled, and leads as derived from all their versions and calls."""
 
 from herobase_pipeline.herobase.enums import LeadClosure, LeadStatus
-from herobase_pipeline.tables.schema import Column, Table, Type
+from herobase_pipeline.tables.schema import Column, Table, Type, of
+
+# what decides which version of a lead, which of its calls and which dials a value is from; see leads.sql
+_LATEST = of("simple_leads", "last_modified_at observed_at")
+_AS_CLOSED = _LATEST + of("simple_leads", "status")
+_ONLY_CALLED = of("calls", "started_at call_id call_status")  # of a lead without a version, the last call
+_HOW_CREDITED = _AS_CLOSED + of("calls", "started_at ended_at end_cause call_status lead_closure")
+_CREDITED = _HOW_CREDITED + of("calls", "call_id")  # the last of equal ones
+_DIAL = of("calls", "incoming call_status")
+_FIRST_DIAL_AT = _DIAL + of("calls", "started_at")
+_FIRST_DIAL = _FIRST_DIAL_AT + of("calls", "call_id")
+_ATTEMPTS = _FIRST_DIAL + of("calls", "ended_at end_cause agent")
+_CLOSED_AT = _CREDITED + of("simple_leads", "first_processed_at")
+_USER = of("simple_leads", "first_processed_by last_modified_by")  # who closed it, where no call did
 
 SIMPLE_LEADS = Table(
     name="simple_leads",
@@ -71,62 +84,145 @@ LEADS = Table(
     grain="one row a lead",
     order="lead_id",
     columns=(
-        Column("lead_id", Type.TEXT, "HeroBase's id of the lead"),
-        Column("status", Type.TEXT, "LeadStatus of the latest version; NULL for a lead that only calls tell of"),
-        Column("closure", Type.TEXT, "LeadClosure; as it was closed, also once it is withdrawn or erased"),
-        Column("campaign_id", Type.TEXT, "the campaign's id; as it was closed"),
-        Column("campaign_code", Type.TEXT, "the campaign's code; as it was closed"),
-        Column("uploaded_at", Type.INSTANT, "when it was uploaded"),
-        Column("uploaded_date", Type.DAY, "local day of uploaded_at"),
-        Column("first_dial_at", Type.INSTANT, "start of its first dial; NULL if it was never dialled"),
         Column(
-            "first_completed_at", Type.INSTANT, "start of its first dial that has an end cause and was not cancelled"
+            "lead_id",
+            Type.TEXT,
+            "HeroBase's id of the lead",
+            made_from=of("simple_leads", "lead_id") + of("calls", "lead_id"),
         ),
-        Column("first_contact_at", Type.INSTANT, "start of its first dial that reached a person"),
-        Column("dials", Type.COUNT, "outbound calls, transfer legs not counted (trap T17)", additive=True),
+        Column(
+            "status",
+            Type.TEXT,
+            "LeadStatus of the latest version; NULL for a lead that only calls tell of",
+            made_from=_LATEST + of("simple_leads", "status"),
+        ),
+        Column(
+            "closure",
+            Type.TEXT,
+            "LeadClosure; as it was closed, also once it is withdrawn or erased",
+            made_from=_AS_CLOSED + of("simple_leads", "closure"),
+        ),
+        Column(
+            "campaign_id",
+            Type.TEXT,
+            "the campaign's id; as it was closed",
+            made_from=_AS_CLOSED + _ONLY_CALLED + of("simple_leads", "campaign_id") + of("calls", "campaign_id"),
+        ),
+        Column(
+            "campaign_code",
+            Type.TEXT,
+            "the campaign's code; as it was closed",
+            made_from=_AS_CLOSED + _ONLY_CALLED + of("simple_leads", "campaign_code") + of("calls", "campaign_code"),
+        ),
+        Column(
+            "uploaded_at", Type.INSTANT, "when it was uploaded", made_from=_LATEST + of("simple_leads", "uploaded_at")
+        ),
+        Column(
+            "uploaded_date", Type.DAY, "local day of uploaded_at", made_from=_LATEST + of("simple_leads", "uploaded_at")
+        ),
+        Column(
+            "first_dial_at",
+            Type.INSTANT,
+            "start of its first dial; NULL if it was never dialled",
+            made_from=_FIRST_DIAL_AT,
+        ),
+        Column(
+            "first_completed_at",
+            Type.INSTANT,
+            "start of its first dial that has an end cause and was not cancelled",
+            made_from=_FIRST_DIAL_AT + of("calls", "end_cause"),
+        ),
+        Column(
+            "first_contact_at",
+            Type.INSTANT,
+            "start of its first dial that reached a person",
+            made_from=_FIRST_DIAL_AT + of("calls", "end_cause"),
+        ),
+        Column(
+            "dials", Type.COUNT, "outbound calls, transfer legs not counted (trap T17)", additive=True, made_from=_DIAL
+        ),
         Column(
             "attempts",
             Type.COUNT,
             "dials, with alternative numbers and recalls after a drop as one (T18, T21)",
             additive=True,
+            made_from=_ATTEMPTS,
         ),
-        Column("contacts", Type.COUNT, "dials that reached a person", additive=True),
+        Column(
+            "contacts",
+            Type.COUNT,
+            "dials that reached a person",
+            additive=True,
+            made_from=_DIAL + of("calls", "end_cause"),
+        ),
         Column(
             "closed_at",
             Type.INSTANT,
             "end of the closing call, else the first closed version seen since it was last open, or where it was never seen "
             "open, when an agent first closed it; NULL while open",
+            made_from=_CLOSED_AT,
         ),
-        Column("closed_date", Type.DAY, "local day of closed_at"),
-        Column("closing_call_id", Type.TEXT, "the call that closed it; NULL if none is known"),
+        Column("closed_date", Type.DAY, "local day of closed_at", made_from=_CLOSED_AT),
+        Column("closing_call_id", Type.TEXT, "the call that closed it; NULL if none is known", made_from=_CREDITED),
         Column(
             "attribution",
             Type.TEXT,
             "whom the closing is credited to (T28): closing_call; last_contact, in the 24 hours before; lead_user, a person "
             "outside a call; system; open",
+            made_from=_HOW_CREDITED + _USER,
         ),
-        Column("agent", Type.TEXT, "org code of the agent or user credited"),
+        Column(
+            "agent",
+            Type.TEXT,
+            "org code of the agent or user credited",
+            made_from=_CREDITED + _USER + of("calls", "agent"),
+        ),
         Column(
             "org_path",
             Type.TEXTS,
             "org codes root→leaf of the credited call, at call time; empty where no call is credited",
+            made_from=_CREDITED + of("calls", "org_path"),
         ),
-        Column("org_names", Type.TEXTS, "names of the same units"),
-        Column("credited_incoming", Type.FLAG, "the credited call was inbound; NULL where no call is credited"),
-        Column("cohort_date", Type.DAY, "local day of its first dial"),
+        Column("org_names", Type.TEXTS, "names of the same units", made_from=_CREDITED + of("calls", "org_names")),
+        Column(
+            "credited_incoming",
+            Type.FLAG,
+            "the credited call was inbound; NULL where no call is credited",
+            made_from=_CREDITED + of("calls", "incoming"),
+        ),
+        Column("cohort_date", Type.DAY, "local day of its first dial", made_from=_FIRST_DIAL_AT),
         Column(
             "known_through",
             Type.DAY,
             "the last day up to which it is known whether it was closed: of the unbroken run of loaded days from cohort_date",
+            made_from=_FIRST_DIAL_AT + of("simple_leads", "lead_id"),
         ),
-        Column("first_dial_path", Type.TEXTS, "org codes root→leaf of its first dial, at call time; empty without"),
-        Column("first_dial_names", Type.TEXTS, "names of the same units"),
-        Column("first_dial_campaign_id", Type.TEXT, "campaign of its first dial"),
-        Column("attempt_dates", Type.DAYS, "local day of each attempt, in order"),
         Column(
-            "attempts_to_close", Type.COUNT, "attempts begun before it was closed; NULL while it is open", additive=True
+            "first_dial_path",
+            Type.TEXTS,
+            "org codes root→leaf of its first dial, at call time; empty without",
+            made_from=_FIRST_DIAL + of("calls", "org_path"),
         ),
-        Column("versions", Type.COUNT, "versions seen", additive=True),
-        Column("erased", Type.FLAG, "HeroBase has anonymised it"),
+        Column(
+            "first_dial_names", Type.TEXTS, "names of the same units", made_from=_FIRST_DIAL + of("calls", "org_names")
+        ),
+        Column(
+            "first_dial_campaign_id",
+            Type.TEXT,
+            "campaign of its first dial",
+            made_from=_FIRST_DIAL + of("calls", "campaign_id"),
+        ),
+        Column("attempt_dates", Type.DAYS, "local day of each attempt, in order", made_from=_ATTEMPTS),
+        Column(
+            "attempts_to_close",
+            Type.COUNT,
+            "attempts begun before it was closed; NULL while it is open",
+            additive=True,
+            made_from=_ATTEMPTS + _CLOSED_AT,
+        ),
+        Column(
+            "versions", Type.COUNT, "versions seen", additive=True, made_from=of("simple_leads", "last_modified_at")
+        ),
+        Column("erased", Type.FLAG, "HeroBase has anonymised it", made_from=_LATEST + of("simple_leads", "status")),
     ),
 )

@@ -4,10 +4,11 @@ Definitions: reference, domain.md section 2.3. A rate is two sums that are divid
 rolled up over any rows of its basis within one level of the hierarchy.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from herobase_pipeline.herobase.enums import LeadClosure
+from herobase_pipeline.tables.schema import of
 
 
 class Unit(StrEnum):
@@ -31,6 +32,8 @@ class Basis:
         keys: what else a rate is given for, by name: its SQL over the source.
         grain: day and keys in words.
         blank_until_mature: the rate is NULL while it is not mature, as it would look low only for being young (T36).
+        computed: what the columns that the source computes are made from, by name (see ``Column.made_from``); and by ``*``,
+            what decides which of its rows are counted.
 
     """
 
@@ -41,6 +44,7 @@ class Basis:
     keys: dict[str, str]
     grain: str
     blank_until_mature: bool = False
+    computed: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,7 @@ _BY_NODE = "day, org node, campaign"
 
 CALLS = Basis("outcome_rates", "call_outcomes", "date", "local day of the call's start", _NODE, _BY_NODE)
 CLOSINGS = Basis("conversion_rates", "lead_conversion", "closed_date", "local day of closing", _NODE, _BY_NODE)
+_EITHER_DAY = of("call_outcomes", "date") + of("lead_conversion", "closed_date")
 # a day of which only the calls or only the closings are known has no yield
 YIELD = Basis(
     "conversion_rates",
@@ -96,6 +101,13 @@ YIELD = Basis(
     "local day of the calls, and of the closings",
     _NODE,
     _BY_NODE,
+    computed={
+        "date": _EITHER_DAY,
+        "is_mature": _EITHER_DAY
+        + of("call_outcomes", "is_mature")
+        + of("lead_conversion", "is_mature")
+        + of("known_days", "day outcomes_known closings_known"),
+    },
 )
 COHORTS = Basis(
     "cohort_rates",
@@ -120,6 +132,7 @@ POOLS = Basis(
     "local day of the lead's upload",
     {"campaign_id": "campaign_id"},
     "upload day, campaign",
+    computed={"*": of("leads", "versions"), "is_scrubbed": of("leads", "dials status"), "is_mature": ()},
 )
 DROPS = Basis(
     "drop_rates",

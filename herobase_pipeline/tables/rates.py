@@ -1,11 +1,18 @@
 """The views of rates and the table of metrics, both made from the registry."""
 
-from collections.abc import Iterator
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
+from herobase_pipeline.tables.cohorts import LEAD_COHORTS
+from herobase_pipeline.tables.conversion import LEAD_CONVERSION
+from herobase_pipeline.tables.leads import LEADS
 from herobase_pipeline.tables.metrics import BASES, CALLS, CLOSINGS, COHORTS, METRICS, POOLS, YIELD, Basis, Metric, Unit
-from herobase_pipeline.tables.outcomes import ORG_NODE
-from herobase_pipeline.tables.schema import Column, Table, Type
+from herobase_pipeline.tables.outcomes import CALL_OUTCOMES, org_node
+from herobase_pipeline.tables.schema import Column, Table, Type, of
 
+_COUNTED = (CALL_OUTCOMES, LEAD_CONVERSION, LEAD_COHORTS, LEADS)
 _RATE = (
     Column("metric", Type.TEXT, "name of the metric; what it is stands in metrics"),
     Column("category", Type.TEXT, "the end cause or closure whose share it is; NULL for a metric without"),
@@ -28,10 +35,15 @@ _NAMES = {
 
 
 def _view(name: str, description: str, grain: str, keys: tuple[Column, ...]) -> Table:
-    columns = (*keys, *_RATE)
-    sources = ["day", *(column.name for column in columns[1:])]
+    bases = [basis for basis in BASES if basis.found_in == name]
+    sources = ["day", *(column.name for column in (*keys[1:], *_RATE))]
+    made = [_made_from(basis) for basis in bases]
+    columns = tuple(
+        replace(column, made_from=tuple(dict.fromkeys(name for each in made for name in each.get(source, ()))))
+        for source, column in zip(sources, (*keys, *_RATE), strict=True)
+    )
     named = ", ".join(f"{source}::{c.type} AS {c.name}" for source, c in zip(sources, columns, strict=True))
-    rates = "\nUNION ALL BY NAME\n".join(_rates(basis) for basis in BASES if basis.found_in == name)
+    rates = "\nUNION ALL BY NAME\n".join(_rates(basis) for basis in bases)
     return Table(name, description, grain, columns, view=f"SELECT {named} FROM (\n{rates}\n)")
 
 
@@ -51,6 +63,39 @@ def _rates(basis: Basis) -> str:
     return f"SELECT *, CASE WHEN {known} THEN numerator / denominator END AS rate, {ends} FROM ({each})"
 
 
+def _made_from(basis: Basis) -> dict[str, tuple[str, ...]]:
+    """Return, for each column of a basis' rates, the columns of tables that its SQL names."""
+    sql = defaultdict(list, day=[basis.day], is_mature=["is_mature"])
+    sql |= {name: [key] for name, key in basis.keys.items()}
+    if "node" in basis.keys:
+        sql |= {name: [shown, basis.keys["node"]] for name, shown in _NAMES.items()}
+    known = ["is_mature"] if basis.blank_until_mature else []
+    for metric in METRICS:
+        if metric.basis is basis:
+            above = [metric.numerator, *(condition for _, condition in metric.shares), "*"]
+            below = [metric.denominator, "*"]
+            sql["numerator"] += above
+            sql["denominator"] += below
+            for name in ("rate", "ci_low", "ci_high") if metric.unit is Unit.SHARE else ("rate",):
+                sql[name] += [*above, *below, *known]
+    tables = [table for table in _COUNTED if table.name in _words(basis.source)]
+    return {name: tuple(_columns(tables, basis.computed, " ".join(parts))) for name, parts in sql.items()}
+
+
+def _columns(tables: Sequence[Table], computed: Mapping[str, Sequence[str]], sql: str) -> Iterator[str]:
+    """Yield the columns of some tables that SQL names, and what the computed ones that it names are made from."""
+    for word in _words(sql):
+        if word in computed:
+            yield from computed[word]
+        else:
+            yield from (f"{t.name}.{word}" for t in tables if word in t.names or (t.daily and word == "date"))
+
+
+def _words(sql: str) -> list[str]:
+    """Return the names in some SQL, and ``*``; not the words of its texts."""
+    return re.findall(r"\w+|\*", re.sub("'[^']*'", "", sql))
+
+
 def _told(metric: Metric) -> Iterator[str]:
     """Yield a row of numerator and denominator, for a mix one a category."""
     for category, condition in metric.shares or (("", ""),):
@@ -67,13 +112,13 @@ OUTCOME_RATES = _view(
     "outcome_rates",
     "Rates of calls, per day, org node at call time and campaign.",
     "one row a day, org node, campaign, metric and category",
-    (Column("date", Type.DAY, CALLS.of_day), *ORG_NODE, _CAMPAIGN),
+    (Column("date", Type.DAY, CALLS.of_day), *org_node(), _CAMPAIGN),
 )
 CONVERSION_RATES = _view(
     "conversion_rates",
     "Rates of closed leads, per day, org node of the credited call and campaign.",
     "one row a day, org node, campaign, metric and category",
-    (Column("date", Type.DAY, f"{CLOSINGS.of_day}; of rates per call: {YIELD.of_day}"), *ORG_NODE, _CAMPAIGN),
+    (Column("date", Type.DAY, f"{CLOSINGS.of_day}; of rates per call: {YIELD.of_day}"), *org_node(), _CAMPAIGN),
 )
 COHORT_RATES = _view(
     "cohort_rates",
@@ -82,7 +127,7 @@ COHORT_RATES = _view(
     "one row a first-dial day, org node, campaign, age and metric",
     (
         Column("cohort_date", Type.DAY, COHORTS.of_day),
-        *ORG_NODE,
+        *org_node(),
         _CAMPAIGN,
         Column("age_days", Type.COUNT, "local days since the first dial"),
     ),
@@ -93,14 +138,17 @@ POOL_RATES = _view(
     "one row an upload day, campaign and metric",
     (Column("uploaded_date", Type.DAY, POOLS.of_day), _CAMPAIGN),
 )
+# what each file says of its days
+_OUTCOMES_DAY = of("call_outcomes", "date")
+_CLOSINGS_DAY = of("lead_conversion", "closed_date")
 KNOWN_DAYS = Table(
     name="known_days",
     description="The days that were over when they were pulled and counted: where no row is a quiet day, and no gap.",
     grain="one row a day",
     columns=(
-        Column("day", Type.DAY, "the local day"),
-        Column("outcomes_known", Type.FLAG, "call_outcomes has counted all its calls"),
-        Column("closings_known", Type.FLAG, "lead_conversion knows all its closings"),
+        Column("day", Type.DAY, "the local day", made_from=_OUTCOMES_DAY + _CLOSINGS_DAY),
+        Column("outcomes_known", Type.FLAG, "call_outcomes has counted all its calls", made_from=_OUTCOMES_DAY),
+        Column("closings_known", Type.FLAG, "lead_conversion knows all its closings", made_from=_CLOSINGS_DAY),
     ),
 )
 METRIC_REGISTRY = Table(

@@ -25,6 +25,16 @@ class Published:
 
 PUBLISHED = (Published(CALL_OUTCOMES, "date", "end_cause"), Published(LEAD_CONVERSION, "closed_date", "closure"))
 
+
+def _of_each(name: str) -> tuple[str, ...]:
+    """Return a column of each published table, by its name or by what it is to ``Published``."""
+    return tuple(f"{published.table.name}.{getattr(published, name, name)}" for published in PUBLISHED)
+
+
+_NUMBERS = _of_each("is_mature") + tuple(
+    f"{published.table.name}.{column.name}" for published in PUBLISHED for column in published.table if column.additive
+)
+
 RESTATEMENTS = Table(
     name="restatements",
     description="Each number of a published day that a later run changed: a call that came late, a lead that was re-opened "
@@ -33,14 +43,14 @@ RESTATEMENTS = Table(
     columns=(
         Column("restated_at", Type.INSTANT, "when the table was written with the new value"),
         Column("table_name", Type.TEXT, f"the table: {', '.join(published.table.name for published in PUBLISHED)}"),
-        Column("day", Type.DAY, "the published day"),
-        Column("org_level", Type.COUNT, "depth of the node; 0 is everything"),
-        Column("org_key", Type.TEXT, "org codes of the node joined by ' › '"),
-        Column("org_name", Type.TEXT, "the node's name at that time"),
-        Column("campaign_id", Type.TEXT, "the campaign"),
-        Column("category", Type.TEXT, "the end cause or closure"),
+        Column("day", Type.DAY, "the published day", made_from=_of_each("day")),
+        Column("org_level", Type.COUNT, "depth of the node; 0 is everything", made_from=_of_each("org_level")),
+        Column("org_key", Type.TEXT, "org codes of the node joined by ' › '", made_from=_of_each("org_key")),
+        Column("org_name", Type.TEXT, "the node's name at that time", made_from=_of_each("org_name")),
+        Column("campaign_id", Type.TEXT, "the campaign", made_from=_of_each("campaign_id")),
+        Column("category", Type.TEXT, "the end cause or closure", made_from=_of_each("category")),
         Column("measure", Type.TEXT, "the column that changed"),
-        Column("old_value", Type.NUMBER, "what it was; 0 where there was no row"),
-        Column("new_value", Type.NUMBER, "what it became"),
+        Column("old_value", Type.NUMBER, "what it was; 0 where there was no row", made_from=_NUMBERS),
+        Column("new_value", Type.NUMBER, "what it became", made_from=_NUMBERS),
     ),
 )

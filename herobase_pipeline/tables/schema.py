@@ -24,6 +24,15 @@ class Type(StrEnum):
     FLAG = "BOOLEAN"
 
 
+def of(table: str, columns: str) -> tuple[str, ...]:
+    """Return some columns of a table, given as words, for ``made_from``.
+
+    To it belong the columns that decide a value: conditions, and what is the first or the last; a key that rows are only
+    grouped or joined by does not. A count of rows is made from what decides which rows there are.
+    """
+    return tuple(f"{table}.{column}" for column in columns.split())
+
+
 @dataclass(frozen=True)
 class Column:
     """One column.
@@ -37,6 +46,7 @@ class Column:
         read_by: the SQL macro that reads the field, where its type does not say it.
         required: a record without it cannot be kept, so the pull that brings one fails.
         additive: a count or a length that may be summed over rows, within one level of the hierarchy.
+        made_from: the columns of other tables, as ``table.column``, that its value is computed from (see ``of``).
 
     """
 
@@ -48,6 +58,7 @@ class Column:
     read_by: str | None = None
     required: bool = False
     additive: bool = False
+    made_from: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
