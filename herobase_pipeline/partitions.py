@@ -1,6 +1,7 @@
 """Days of the business time zone, and each day's exact bounds in UTC."""
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -55,3 +56,19 @@ def repeated_hour(window: Window, zone: ZoneInfo) -> Window | None:
 def utc_offset(instant: dt.datetime, zone: ZoneInfo) -> dt.timedelta:
     """How far local time is ahead of UTC at an instant."""
     return instant.astimezone(zone).utcoffset() or dt.timedelta()
+
+
+def stretches(days: Sequence[dt.date]) -> list[tuple[dt.date, dt.date]]:
+    """Return days in order as stretches that follow each other without a gap: first and last of each."""
+    found: list[tuple[dt.date, dt.date]] = []
+    for day in days:
+        if found and day - found[-1][1] == dt.timedelta(days=1):
+            found[-1] = found[-1][0], day
+        else:
+            found.append((day, day))
+    return found
+
+
+def in_words(days: Sequence[dt.date]) -> str:
+    """Return days in order in a few words: ``2026-03-01, 2026-03-04 to 2026-03-07``."""
+    return ", ".join(str(first) if first == last else f"{first} to {last}" for first, last in stretches(days))

@@ -16,6 +16,7 @@ from herobase_pipeline.lake.layout import Lake, locked, make_folder
 from herobase_pipeline.lake.restating import is_published, restate
 from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.lake.writing import write
+from herobase_pipeline.partitions import in_words
 from herobase_pipeline.tables import Table
 
 _MACROS = ("interval.sql", "counting.sql")
@@ -70,7 +71,7 @@ def derive_days(
     for source in sources:
         if lacking := sorted(set(days).difference(lake.days(source))):
             raise NotLoadedError(
-                f"{table.name} cannot be made for {', '.join(_spans(lacking))}: {source.name} is not loaded for "
+                f"{table.name} cannot be made for {in_words(lacking)}: {source.name} is not loaded for "
                 f"{'that day' if len(lacking) == 1 else 'these days'}. Materialize {source.name} first."
             )
     with _connected(lake, zone, table) as con:
@@ -98,16 +99,6 @@ def _connected(lake: Lake, zone: ZoneInfo, table: Table) -> Iterator[duckdb.Duck
                 f"{table.name} could not be made ({type(error).__name__}), so it is as it was. What DuckDB says is withheld, "
                 "as it may quote what stands in a file: report the table and this sentence."
             ) from None
-
-
-def _spans(days: Sequence[dt.date]) -> Iterator[str]:
-    """Yield runs of days, each in a few words."""
-    first = previous = days[0]
-    for day in (*days[1:], None):
-        if day is None or day != previous + dt.timedelta(days=1):
-            yield str(first) if first == previous else f"{first} to {previous}"
-            first = day or first
-        previous = day or previous
 
 
 def define_sources(

@@ -11,6 +11,7 @@ from herobase_pipeline.operations.jobs import COUNT_DAYS, DERIVE, FROM_ALL_DAYS,
 from herobase_pipeline.operations.recovery import recover
 from herobase_pipeline.operations.schedules import UNFINISHED, is_running
 from herobase_pipeline.operations.tidying import tidy
+from herobase_pipeline.partitions import stretches
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, SIMPLE_LEADS, Table
 
@@ -34,7 +35,7 @@ def follow(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.S
     days = lake.days(CALLS)
     behind = [day for day in days if _written(lake.file(CALLS, day)) > _written(lake.file(CALL_OUTCOMES, day))]
     if behind:
-        for first, last in _runs(behind)[:_AT_ONCE]:
+        for first, last in stretches(behind)[:_AT_ONCE]:
             span = {"dagster/asset_partition_range_start": str(first), "dagster/asset_partition_range_end": str(last)}
             yield dg.RunRequest(job_name=COUNT_DAYS.name, tags=span)
         return
@@ -66,17 +67,6 @@ def _written(path: Path) -> float:
 def _changed(lake: Lake, tables: Sequence[Table]) -> float:
     """When the latest of some tables' files was written; 0 where there is none."""
     return max((_written(path) for table in tables for path in lake.files(table)), default=0.0)
-
-
-def _runs(days: Sequence[dt.date]) -> list[tuple[dt.date, dt.date]]:
-    """Return days that follow each other as first and last."""
-    runs: list[tuple[dt.date, dt.date]] = []
-    for day in days:
-        if runs and day - runs[-1][1] == dt.timedelta(days=1):
-            runs[-1] = runs[-1][0], day
-        else:
-            runs.append((day, day))
-    return runs
 
 
 SENSORS = [follow, recover, tidy]
