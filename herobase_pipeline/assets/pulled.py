@@ -74,6 +74,8 @@ def _pull_days(
     Where the account's daily quota is spent the step ends, and goes on by itself with the rest once the quota starts anew.
     """
     client, lake, service = herobase(settings), Lake(settings.data_dir), SERVICES[tables[0].name]
+    if resets_at := client.budget.spent_until(service):
+        raise wait_for_quota(context, client, service, resets_at)
     before = done_before(context, tables)
     # a refresh says nothing of the quota, which would double its requests
     is_refresh = context.run.tags.get(REFRESH) == "true"
@@ -90,7 +92,7 @@ def _pull_days(
                 _record(context, table, done)
             catalogue.refresh(lake)
             if isinstance(error, QuotaSpentError):
-                raise wait_for_quota(context, error, client.budget.utcnow()) from error
+                raise wait_for_quota(context, client, service, error.resets_at) from error
             raise dg.Failure(f"{key} was not loaded. {error}", allow_retries=False) from error
         quota = {} if left is None else {"quota_left": left - client.budget.requests[service] + asked_before}
         done[key] = {table: _metadata(table, pulled) | quota for table in tables}

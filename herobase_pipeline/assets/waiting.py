@@ -7,11 +7,13 @@ from typing import Any
 import dagster as dg
 
 from herobase_pipeline.herobase.client import HeroBase
-from herobase_pipeline.herobase.errors import HeroBaseError, QuotaSpentError
+from herobase_pipeline.herobase.errors import HeroBaseError
 from herobase_pipeline.herobase.quota import quoted_for
 from herobase_pipeline.tables import Table
 
-_QUOTAS = 60  # how often a step waits for a new quota: two months
+NAP = dt.timedelta(minutes=5)
+"""How long a step that waits for a new quota sleeps at a stretch."""
+_NAPS = 20_000  # two months
 _SLACK = dt.timedelta(seconds=5)
 
 
@@ -32,14 +34,18 @@ def foretell(context: dg.AssetExecutionContext, client: HeroBase, service: str, 
     return left
 
 
-def wait_for_quota(context: dg.AssetExecutionContext, error: QuotaSpentError, now: dt.datetime) -> dg.RetryRequested:
+def wait_for_quota(
+    context: dg.AssetExecutionContext, client: HeroBase, service: str, resets_at: dt.datetime
+) -> dg.RetryRequested:
     """Return what ends the step's attempt, so that it is made again once the quota starts anew.
 
-    While it waits the step holds no slot of its pool, so that other services of HeroBase can be asked.
+    While it waits the step holds no slot of its pool, so that other services of HeroBase can be asked. It wakes up now and
+    then, as a sleeping step does not notice that it was terminated.
     """
-    wait = max(error.resets_at - now, dt.timedelta()) + _SLACK
-    context.log.warning(f"{error} This run waits for that, and then goes on by itself.")
-    return dg.RetryRequested(max_retries=_QUOTAS, seconds_to_wait=wait.total_seconds())
+    told = f"The account's daily quota of {service} is spent until {resets_at:%Y-%m-%d %H:%M} UTC."
+    context.log.warning(f"{told} This run waits for that, and then goes on by itself.")
+    wait = max(resets_at - client.budget.utcnow(), dt.timedelta()) + _SLACK
+    return dg.RetryRequested(max_retries=_NAPS, seconds_to_wait=min(wait, NAP).total_seconds())
 
 
 def done_before(

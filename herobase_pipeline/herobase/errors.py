@@ -76,9 +76,12 @@ class QuotaSpentError(HeroBaseError):
 
     """
 
-    def __init__(self, message: str, resets_at: dt.datetime) -> None:
-        """Keep the time of the reset beside the message."""
-        super().__init__(message)
+    def __init__(self, service: str, resets_at: dt.datetime) -> None:
+        """Say when ``service`` will answer again."""
+        super().__init__(
+            f"HeroBase answered 429 to {service}: the account's daily quota of requests is spent. It starts anew at "
+            f"{resets_at:%Y-%m-%d %H:%M} UTC; run the same again after that."
+        )
         self.resets_at = resets_at
 
 

@@ -74,6 +74,15 @@ class Budget:
         while (wait := self._take(service)) > 0:
             self.sleep(wait)
 
+    def spent_until(self, service: str) -> dt.datetime | None:
+        """Return when a spent daily quota of ``service`` starts anew; None where it is not spent, as far as is known."""
+        with self._books() as books:
+            return self._spent_until(books.get(service, _Service()))
+
+    def _spent_until(self, state: _Service) -> dt.datetime | None:
+        wait = state.spent_until - self.clock()
+        return self.utcnow() + dt.timedelta(seconds=wait) if 0 < wait <= _LONGEST_DAY else None
+
     @contextmanager
     def _books(self) -> Iterator[dict[str, _Service]]:
         """Hand out the state of all services, which nobody else changes meanwhile."""
@@ -98,8 +107,8 @@ class Budget:
         """Take one request and return 0, or return the seconds until one can be taken."""
         with self._books() as books:
             state, now = books.setdefault(service, _Service()), self.clock()
-            if now < state.spent_until <= now + _LONGEST_DAY:
-                raise self._spent(service, self.utcnow() + dt.timedelta(seconds=state.spent_until - now))
+            if resets_at := self._spent_until(state):
+                raise QuotaSpentError(service, resets_at)
             if state.remaining is not None and not now < state.resets_at <= now + _LONGEST_MINUTE:
                 state.remaining = None
             if state.remaining == 0:
@@ -128,20 +137,12 @@ class Budget:
         if reset is not None and reset > _LONGEST_MINUTE:
             with self._books() as books:
                 books[service] = _Service(spent_until=self.clock() + reset)
-            return self._spent(service, self.utcnow() + dt.timedelta(seconds=reset))
+            return QuotaSpentError(service, self.utcnow() + dt.timedelta(seconds=reset))
         with self._books() as books:
             books[service] = _Service(0, self.clock() + (_MINUTE if reset is None else reset))
         return MinuteSpentError(
             f"HeroBase answered 429 to {service} again and again: the limit per minute is spent, probably by another "
             "program on the same account. Run it again in a few minutes, or stop the other program."
-        )
-
-    @staticmethod
-    def _spent(service: str, at: dt.datetime) -> QuotaSpentError:
-        return QuotaSpentError(
-            f"HeroBase answered 429 to {service}: the account's daily quota of requests is spent. "
-            f"It starts anew at {at:%Y-%m-%d %H:%M} UTC; run the same partitions again after that.",
-            at,
         )
 
     def _seconds_left(self, headers: Mapping[str, str]) -> float | None:

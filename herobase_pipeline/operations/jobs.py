@@ -51,7 +51,7 @@ PULL_DAYS = dg.define_asset_job(
     "pull_days",
     _selection(*BY_DAY).without_checks(),
     description="Days pulled whole: yesterday once it is over, and the days before for what changed late.",
-    tags={"dagster/priority": "5"},
+    tags={"dagster/priority": "5", "herobase/whole_days": "true"},  # one at a time (dagster.yaml)
 )
 PULL_LISTS = dg.define_asset_job(
     "pull_lists",

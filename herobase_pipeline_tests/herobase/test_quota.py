@@ -172,7 +172,7 @@ def test_t16_a_spent_day_stops_with_the_time_at_which_it_starts_anew(reset, seco
     assert not error.worth_halving
     assert f"{expected:%Y-%m-%d %H:%M} UTC" in str(error)
     assert "simpleleads" in str(error)
-    assert "run the same partitions again" in str(error)
+    assert "run the same again" in str(error)
     clock.now += seconds
     mine.spend("simpleleads")
     assert clock.slept == []
