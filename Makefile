@@ -9,11 +9,16 @@ export DAGSTER_DISABLE_TELEMETRY := yes
 demo: .venv/ready
 	@$(BIN)/herobase-demo
 
+# what computes uses both cores; what waits for a webserver and a daemon does that three times at once
+SUITE := --numprocesses 2 --dist worksteal --ignore herobase_pipeline_tests/stack
+STACK := --numprocesses 3 --dist loadgroup herobase_pipeline_tests/stack
+
 test: .venv/ready
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(BIN)/pytest --numprocesses 2 --dist worksteal
+	$(BIN)/pytest $(SUITE)
+	$(BIN)/pytest $(STACK)
 
 dev: .venv/ready
 	$(BIN)/dagster dev --host 127.0.0.1 --port 3000
@@ -23,10 +28,10 @@ bench: .venv-bench/ready
 	.venv-bench/bin/python -m benchmarks.derived
 	.venv-bench/bin/python -m benchmarks.refresh
 
-# Also a real webserver and daemon, and all with DuckDB 1.5, which readers of the lake may still have.
+# Also the kills at every moment, and all with DuckDB 1.5, which readers of the lake may still have.
 test-long: test .venv/duckdb-1.5
-	LONG_TESTS=1 $(BIN)/pytest herobase_pipeline_tests/stack
-	PYTHONPATH=.venv/duckdb-1.5 $(BIN)/pytest
+	LONG_TESTS=1 $(BIN)/pytest $(STACK)
+	PYTHONPATH=.venv/duckdb-1.5 $(BIN)/pytest $(SUITE)
 
 INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps
 

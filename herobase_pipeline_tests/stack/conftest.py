@@ -16,18 +16,20 @@ from herobase_pipeline.settings import SandboxSettings
 from herobase_pipeline_tests.conftest import ROOT
 from herobase_pipeline_tests.stack.stack import Stack
 
+pytest.register_assert_rewrite("herobase_pipeline_tests.stack.truth")
 StartStack = Callable[..., Stack]
 QUICK_S = 3
 _RUNNING = pytest.StashKey[list[Stack]]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Stacks take minutes, so they run in the long form; they find their processes in /proc, which only Linux has."""
-    lacking = [] if Path("/proc/self/environ").exists() else ["needs /proc"]
-    lacking += [] if os.environ.get("LONG_TESTS") else ["takes minutes: make test-long, or LONG_TESTS=1"]
-    for item in items if lacking else []:
+    """A stack finds its processes in /proc, which only Linux has; of similar tests one is enough for every day."""
+    for item in items:
         if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.skip(reason="; ".join(lacking)))
+            if not Path("/proc/self/environ").exists():
+                item.add_marker(pytest.mark.skip(reason="needs /proc"))
+            elif item.get_closest_marker("long") and not os.environ.get("LONG_TESTS"):
+                item.add_marker(pytest.mark.skip(reason="long: make test-long, or LONG_TESTS=1"))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -43,10 +45,11 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 def quick(dagster_yaml: str) -> str:
     """The shipped dagster.yaml with its watchmen on shorter rounds: what they do is tested, not how long they sleep."""
     rounds = r"(poll_interval_seconds|free_slots_after_run_end_seconds): \d+"
-    return re.sub(rounds, rf"\1: {QUICK_S}", dagster_yaml)
+    return re.sub(rounds, rf"\1: {QUICK_S}", dagster_yaml) + "\nrun_queue: {dequeue_interval_seconds: 1}\n"
 
 
-def _starting(config: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartStack]:
+def starting(config: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartStack]:
+    """Yield a factory of stacks, and stop them afterwards."""
     with ExitStack() as ending:
 
         def start(
@@ -80,13 +83,13 @@ def start_stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     Keyword arguments are ``HEROBASE_SANDBOX_*`` in lower case, but for ``tick``, ``calm``, ``environment`` (see ``Stack``),
     ``now`` (the sandbox's clock) and ``dagster`` (what to make of the text of dagster.yaml; unset: ``quick``).
     """
-    yield from _starting(request.config, tmp_path_factory)
+    yield from starting(request.config, tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
 def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One running stack for the tests of a module that leave it as it was; each takes days of its own."""
-    for start in _starting(request.config, tmp_path_factory):
+    for start in starting(request.config, tmp_path_factory):
         yield start()
 
 

@@ -40,7 +40,7 @@ query PartitionHealth($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) {
 
 RUNS = """
 query Runs($filter: RunsFilter!) { runsOrError(filter: $filter, limit: 1000) { __typename
-  ... on Runs { results { runId status creationTime startTime endTime parentRunId tags { key value }
+  ... on Runs { results { runId pipelineName status creationTime startTime endTime parentRunId tags { key value }
     assetSelection { path }
     stats { ... on RunStatsSnapshot { stepsSucceeded stepsFailed materializations } } } }
   ... on Error { message }
@@ -81,6 +81,11 @@ query Pool($pool: String!) { instance { concurrencyLimit(concurrencyKey: $pool) 
 SCHEDULES = """
 query Schedules($repository: RepositorySelector!) { schedulesOrError(repositorySelector: $repository) { __typename
   ... on Schedules { results { name scheduleState { id status } } } ... on PythonError { message } } }
+"""
+
+TICKS = """
+query Ticks($selector: ScheduleSelector!) { scheduleOrError(scheduleSelector: $selector) { __typename
+  ... on Schedule { scheduleState { ticks(limit: 1000) { status timestamp skipReason runIds error { message } } } } } }
 """
 
 SENSORS = """

@@ -42,6 +42,8 @@ ENDED = ("SUCCESS", "FAILURE", "CANCELED")
 BACKFILL_ENDED = ("COMPLETED", "COMPLETED_SUCCESS", "COMPLETED_FAILED", "FAILED", "CANCELED")
 WEBSERVER, DAEMON = "webserver", "daemon"
 PARTS = (WEBSERVER, DAEMON)
+PATIENCE = 3
+"""Times as long as an idle machine takes at most: only what fails waits so long."""
 REQUIRED = {"BACKFILL", "QUEUED_RUN_COORDINATOR", "MONITORING"}
 
 _STACK, _PART = "TEST_STACK_NAME", "TEST_STACK_PART"
@@ -82,6 +84,7 @@ class Run:
     """A run as GraphQL tells it."""
 
     run_id: str
+    job: str
     status: str
     tags: Mapping[str, str]
     assets: tuple[str, ...]
@@ -96,6 +99,15 @@ class Run:
     @property
     def is_over(self) -> bool:
         return self.status in ENDED
+
+    @property
+    def days(self) -> list[str]:
+        """The partitions it is for, from one to the last."""
+        if one := self.tags.get("dagster/partition"):
+            return [one]
+        edges = (f"dagster/asset_partition_range_{edge}" for edge in ("start", "end"))
+        first, last = (dt.date.fromisoformat(self.tags[edge]) for edge in edges)
+        return [str(first + dt.timedelta(days=number)) for number in range((last - first).days + 1)]
 
 
 class Stack:
@@ -285,7 +297,7 @@ class Stack:
             StackError: there was none in time, or the part that should give it has ended.
 
         """
-        until = time.monotonic() + seconds
+        until = time.monotonic() + PATIENCE * seconds
         while True:
             answer = found()
             if answer:
@@ -414,14 +426,20 @@ class Stack:
 
     def launch(self, assets: Sequence[str], partition: str | None = None, tags: Mapping[str, str] | None = None) -> str:
         """Launch one run of assets, without partitions or for one, and give its id."""
+        return self._launch_run(ASSET_JOB, partition, tags, assetSelection=[_key(asset) for asset in assets])
+
+    def launch_job(self, job: str, partition: str | None = None, tags: Mapping[str, str] | None = None) -> str:
+        """Launch one run of a job, without partitions or for one, and give its id."""
+        return self._launch_run(job, partition, tags)
+
+    def _launch_run(self, job: str, partition: str | None, tags: Mapping[str, str] | None, **selected: Any) -> str:
         more = {"dagster/partition": partition} if partition else {}
         params = {
             "selector": {
                 "repositoryLocationName": LOCATION,
                 "repositoryName": REPOSITORY,
-                "jobName": ASSET_JOB,
-                "assetSelection": [_key(asset) for asset in assets],
-                "assetCheckSelection": [],
+                "jobName": job,
+                **(selected and {"assetCheckSelection": [], **selected}),
             },
             "runConfigData": "{}",
             "executionMetadata": {"tags": _tags({**more, **(tags or {})})},
@@ -486,6 +504,12 @@ class Stack:
     def stop_schedule(self, name: str) -> None:
         """Turn a schedule off."""
         self._mutate("stopRunningSchedule", graphql.STOP_SCHEDULE, id=self._schedules()[name]["id"])
+
+    def ticks(self, name: str) -> list[dict[str, Any]]:
+        """The ticks of a schedule, oldest first: status, timestamp, skipReason, runIds, error."""
+        answer = self.ask(graphql.TICKS, selector={**_REPOSITORY, "scheduleName": name})["scheduleOrError"]
+        ticks: list[dict[str, Any]] = answer["scheduleState"]["ticks"]
+        return ticks[::-1]
 
     def start_sensor(self, name: str) -> None:
         """Turn a sensor on."""
@@ -582,6 +606,7 @@ def _run(found: Mapping[str, Any]) -> Run:
     stats = found["stats"]
     return Run(
         found["runId"],
+        found["pipelineName"],
         found["status"],
         {tag["key"]: tag["value"] for tag in found["tags"]},
         tuple("/".join(key["path"]) for key in found["assetSelection"] or ()),

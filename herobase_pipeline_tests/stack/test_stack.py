@@ -1,53 +1,13 @@
 """Days are loaded through a real webserver and daemon, by GraphQL; the vendor fails, and processes are killed."""
 
-import datetime as dt
-import time
-from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
-import duckdb
 import pytest
 
-from herobase_pipeline.lake.layout import Lake
-from herobase_pipeline.partitions import day_bounds
-from herobase_pipeline.tables import CALL_PHONES, CALLS, LEAD_DATA, SIMPLE_LEADS, Table
 from herobase_pipeline_tests.stack.stack import DAEMON, PULLED, WEBSERVER, Stack
+from herobase_pipeline_tests.stack.truth import DAYS, assert_all_done, assert_is_the_world
 
 pytestmark = pytest.mark.slow
-DAYS = [f"2026-03-{number:02}" for number in range(1, 32)]
-
-
-def ids(lake: Lake, table: Table, column: str, day: str) -> Counter[str]:
-    path = lake.file(table, dt.date.fromisoformat(day))
-    if not path.exists():
-        return Counter()
-    with duckdb.connect() as con:
-        return Counter(row[0] for row in con.execute(f"SELECT {column} FROM read_parquet('{path}')").fetchall())
-
-
-def assert_is_the_world(stack: Stack, days: Collection[str]) -> None:
-    """Each day holds each of the world's calls and leads once, and nothing lies beside it."""
-    world = stack.sandbox.world
-    for day in days:
-        start, end = day_bounds(dt.date.fromisoformat(day), stack.settings.zone)
-        calls = Counter(call.id for call in world.calls(start, end, world.now()))
-        assert calls
-        assert ids(stack.lake, CALLS, "call_id", day) == calls
-        assert ids(stack.lake, CALL_PHONES, "call_id", day).keys() <= calls.keys()
-        leads = Counter(lead.id for lead in world.leads(world.now(), start, end))
-        assert ids(stack.lake, SIMPLE_LEADS, "lead_id", day) == leads
-        assert ids(stack.lake, LEAD_DATA, "lead_id", day) == leads
-    assert stack.leftovers() == []
-
-
-def assert_all_done(stack: Stack, days: Collection[str]) -> None:
-    """What people see in the UI is done, and true; nothing is left hanging."""
-    assert stack.missing(PULLED, days) == []
-    assert stack.unfinished() == []
-    stack.wait_for(
-        lambda: stack.slots() == {"held": [], "waiting": []}, "the end of all claims on the pool", seconds=15
-    )
-    assert_is_the_world(stack, days)
 
 
 def test_a_backfill_loads_the_worlds_days(stack):
@@ -115,6 +75,7 @@ MOMENTS = {
     "when the calls are done": (f"/simpleleads?ModifiedFrom={SPAN[1]}* times=1", "/simpleleads", 3),
 }
 MIDDLE = "in the middle of the calls"
+AT_EACH_MOMENT = [pytest.param(moment, marks=() if moment == MIDDLE else pytest.mark.long) for moment in MOMENTS]
 
 
 def pause(stack: Stack, moment: str) -> Callable[[], None]:
@@ -138,7 +99,7 @@ def assert_recovers(stack: Stack, backfill: str, *, requests_of_a_day: int = 1) 
         assert list(asked) == SPAN
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("moment", AT_EACH_MOMENT)
 def test_a_run_worker_is_killed(start_stack, moment):
     stack = start_stack()
     wait = pause(stack, moment)
@@ -158,15 +119,14 @@ def test_a_killed_worker_leaves_no_sign_of_life(start_stack):
     stack.worker().kill()
     assert stack.wait_for_run(run).status == "FAILURE"
     stack.wait_for(lambda: len(stack.runs()) == 2 and not stack.unfinished(), "the end of the run that replaces it")
-    time.sleep(MENDING_S)
-    assert stack.signs() == []
+    stack.wait_for(lambda: not stack.signs(), "the end of the killed run's sign", seconds=MENDING_S)
 
 
 @pytest.mark.parametrize(
     ("part", "whole"),
     [
-        pytest.param(DAEMON, False, id="the daemon alone, not its code server and worker"),
-        pytest.param(WEBSERVER, False, id="the webserver alone"),
+        pytest.param(DAEMON, False, id="the daemon alone, not its code server and worker", marks=pytest.mark.long),
+        pytest.param(WEBSERVER, False, id="the webserver alone", marks=pytest.mark.long),
         pytest.param(WEBSERVER, True, id="the webserver and its code server"),
     ],
 )
@@ -184,7 +144,7 @@ def test_what_no_run_needs_is_killed_before_in_and_after_a_run(start_stack, part
     assert [each.run_id for each in stack.runs_of(backfill)] == [run.run_id]
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("moment", AT_EACH_MOMENT)
 def test_the_daemon_is_killed_with_its_run_worker(start_stack, moment):
     stack = start_stack()
     wait = pause(stack, moment)
@@ -194,7 +154,7 @@ def test_the_daemon_is_killed_with_its_run_worker(start_stack, moment):
     assert_recovers(stack, backfill, requests_of_a_day=2)
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("moment", AT_EACH_MOMENT)
 def test_everything_is_killed_in_a_run(start_stack, moment):
     stack = start_stack()
     wait = pause(stack, moment)

@@ -1,0 +1,139 @@
+"""What a person sees: the running UI in headless Chromium.
+
+``SCREENSHOTS=docs`` makes the pictures of the README anew; else they go into the test's folder.
+"""
+
+import datetime as dt
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import WebDriverWait
+
+from herobase_pipeline.operations.jobs import CHECK, DERIVE
+from herobase_pipeline.tables import CALL_OUTCOMES
+from herobase_pipeline_tests.stack.conftest import starting
+from herobase_pipeline_tests.stack.stack import PULLED, Stack
+
+PROGRAMS = {"chromium": "chromium", "chromedriver": "chromium-driver"}
+LACKING = [package for program, package in PROGRAMS.items() if not shutil.which(program)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("screens"),  # they share a stack
+    pytest.mark.skipif(bool(LACKING), reason=f"needs {' and '.join(LACKING)}, which .ci/run installs"),
+]
+GROUPS = ("herobase", "calls", "leads", "directory", "metrics", "rates")
+LOADED = 35  # days
+GAP = 4  # days ago
+
+
+class Screen:
+    """A page of the UI in a browser, and where its pictures go."""
+
+    def __init__(self, driver: webdriver.Chrome, address: str, folder: Path) -> None:
+        self.driver, self.address, self.folder = driver, address, folder
+
+    def open(self, path: str, height: int = 900) -> None:
+        self.driver.set_window_size(1400, height)
+        self.driver.get(f"{self.address}/{path}")
+
+    def all(self, xpath: str) -> list[WebElement]:
+        """Wait for what can be seen."""
+
+        def shown(driver: webdriver.Chrome) -> list[WebElement]:
+            return [found for found in driver.find_elements(By.XPATH, xpath) if found.is_displayed()]
+
+        found: list[WebElement] = WebDriverWait(self.driver, 30).until(shown, f"There is no {xpath}.")
+        return found
+
+    def says(self, text: str) -> WebElement:
+        """Wait for a text."""
+        return self.all(f"//*[normalize-space(text()) = '{text}']")[0]
+
+    def keep(self, name: str) -> None:
+        self.driver.save_screenshot(str(self.folder / f"{name}.png"))
+
+
+@pytest.fixture(scope="module")
+def today(stack: Stack) -> dt.date:
+    return dt.datetime.now(stack.settings.zone).date()
+
+
+@pytest.fixture(scope="module")
+def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack with five weeks, of which one day was left out, and with all that is made of them, checked."""
+    for start in starting(request.config, tmp_path_factory):
+        first = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=LOADED)
+        stack = start(
+            environment={"HEROBASE_START_DATE": str(first), "HEROBASE_BACKFILL_DAYS": "31"}, calls_per_day=400
+        )
+        today = dt.datetime.now(stack.settings.zone).date()
+        days = [str(today - dt.timedelta(days=ago)) for ago in range((today - first).days, 0, -1) if ago != GAP]
+        assert (
+            stack.wait_for_backfill(stack.launch_backfill([*PULLED, CALL_OUTCOMES.name], days)) == "COMPLETED_SUCCESS"
+        )
+        for job in (DERIVE.name, CHECK.name):
+            assert stack.wait_for_run(stack.launch_job(job), seconds=120).status == "SUCCESS"
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def screen(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Screen]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(shutil.which("chromium"))
+    for argument in ("--headless", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars"):
+        options.add_argument(argument)
+    with webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver"))) as driver:
+        folder = os.environ.get("SCREENSHOTS") or tmp_path_factory.mktemp("screens")
+        yield Screen(driver, f"http://127.0.0.1:{stack.port}", Path(folder))
+
+
+def test_the_graph_begins_at_herobase_and_ends_in_rates(screen):
+    screen.open("asset-groups", height=620)
+    node = "//*[local-name() = 'foreignObject']//*[text() = '{}']"
+    across = {group: screen.all(node.format(group))[0].location["x"] for group in GROUPS}
+    assert min(across, key=lambda group: across[group]) == "herobase"
+    assert max(across, key=lambda group: across[group]) == "rates"
+    screen.keep("graph")
+
+
+def test_the_numbers_of_the_days_are_plotted(screen):
+    screen.open("assets/calls", height=1300)
+    screen.says("Plots").click()
+    for number in ("dagster/partition_row_count", "requests", "bytes", "seconds", "quota_left", "lag_s"):
+        screen.says(number)
+    plots = screen.all("//canvas")
+    assert len(plots) >= 6
+    screen.driver.execute_script("arguments[0].scrollIntoView({block: 'end'})", plots[-1])
+    screen.keep("plots")
+
+
+def test_the_partitions_show_what_is_missing_and_what_each_day_took(screen, stack, today):
+    screen.open("assets/calls?view=partitions")
+    screen.says("Missing (2)")  # the day that was left out, and today
+    yesterday = str(today - dt.timedelta(days=1))
+    screen.says(yesterday).click()
+    screen.says("quota_left")
+    screen.keep("partitions")
+    assert screen.says(f"Materialized ({len(stack.lake.days(CALL_OUTCOMES))})")
+
+
+def test_a_failed_check_names_the_day_and_what_to_do(screen, today):
+    screen.open("assets/calls?view=checks&checkDetail=no_gap_days")
+    screen.says(f"1 to look at, the latest {today - dt.timedelta(days=GAP)}: not loaded")
+    screen.all("//*[contains(text(), 'Materialize the days listed.')]")
+    screen.keep("check")
+
+
+@pytest.mark.parametrize("asset", ["lead_conversion", "call_outcomes"])
+def test_the_picture_of_a_metric_is_shown(screen, asset):
+    screen.open(f"assets/{asset}" if asset == "lead_conversion" else f"assets/{asset}?view=events")
+    screen.says("[Show Markdown]").click()
+    (picture,) = screen.all("//img[starts-with(@src, 'data:image/png')]")
+    WebDriverWait(screen.driver, 10).until(lambda _: picture.get_property("naturalWidth") == 806)
+    screen.keep(asset)
