@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from herobase_pipeline.operations.schedules import SCHEDULES
+from herobase_pipeline.operations.sensors import SENSORS
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import TABLES, VIEWS
 from herobase_pipeline.tables.telling import as_document
@@ -26,6 +28,10 @@ def test_it_names_every_table_and_no_setting_that_does_not_exist():
         Settings.model_fields
     )
     assert all((ROOT / path).exists() for path in re.findall(r"\]\((docs/[^)]+)\)", README))
+
+
+def test_it_names_all_that_runs_by_itself():
+    assert all(f"| `{each.name}` |" in README for each in (*SCHEDULES, *SENSORS))
 
 
 def test_the_page_of_metrics_is_that_of_the_registry():

@@ -544,6 +544,11 @@ class Stack:
         return Settings(data_dir=self.data, timezone=self.environment.get("HEROBASE_TIMEZONE", "Europe/Copenhagen"))
 
     @property
+    def today(self) -> str:
+        """The running day of the business zone."""
+        return str(dt.datetime.now(self.settings.zone).date())
+
+    @property
     def lake(self) -> Lake:
         return Lake(self.data)
 

@@ -13,7 +13,7 @@ from herobase_pipeline_tests.stack.conftest import starting
 from herobase_pipeline_tests.stack.stack import ASSET_JOB, PULLED, Stack
 from herobase_pipeline_tests.stack.truth import DAYS, assert_all_done, assert_is_the_world, ids
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("backfills")]  # they share a stack
+pytestmark = pytest.mark.slow
 CHUNK = 3
 SERVICES = ("/calls", "/simpleleads", "/organizationalunits")
 MINUTE_S, A_MINUTE = 2, CHUNK - 1
@@ -81,7 +81,7 @@ def test_two_backfills_and_todays_refresh_share_one_budget_and_today_comes_first
     backfills = [stack.launch_backfill(PULLED, days) for days in (one, other)]
     stack.wait_for(lambda: sum(len(stack.runs_of(each)) for each in backfills) == 3, "the runs of both backfills")
     stack.wait_for_requests(before["/calls"] + 1)
-    today = str(dt.datetime.now(stack.settings.zone).date())
+    today = stack.today
     known = stack.sandbox.world.now()
     pull = stack.launch_job("pull_days", late)
     refresh = stack.launch_job("refresh_today", today)

@@ -1,6 +1,6 @@
 """What a person sees: the running UI in headless Chromium.
 
-``SCREENSHOTS=docs`` makes the pictures of the README anew; else they go into the test's folder.
+``SCREENSHOTS=folder`` keeps the pictures; two of them are in ``docs``.
 """
 
 import datetime as dt
@@ -24,7 +24,6 @@ PROGRAMS = {"chromium": "chromium", "chromedriver": "chromium-driver"}
 LACKING = [package for program, package in PROGRAMS.items() if not shutil.which(program)]
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.xdist_group("screens"),  # they share a stack
     pytest.mark.skipif(bool(LACKING), reason=f"needs {' and '.join(LACKING)}, which .ci/run installs"),
 ]
 GROUPS = ("herobase", "calls", "leads", "directory", "metrics", "rates")
@@ -61,7 +60,7 @@ class Screen:
 
 @pytest.fixture(scope="module")
 def today(stack: Stack) -> dt.date:
-    return dt.datetime.now(stack.settings.zone).date()
+    return dt.date.fromisoformat(stack.today)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +71,7 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         stack = start(
             environment={"HEROBASE_START_DATE": str(first), "HEROBASE_BACKFILL_DAYS": "31"}, calls_per_day=400
         )
-        today = dt.datetime.now(stack.settings.zone).date()
+        today = dt.date.fromisoformat(stack.today)
         days = [str(today - dt.timedelta(days=ago)) for ago in range((today - first).days, 0, -1) if ago != GAP]
         assert (
             stack.wait_for_backfill(stack.launch_backfill([*PULLED, CALL_OUTCOMES.name], days)) == "COMPLETED_SUCCESS"
