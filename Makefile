@@ -9,9 +9,9 @@ export DAGSTER_DISABLE_TELEMETRY := yes
 demo: .venv/ready
 	@$(BIN)/herobase-demo
 
-# what computes uses both cores; what waits for a webserver and a daemon does so six times at once
+# what computes uses both cores; what waits for a webserver and a daemon does so four times at once
 SUITE := --numprocesses 2 --dist worksteal --ignore herobase_pipeline_tests/stack
-STACK := --numprocesses 6 --dist loadfile herobase_pipeline_tests/stack
+STACK := --numprocesses 4 --dist loadfile herobase_pipeline_tests/stack
 
 test: .venv/ready
 	$(BIN)/ruff format --check

@@ -53,6 +53,7 @@ def test_a_run_worker_is_killed(start_stack, moment):
     assert (first.status, again.status, again.parent) == ("FAILURE", "SUCCESS", first.run_id)
 
 
+@pytest.mark.long
 def test_a_killed_worker_leaves_no_sign_of_life(start_stack):
     stack = start_stack()
     pause(stack, "at its first request")

@@ -22,6 +22,7 @@ def test_lists_are_loaded_by_a_run_without_partitions(stack):
     assert (run.status, run.steps_succeeded, run.materializations) == ("SUCCESS", 2, 2)
 
 
+@pytest.mark.long  # test_backfills has it by chunks
 def test_the_vendor_fails_in_the_middle_and_the_rest_is_launched_again(stack):
     days = DAYS[8:14]
     # a day is asked for with margins, so from the evening before
