@@ -50,7 +50,7 @@ def call_outcomes(context: dg.AssetExecutionContext, settings: SettingsResource)
         made = derive_days(lake, settings.zone, CALL_OUTCOMES, [CALLS], days)
     except NotDerivedError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
-    catalogue.refresh(lake)
+    catalogue.refresh(lake, settings.zone)
     for day, derived in made.items():
         metadata = {"dagster/partition_row_count": derived.rows, "restated_numbers": derived.restated}
         if day == days[-1]:
@@ -86,7 +86,7 @@ def _whole(
             derived = derive(lake, settings.zone, table, sources, params)
         except NotDerivedError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
-        catalogue.refresh(lake)
+        catalogue.refresh(lake, settings.zone)
         _tell_restated(context, derived.restated)
         metadata = {"dagster/row_count": derived.rows, "restated_numbers": derived.restated}
         return dg.MaterializeResult(metadata=metadata | (picture(lake) if picture else {}))

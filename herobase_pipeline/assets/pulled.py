@@ -90,14 +90,14 @@ def _pull_days(
         except (HeroBaseError, UnreadableError, ShrunkError) as error:
             for table in tables:
                 _record(context, table, done)
-            catalogue.refresh(lake)
+            catalogue.refresh(lake, settings.zone)
             if isinstance(error, QuotaSpentError):
                 raise wait_for_quota(context, client, service, error.resets_at) from error
             raise dg.Failure(f"{key} was not loaded. {error}", allow_retries=False) from error
         quota = {} if left is None else {"quota_left": left - client.budget.requests[service] + asked_before}
         done[key] = {table: _metadata(table, pulled) | quota for table in tables}
         context.log.info(f"{key}: {pulled.rows} from {pulled.requests} requests")
-    catalogue.refresh(lake)
+    catalogue.refresh(lake, settings.zone)
     for table in tables:
         asset = dg.AssetKey(table.key)
         if asset in context.selected_asset_keys:
@@ -144,7 +144,7 @@ def _list_asset(table: Table, asked: str, records: Callable[[HeroBase], Sequence
             rows = pull_list(table, records(herobase(settings)), lake, settings)
         except HeroBaseError as error:
             raise dg.Failure(f"{table.name} was not loaded. {error}", allow_retries=False) from error
-        catalogue.refresh(lake)
+        catalogue.refresh(lake, settings.zone)
         return dg.MaterializeResult(metadata={"dagster/row_count": rows})
 
     return pull_whole

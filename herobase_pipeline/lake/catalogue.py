@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import duckdb
 
@@ -54,8 +55,10 @@ def define_views(con: duckdb.DuckDBPyConnection, lake: Lake, tables: tuple[Table
         con.execute(f"CREATE OR REPLACE TEMP VIEW {quoted(table.name)} AS {view(lake, table)}")
 
 
-def refresh(lake: Lake) -> Path:
+def refresh(lake: Lake, zone: ZoneInfo) -> Path:
     """Write the catalogue if its views are not the ones wanted now; readers of the old file are not disturbed.
+
+    It keeps the business time zone, so that whoever reads it need not be told.
 
     Private tables are left out: who may read them reads their files.
     """
@@ -63,9 +66,9 @@ def refresh(lake: Lake) -> Path:
     with locked(lake.catalogue.parent):  # so that nobody puts an older state in place of a newer one
         told = [table for table in (*TABLES, *VIEWS) if not table.private]
         statements = [INTERVAL, *(statement for table in told for statement in _statements(lake, table))]
-        mark = hashlib.sha256("\n".join(statements).encode()).hexdigest()
+        mark = hashlib.sha256("\n".join([zone.key, *statements]).encode()).hexdigest()
         if not lake.catalogue.exists() or _mark(lake.catalogue) != mark:
-            made = f"CREATE VIEW meta.made AS SELECT {literal(mark)} AS mark"
+            made = f"CREATE VIEW meta.made AS SELECT {literal(mark)} AS mark, {literal(zone.key)} AS timezone"
             _replace(lake.catalogue, [*statements, "CREATE SCHEMA meta", made])
     return lake.catalogue
 

@@ -21,6 +21,7 @@ from herobase_pipeline.tables import CALL_PHONES, CALLS, LEADS, TABLES, VIEWS, C
 
 PUBLIC = [table for table in TABLES if not table.private]
 DAY = dt.date(2026, 3, 2)
+ZONE = ZoneInfo("Europe/Copenhagen")
 ONE_DAY = dt.timedelta(days=1)
 
 
@@ -31,7 +32,7 @@ def lake(tmp_path: Path) -> Lake:
 
 @pytest.fixture
 def con(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with connect(ZoneInfo("Europe/Copenhagen"), tmp_path) as con:
+    with connect(ZONE, tmp_path) as con:
         yield con
 
 
@@ -46,7 +47,7 @@ def ask(path: Path, query: str) -> list[tuple[Any, ...]]:
 
 
 def test_every_public_table_is_a_view_before_anything_was_pulled(lake):
-    path = refresh(lake)
+    path = refresh(lake, ZONE)
     assert path == lake.root / "herobase.duckdb"
     views = {
         name
@@ -61,7 +62,7 @@ def test_every_public_table_is_a_view_before_anything_was_pulled(lake):
 def test_views_have_the_declared_columns_types_and_comments(lake, con, filled):
     for table in PUBLIC if filled else []:
         put(lake, con, table, DAY if table.daily else None)
-    path = refresh(lake)
+    path = refresh(lake, ZONE)
     for table in (*PUBLIC, *VIEWS):
         described = ask(
             path,
@@ -82,7 +83,7 @@ def test_views_have_the_declared_columns_types_and_comments(lake, con, filled):
 
 def test_private_tables_are_in_no_catalogue(lake, con):
     put(lake, con, CALL_PHONES, DAY, call_id="'c'", phone="'51806520'")
-    path = refresh(lake)
+    path = refresh(lake, ZONE)
     private = [table.name for table in TABLES if table.private]
     assert private
     for name in private:
@@ -97,7 +98,7 @@ def test_days_are_the_folders_and_rows_are_found_in_theirs(lake, con):
     for i in range(3):
         put(lake, con, CALLS, DAY + i * ONE_DAY, call_id=f"'c{i}'", call_date=f"DATE '{DAY}' + {i}")
     put(lake, con, LEADS, lead_id="'lead'")
-    path = refresh(lake)
+    path = refresh(lake, ZONE)
     assert ask(path, "SELECT date, call_id FROM calls WHERE date > '2026-03-02' ORDER BY date") == [
         (DAY + ONE_DAY, "c1"),
         (DAY + 2 * ONE_DAY, "c2"),
@@ -109,14 +110,14 @@ def test_days_are_the_folders_and_rows_are_found_in_theirs(lake, con):
 def test_a_query_for_one_day_reads_one_file(lake, con):
     for i in range(5):
         put(lake, con, CALLS, DAY + i * ONE_DAY, call_id="'c'")
-    ((_, plan),) = ask(refresh(lake), f"EXPLAIN ANALYZE SELECT call_id FROM calls WHERE date = '{DAY}'")
+    ((_, plan),) = ask(refresh(lake, ZONE), f"EXPLAIN ANALYZE SELECT call_id FROM calls WHERE date = '{DAY}'")
     assert "1/5" in plan
 
 
 def test_t31_days_of_nulls_beside_days_of_values(lake, con):
     put(lake, con, CALLS, DAY)
     put(lake, con, CALLS, DAY + ONE_DAY, call_id="'c'", org_path="['a', 'b']", dialing_s="1.5", settled="true")
-    path = refresh(lake)
+    path = refresh(lake, ZONE)
     assert ask(path, "SELECT call_id, org_path, dialing_s, settled FROM calls ORDER BY date") == [
         (None, None, None, None),
         ("c", ["a", "b"], 1.5, True),
@@ -141,7 +142,7 @@ def test_t31_a_column_that_a_file_lacks_is_null_there(lake, con, newer):
     put(lake, con, EARLIER, DAY, call_id="'old'", agent="'t01'")
     if newer:
         put(lake, con, CALLS, DAY + ONE_DAY, call_id="'new'", dialing_s="2")
-    path = refresh(lake)
+    path = refresh(lake, ZONE)
     found = ask(path, "SELECT call_id, agent, dialing_s, org_path FROM calls ORDER BY date")
     assert found == [("old", "t01", None, None), ("new", None, 2.0, None)][: 1 + newer]
     with duckdb.connect(path, read_only=True) as reader:
@@ -149,17 +150,17 @@ def test_t31_a_column_that_a_file_lacks_is_null_there(lake, con, newer):
 
 
 def test_a_catalogue_that_is_right_is_left_alone(lake, con):
-    path = refresh(lake)
+    path = refresh(lake, ZONE)
     first = path.stat()
-    refresh(lake)
+    refresh(lake, ZONE)
     assert path.stat().st_ino == first.st_ino
     put(lake, con, CALLS, DAY, call_id="'c'")
-    refresh(lake)
+    refresh(lake, ZONE)
     assert path.stat().st_ino != first.st_ino
     assert ask(path, "SELECT call_id FROM calls") == [("c",)]
     second = path.stat()
     put(lake, con, CALLS, DAY + ONE_DAY, call_id="'d'")
-    refresh(lake)
+    refresh(lake, ZONE)
     assert path.stat().st_ino == second.st_ino, "a new day needs no new view"
     assert ask(path, "SELECT count(*) FROM calls") == [(2,)]
 
@@ -168,42 +169,42 @@ def test_a_catalogue_that_is_right_is_left_alone(lake, con):
 def test_a_broken_catalogue_is_replaced(lake, content):
     lake.root.mkdir()
     lake.catalogue.write_bytes(content)
-    assert ask(refresh(lake), "SELECT count(*) FROM calls") == [(0,)]
+    assert ask(refresh(lake, ZONE), "SELECT count(*) FROM calls") == [(0,)]
 
 
 def test_a_catalogue_of_somebody_elses_making_is_replaced(lake):
     lake.root.mkdir()
     with duckdb.connect(lake.catalogue) as other:
         other.execute("CREATE TABLE calls AS SELECT 'kept bytes' AS x")
-    path = refresh(lake)
+    path = refresh(lake, ZONE)
     assert ask(path, "SELECT count(*) FROM calls") == [(0,)]
     assert b"kept bytes" not in path.read_bytes()
 
 
 def test_it_is_disposable(lake, con):
     put(lake, con, CALLS, DAY, call_id="'c'")
-    refresh(lake).unlink()
-    assert ask(refresh(lake), "SELECT call_id FROM calls") == [("c",)]
+    refresh(lake, ZONE).unlink()
+    assert ask(refresh(lake, ZONE), "SELECT call_id FROM calls") == [("c",)]
 
 
 def test_older_duckdbs_can_open_it(lake):
-    path = refresh(lake)
+    path = refresh(lake, ZONE)
     with duckdb.connect(path, read_only=True) as reader:
         ((tags,),) = reader.execute("SELECT tags FROM duckdb_databases() WHERE NOT internal").fetchall()
     assert tags["storage_version"].startswith("v1.2.0")
 
 
 def test_it_opens_read_only_and_refuses_to_be_changed(lake):
-    path = refresh(lake)
+    path = refresh(lake, ZONE)
     with duckdb.connect(path, read_only=True) as reader, pytest.raises(duckdb.InvalidInputException):
         reader.execute("CREATE TABLE x AS SELECT 1")
 
 
 def test_an_open_reader_is_not_disturbed(lake, con):
-    path = refresh(lake)
+    path = refresh(lake, ZONE)
     with duckdb.connect(path, read_only=True) as reader:
         put(lake, con, CALLS, DAY, call_id="'c'")
-        refresh(lake)
+        refresh(lake, ZONE)
         assert reader.execute("SELECT count(*) FROM calls").fetchall() == [(0,)]
     assert ask(path, "SELECT count(*) FROM calls") == [(1,)]
 
@@ -211,7 +212,7 @@ def test_an_open_reader_is_not_disturbed(lake, con):
 @pytest.mark.slow
 def test_it_opens_while_it_is_being_replaced(lake, con):
     put(lake, con, CALLS, DAY, call_id="'c'")
-    refresh(lake)
+    refresh(lake, ZONE)
     stop = threading.Event()
     counts: list[int] = []
 
@@ -228,7 +229,7 @@ def test_it_opens_while_it_is_being_replaced(lake, con):
             shutil.rmtree(lake.folder(LEADS), ignore_errors=True)
             if i % 2:
                 put(lake, con, LEADS, lead_id="'x'")
-            refresh(lake)
+            refresh(lake, ZONE)
         stop.set()
         reader.result(timeout=30)
     assert len(counts) > 3
@@ -241,7 +242,7 @@ def test_many_refresh_at_once_and_the_last_state_stays(lake, tmp_path):
         with connect(ZoneInfo("UTC"), tmp_path / str(i)) as con:
             table = PUBLIC[i % len(PUBLIC)]
             put(lake, con, table, DAY + i * ONE_DAY if table.daily else None)
-        refresh(lake)
+        refresh(lake, ZONE)
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(one, range(len(PUBLIC))))
@@ -255,7 +256,7 @@ def test_what_a_killed_refresh_left_goes(lake):
     left = [lake.root / f".herobase.duckdb.{name}" for name in ("0123", "0123.wal")]
     for path in left:
         path.write_bytes(b"half")
-    refresh(lake)
+    refresh(lake, ZONE)
     assert [path for path in left if path.exists()] == []
 
 
@@ -275,12 +276,12 @@ def test_half_written_files_are_in_no_view(lake, con):
 def test_a_lake_whose_path_has_a_quote_in_it(tmp_path, con):
     lake = Lake(tmp_path / "Anna's data")
     put(lake, con, CALLS, DAY, call_id="'c'")
-    assert ask(refresh(lake), "SELECT call_id FROM calls") == [("c",)]
+    assert ask(refresh(lake, ZONE), "SELECT call_id FROM calls") == [("c",)]
 
 
 def test_what_stands_in_the_catalogue_can_be_read_by_duckdb_1(lake):
     """``if()`` is stored in a form that DuckDB 1.x takes for an unknown function: each rate of such a catalogue fails."""
-    path = refresh(lake)
+    path = refresh(lake, ZONE)
     stored = ask(path, "SELECT sql FROM duckdb_views() WHERE NOT internal")
     stored += ask(path, "SELECT macro_definition FROM duckdb_functions() WHERE function_name = 'wilson'")
     assert len(stored) > 15
