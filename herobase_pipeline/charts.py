@@ -1,4 +1,4 @@
-"""The charts: of outcomes by day and of a rate through time, drawn from frames. No files, no Dagster.
+"""The charts: of outcomes by day and of rates, drawn from frames. No files, no Dagster.
 
 The colours are those of Okabe and Ito (2008), which people who do not see all colours can tell apart.
 """
@@ -7,9 +7,10 @@ import io
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+from matplotlib.dates import DAILY, MONTHLY, AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter, StrMethodFormatter
+from pandas.api.types import is_datetime64_any_dtype
 from PIL import Image
 
 _COLOURS = {
@@ -21,9 +22,17 @@ _COLOURS = {
     "DialingCancelled": "#CC79A7",
 }
 _OTHER, _GAP, _INK = "#999999", "#EEEEEE", "#0072B2"
+_PANELS, _ROWS = 24, 60
 
 
-def outcomes(days: pd.DataFrame, title: str) -> Figure:
+class Chart(Figure):
+    """A figure that a notebook shows by itself."""
+
+    def _repr_png_(self) -> bytes:
+        return png(self)
+
+
+def outcomes(days: pd.DataFrame, title: str) -> Chart:
     """Draw what became of the dials of each day, as stacked bars; a day that is not known is a gap, not a zero.
 
     Args:
@@ -31,7 +40,9 @@ def outcomes(days: pd.DataFrame, title: str) -> Figure:
         title: what it shows.
 
     """
-    figure, axes = _figure(title)
+    figure = Chart(figsize=(8.4, 3), dpi=96, layout="constrained")
+    axes = _axes(figure, title)
+    _dates(axes)
     known = pd.DatetimeIndex(days["day"].unique())
     for gap in pd.date_range(known.min(), known.max()).difference(known):
         middle = float(date2num(gap))
@@ -51,33 +62,56 @@ def outcomes(days: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
-def rate(points: pd.DataFrame, title: str) -> Figure:
-    """Draw a rate through time with its interval; what is not mature yet is drawn hollow, as it may still change.
+def rate(points: pd.DataFrame, title: str) -> Chart:
+    """Draw a rate through time with its interval; what is not mature yet is hollow, as it may still change.
 
     Args:
-        points: ``day`` (where the point stands), ``rate``, ``ci_low``, ``ci_high`` (shares) and ``is_mature``; a rate of
-            NaN leaves a gap.
+        points: ``day`` (where the point stands), ``rate``, ``ci_low``, ``ci_high`` (shares) and ``is_mature``.
         title: what it shows.
 
     """
-    figure, axes = _figure(title)
-    axes.plot(points["day"], points["rate"], color=_INK, linewidth=1, alpha=0.4)
-    for is_mature, of_kind in points.dropna(subset="rate").groupby(
-        points["is_mature"].fillna(value=False).astype(bool)
-    ):
-        reach = [of_kind["rate"] - of_kind["ci_low"], of_kind["ci_high"] - of_kind["rate"]]
-        face, label = (_INK, "95 % interval") if is_mature else ("white", "not all in yet")
-        axes.errorbar(
-            of_kind["day"], of_kind["rate"], yerr=reach, fmt="o", color=_INK, markerfacecolor=face, label=label
-        )
+    figure = Chart(figsize=(8.4, 3), dpi=96, layout="constrained")
+    axes = _axes(figure, title)
+    _dates(axes)
+    _line(axes, points, "day")
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
-    if axes.has_data() and axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
     return figure
 
 
+def rates(points: pd.DataFrame, title: str = "") -> Chart:
+    """Draw what ``herobase_pipeline.metrics`` gives: through time or age a panel a group, else a row a group.
+
+    Intervals (95 %) are drawn where there are any; what is not mature yet is hollow. A rate of NULL, over nothing or too
+    young, is left out.
+
+    Args:
+        points: a frame of ``metrics``.
+        title: what it shows; by default the metric's name.
+
+    Raises:
+        ValueError: there is nothing to draw, or more groups than anybody can look at.
+
+    """
+    keys = [str(name) for name in points.columns[: list(points.columns).index("metric")]]
+    along = next((key for key in keys if key == "age_days" or is_datetime64_any_dtype(points[key])), None)
+    drawn = points.dropna(subset=["rate"])
+    naming = [key for key in keys if key != along] + (["category"] if drawn["category"].notna().any() else [])
+    groups = (
+        {" · ".join(map(str, name)): of for name, of in drawn.groupby(naming, dropna=False)} if naming else {"": drawn}
+    )
+    most = _PANELS if along else _ROWS
+    if drawn.empty or len(groups) > most:
+        what = "nothing" if drawn.empty else f"{len(groups)} groups"
+        raise ValueError(
+            f"There is {what} to draw, and {most} groups fit at most: choose a level, some groups or other days."
+        )
+    told = title or str(drawn["metric"].iloc[0])
+    return _panels(groups, along, told) if along else _ranking(groups, told)
+
+
 def png(figure: Figure) -> bytes:
-    """Return a figure as a PNG of about 800 × 300 pixels and 10 kB."""
+    """Return a figure as a PNG in 64 colours."""
     drawn, picture = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png")
     with Image.open(drawn) as image:
@@ -85,13 +119,80 @@ def png(figure: Figure) -> bytes:
     return picture.getvalue()
 
 
-def _figure(title: str) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(8.4, 3), dpi=96, layout="constrained")
+def _panels(groups: dict[str, pd.DataFrame], along: str, title: str) -> Chart:
+    across = min(len(groups), 3)
+    down = -(-len(groups) // across)
+    figure = Chart(figsize=(3.2 * across + 1, 2 * down + 0.6), dpi=96, layout="constrained")
+    figure.suptitle(title, fontsize=11)
+    grid = list(figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).flat)
+    for axes, (name, points) in zip(grid, groups.items(), strict=False):
+        _dress(axes, name)
+        _line(axes, points, along)
+        if along == "age_days":
+            axes.set_xlabel("days since the first dial", fontsize=8)
+        else:
+            _dates(axes, {MONTHLY: 7, DAILY: 9})
+    for axes in grid[max(len(groups) - across, 0) : len(groups)]:
+        axes.tick_params(labelbottom=True)
+    for axes in grid[len(groups) :]:
+        axes.set_axis_off()
+    if _is_share(groups):
+        grid[0].yaxis.set_major_formatter(PercentFormatter(xmax=1))
+    return figure
+
+
+def _ranking(groups: dict[str, pd.DataFrame], title: str) -> Chart:
+    ordered = pd.concat([points.assign(group=name or "all") for name, points in groups.items()])
+    ordered = ordered.sort_values("rate").reset_index(drop=True)
+    figure = Chart(figsize=(7, 0.28 * len(ordered) + 0.9), dpi=96, layout="constrained")
+    axes = _axes(figure, title)
+    _markers(axes, ordered, "rate")
+    axes.set_yticks(range(len(ordered)), list(ordered["group"]))
+    axes.grid(axis="x", color=_GAP)
+    axes.set_axisbelow(True)
+    if _is_share(groups):
+        axes.xaxis.set_major_formatter(PercentFormatter(xmax=1))
+    return figure
+
+
+def _is_share(groups: dict[str, pd.DataFrame]) -> bool:
+    return any(points["ci_low"].notna().any() for points in groups.values())
+
+
+def _line(axes: Axes, points: pd.DataFrame, along: str) -> None:
+    axes.plot(points[along], points["rate"], color=_INK, linewidth=1, alpha=0.4)
+    _markers(axes, points, along)
+
+
+def _markers(axes: Axes, points: pd.DataFrame, along: str) -> None:
+    """Draw each point with its interval, if it has one: above each other where ``along`` is the rate itself."""
+    is_mature = points["is_mature"].fillna(value=False).astype(bool)
+    for kind, face, label in ((True, _INK, "95 % interval"), (False, "white", "not all in yet")):
+        some = points[is_mature == kind]
+        if some.empty:
+            continue
+        reach = [(some["rate"] - some["ci_low"]).fillna(0), (some["ci_high"] - some["rate"]).fillna(0)]
+        upright = along != "rate"
+        x, y = (some[along], some["rate"]) if upright else (some["rate"], some.index)
+        axes.errorbar(
+            x, y, yerr=reach if upright else None, xerr=None if upright else reach,
+            fmt="o", color=_INK, markerfacecolor=face, markersize=5, label=label,
+        )  # fmt: skip
+
+
+def _axes(figure: Figure, title: str) -> Axes:
     axes = figure.add_subplot()
+    _dress(axes, title)
+    return axes
+
+
+def _dress(axes: Axes, title: str) -> None:
     axes.set_title(title, loc="left", fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=8)
-    locator = AutoDateLocator()
+
+
+def _dates(axes: Axes, fewer: dict[int, int] | None = None) -> None:
+    locator = AutoDateLocator(maxticks=fewer)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
-    return figure, axes

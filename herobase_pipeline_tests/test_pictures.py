@@ -103,7 +103,7 @@ def test_conversion_is_that_of_the_weeks_and_those_not_all_in_are_hollow(centre,
     line = axes.lines[0]
     assert [pd.Timestamp(x).date() for x in line.get_xdata()] == [week for week, _ in weeks]
     assert list(line.get_ydata()) == pytest.approx([rate for _, rate in weeks])
-    (hollow, full) = axes.containers
+    (full, hollow) = axes.containers
     assert (hollow.get_label(), full.get_label()) == ("not all in yet", "95 % interval")
     assert [pd.Timestamp(x).date() for x in hollow.lines[0].get_xdata()] == [dt.date(2026, 11, 16)]
 

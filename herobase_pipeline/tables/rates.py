@@ -52,8 +52,8 @@ def _rates(basis: Basis) -> str:
     keys = {"day": basis.day, **basis.keys}
     names = _NAMES if "node" in keys else {}
     shown = ", ".join(f"{sql} AS {name}" for name, sql in {**keys, **names, "is_mature": "bool_and(is_mature)"}.items())
-    told = ",\n    ".join(row for metric in METRICS if metric.basis is basis for row in _told(metric))
-    counts = f"SELECT {shown}, [\n    {told}\n] AS told FROM {basis.source} GROUP BY {', '.join(keys.values())}"
+    rows = ",\n    ".join(row for metric in METRICS if metric.basis is basis for row in told(metric))
+    counts = f"SELECT {shown}, [\n    {rows}\n] AS told FROM {basis.source} GROUP BY {', '.join(keys.values())}"
     known = "denominator > 0 AND is_mature" if basis.blank_until_mature else "denominator > 0"
     ends = ", ".join(
         f"CASE WHEN is_share AND {known} THEN wilson(numerator, denominator, {sign}) END AS ci_{end}"
@@ -78,25 +78,25 @@ def _made_from(basis: Basis) -> dict[str, tuple[str, ...]]:
             sql["denominator"] += below
             for name in ("rate", "ci_low", "ci_high") if metric.unit is Unit.SHARE else ("rate",):
                 sql[name] += [*above, *below, *known]
-    tables = [table for table in _COUNTED if table.name in _words(basis.source)]
+    tables = [table for table in _COUNTED if table.name in words(basis.source)]
     return {name: tuple(_columns(tables, basis.computed, " ".join(parts))) for name, parts in sql.items()}
 
 
 def _columns(tables: Sequence[Table], computed: Mapping[str, Sequence[str]], sql: str) -> Iterator[str]:
     """Yield the columns of some tables that SQL names, and what the computed ones that it names are made from."""
-    for word in _words(sql):
+    for word in words(sql):
         if word in computed:
             yield from computed[word]
         else:
             yield from (f"{t.name}.{word}" for t in tables if word in t.names or (t.daily and word == "date"))
 
 
-def _words(sql: str) -> list[str]:
+def words(sql: str) -> list[str]:
     """Return the names in some SQL, and ``*``; not the words of its texts."""
     return re.findall(r"\w+|\*", re.sub("'[^']*'", "", sql))
 
 
-def _told(metric: Metric) -> Iterator[str]:
+def told(metric: Metric) -> Iterator[str]:
     """Yield a row of numerator and denominator, for a mix one a category."""
     for category, condition in metric.shares or (("", ""),):
         named = f"'{category}'" if category else "NULL"

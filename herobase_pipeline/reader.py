@@ -1,0 +1,262 @@
+"""For notebooks: the lake as a connection to query, or a table's rows as a frame. Reads files only; knows no Dagster.
+
+What is read is the Parquet, through the catalogue's views: a run replaces files while a notebook is open, neither waits
+for the other, and the next query sees what is new.
+"""
+
+import datetime as dt
+import difflib
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import duckdb
+
+from herobase_pipeline.lake.completeness import known_in_full
+from herobase_pipeline.lake.engine import literal, quoted
+from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.partitions import in_words
+from herobase_pipeline.settings import Settings
+from herobase_pipeline.tables import TABLES, VIEWS, Table, Type
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+Day = dt.date | str
+_TABLES = {table.name: table for table in (*TABLES, *VIEWS)}
+_JOINED = " › "  # as in org_key
+
+
+class NoSuchNameError(LookupError):
+    """There is no table, column or org unit of that name; the message says which are meant perhaps."""
+
+
+class NotLoadedError(LookupError):
+    """Nothing of what was asked for is loaded yet, which is not the same as nothing having happened."""
+
+
+class NotLoadedWarning(UserWarning):
+    """Some of the days that were asked for are not loaded, so sums over all of them are too low."""
+
+
+class NoRowsWarning(UserWarning):
+    """What was asked for is loaded, and there is nothing: the days were quiet."""
+
+
+def connect(data_dir: str | Path | None = None) -> duckdb.DuckDBPyConnection:
+    """Return a read-only DuckDB connection to the catalogue: a view of each table, with a comment on each column.
+
+    Args:
+        data_dir: where the lake lies; by default ``HEROBASE_DATA_DIR``, or ``data`` in this folder or one above it.
+
+    Returns:
+        A connection that shows instants in the lake's business time zone.
+
+    Raises:
+        NotLoadedError: there is no lake there.
+
+    """
+    return _connected(_lake(data_dir))
+
+
+def read(
+    table: str,
+    start: Day | None = None,
+    end: Day | None = None,
+    *,
+    org: str | None = None,
+    level: int | None = None,
+    columns: Sequence[str] | None = None,
+    to: Literal["pandas", "polars", "arrow"] = "pandas",
+    data_dir: str | Path | None = None,
+) -> "pd.DataFrame | pl.DataFrame | pa.Table":
+    """Return rows of a table or view of the catalogue; only the files and columns that are asked for are read.
+
+    Args:
+        table: its name, such as ``call_outcomes``.
+        start: the first day, by the table's own day: ``date``, ``closed_date``, ``cohort_date`` and so on.
+        end: the last day, itself included.
+        org: an org unit, by its code, its name at that time or its ``org_key``, whatever the case. Of a table by org node
+            its own rows, with ``level`` those of the nodes at that depth under it; of calls and leads, all under it.
+        level: a depth of the hierarchy, 0 for everything; counts are summed within one level only.
+        columns: the columns that are wanted; all by default.
+        to: ``pandas`` has plain types: days and instants are ``datetime64``, instants in the business time zone, and a list
+            is its texts joined by `` › ``, to group by; ``polars`` and ``arrow`` have lists.
+        data_dir: as for ``connect``.
+
+    Raises:
+        NoSuchNameError: there is no such table, column or org unit.
+        NotLoadedError: none of the days is loaded, or the table is not made yet.
+        ValueError: the table has no day, or no org units, to choose by.
+
+    Warns:
+        NotLoadedWarning: some of the days are not loaded.
+        NoRowsWarning: what was asked for is loaded, and has no rows.
+
+    """
+    lake, found = _lake(data_dir), _found(table)
+    first, last = (None if day is None else dt.date.fromisoformat(str(day)[:10]) for day in (start, end))
+    with _connected(lake) as con:
+        types = {name: kind for name, kind, *_ in con.execute(f"DESCRIBE {quoted(table)}").fetchall()}
+        for column in columns or ():
+            if column not in types:
+                raise NoSuchNameError(f"{table} has no column {column}. {_meant(column, list(types))}")
+        _require_loaded(con, lake, found, first, last)
+        conditions = [f"{quoted(_day(found))} >= {literal(str(first))}"] if first else []
+        conditions += [f"{quoted(_day(found))} <= {literal(str(last))}"] if last else []
+        conditions += _of_unit(con, found, org, level)
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        chosen = [
+            f"array_to_string({quoted(name)}, {literal(_JOINED)}) AS {quoted(name)}"
+            if to == "pandas" and types[name].endswith("[]")
+            else quoted(name)
+            for name in columns or types
+        ]
+        rows = con.sql(f"SELECT {', '.join(chosen)} FROM {quoted(table)}{where}").to_arrow_table()
+    if not rows.num_rows:
+        warnings.warn(f"{table}: what was asked for is loaded, and has no rows.", NoRowsWarning, stacklevel=2)
+    if to == "arrow":
+        return rows
+    if to == "polars":
+        import polars as pl
+
+        return pl.DataFrame(rows)
+    return _plain(rows)
+
+
+def _lake(data_dir: str | Path | None) -> Lake:
+    """Return the lake; a relative path is looked for in this folder, then in those above, as notebooks lie below it."""
+    path = Path(data_dir) if data_dir else Settings.load().data_dir
+    here = Path.cwd()
+    lakes = [Lake(folder / path) for folder in (here, *here.parents)]
+    return next((lake for lake in lakes if lake.catalogue.exists()), lakes[0])
+
+
+def _connected(lake: Lake) -> duckdb.DuckDBPyConnection:
+    if not lake.catalogue.exists():
+        raise NotLoadedError(
+            f"There is no lake in {lake.root.absolute()}. Set HEROBASE_DATA_DIR to where the pipeline writes, or load "
+            "something first: make demo, or any asset in the UI."
+        )
+    con = duckdb.connect()  # the file is attached, so that nobody who opens it otherwise is in the way
+    con.execute(f"ATTACH {literal(str(lake.catalogue))} AS herobase (READ_ONLY); USE herobase")
+    ((timezone,),) = con.execute("SELECT timezone FROM meta.made").fetchall()
+    con.execute(f"SET TimeZone = {literal(timezone)}")
+    return con
+
+
+def _found(name: str) -> Table:
+    table = _TABLES.get(name)
+    if table is None:
+        raise NoSuchNameError(
+            f"There is no table {name}. {_meant(name, [t.name for t in _TABLES.values() if not t.private])}"
+        )
+    if table.private:
+        raise NoSuchNameError(
+            f"{name} identifies customers, so it is in no catalogue: who may read it reads its files in data/private/{name}."
+        )
+    return table
+
+
+def _meant(name: str, names: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    return f"Perhaps {' or '.join(close)}?" if close else f"There are: {', '.join(names)}."
+
+
+def _day(table: Table) -> str:
+    """Return the column that a range of days is about."""
+    first = table.columns[0]
+    if not table.daily and first.type is not Type.DAY:
+        days = [column.name for column in table if column.type is Type.DAY]
+        raise ValueError(
+            f"{table.name} is not kept by day, so start and end cannot choose from it. Read it without them"
+            + (f", and filter by {' or '.join(days)}." if days else ".")
+        )
+    return "date" if table.daily else first.name
+
+
+def _sources(table: Table) -> list[Table]:
+    """Return the tables with files that a view is made from; of a table, itself."""
+    if table not in VIEWS:
+        return [table]
+    names = {made.partition(".")[0] for column in table for made in column.made_from}
+    return [source for source in TABLES if source.name in names]
+
+
+def _require_loaded(
+    con: duckdb.DuckDBPyConnection, lake: Lake, table: Table, first: dt.date | None, last: dt.date | None
+) -> None:
+    """See to it that what was asked for is there, so that no gap is taken for a quiet day."""
+    if not all(lake.files(source) for source in _sources(table)):
+        lacking = ", ".join(source.name for source in _sources(table) if not lake.files(source))
+        raise NotLoadedError(f"{table.name} cannot be read: {lacking} has not been made yet. Materialize it in the UI.")
+    if first is None and last is None:
+        return
+    _day(table)
+    loaded = set.intersection(*(_loaded(con, lake, source) for source in _sources(table)))
+    begin, end = first or min(loaded, default=last), last or max(loaded, default=first)
+    asked = {begin + dt.timedelta(days=n) for n in range((end - begin).days + 1)} if begin and end else set()
+    if not asked & loaded:
+        there = f"Loaded are {in_words(sorted(loaded))}." if loaded else "No day is loaded."
+        raise NotLoadedError(
+            f"{table.name} is not loaded for {begin} to {end}. {there} Materialize the days in the UI."
+        )
+    if gaps := sorted(asked - loaded):
+        told = f"{table.name} is not loaded, or not since the day was over, for {in_words(gaps)}: sums are too low."
+        warnings.warn(told, NotLoadedWarning, stacklevel=3)
+
+
+def _loaded(con: duckdb.DuckDBPyConnection, lake: Lake, table: Table) -> set[dt.date]:
+    return set(lake.days(table)) if table.daily else known_in_full(con, lake.files(table))
+
+
+def _of_unit(con: duckdb.DuckDBPyConnection, table: Table, org: str | None, level: int | None) -> Iterator[str]:
+    """Yield the conditions for the rows of a unit and a level."""
+    if org is None and level is None:
+        return
+    is_by_node = "org_level" in table.names
+    if not is_by_node and (level is not None or "org_path" not in table.names):
+        raise ValueError(
+            f"{table.name} is not kept by org node, so {'level' if level is not None else 'org'} cannot choose from it."
+        )
+    if level is not None:
+        yield f"org_level = {int(level)}"
+    if org is None:
+        return
+    _require_unit(con, org)
+    wanted = literal(org.casefold())
+    if not is_by_node:
+        yield " OR ".join(
+            f"list_contains(list_transform({path}, lambda unit: lower(unit)), {wanted})"
+            for path in ("org_path", "org_names")
+        ).join("()")
+        return
+    is_it = f"{wanted} IN (lower(org_code), lower(org_name), lower(org_key))"
+    if level is None:
+        yield is_it
+        return
+    keys = con.execute(f"SELECT DISTINCT lower(org_key) FROM {quoted(table.name)} WHERE {is_it}").fetchall()
+    under = [
+        f"starts_with(lower(org_key) || {literal(_JOINED)}, {literal(key + _JOINED if key else '')})" for (key,) in keys
+    ]
+    yield " OR ".join(under).join("()") if under else "false"
+
+
+def _require_unit(con: duckdb.DuckDBPyConnection, org: str) -> None:
+    units = con.execute("SELECT DISTINCT org_code, org_name FROM org_history").fetchall()
+    names = ["(all)", *dict.fromkeys(name for unit in units for name in unit if name)]
+    known = {name.casefold() for name in names}
+    if units and org.casefold().rpartition(_JOINED)[2] not in known:
+        raise NoSuchNameError(f"No call tells of an org unit {org}. {_meant(org, names)}")
+
+
+def _plain(rows: "pa.Table") -> "pd.DataFrame":
+    """Return a pandas frame of plain types: days as datetime64, and a flag that is not always known as ``boolean``."""
+    frame: pd.DataFrame = rows.to_pandas(date_as_object=False)
+    for name, kind in zip(rows.column_names, rows.schema.types, strict=True):
+        if str(kind) == "bool" and frame[name].dtype == object:
+            frame[name] = frame[name].astype("boolean")
+    return frame

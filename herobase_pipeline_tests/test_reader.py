@@ -1,0 +1,264 @@
+"""What a notebook reads: the rows as they are in the lake, in plain types; and each kind of nothing told apart."""
+
+import datetime as dt
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+import pandas as pd
+import polars as pl
+import pytest
+
+import herobase_pipeline as hb
+from herobase_pipeline import charts
+from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.settings import SandboxSettings, Settings
+from herobase_pipeline.tables import CALLS, RESTATEMENTS, TABLES, VIEWS
+from herobase_pipeline.tables.metrics import METRICS
+from herobase_pipeline_tests.conftest import ASSETS, WHOLE
+
+pytestmark = pytest.mark.slow
+FIRST, LAST = "2026-03-23", "2026-04-05"  # the clocks change in the middle, and the last day is Easter
+
+
+def materialize(folder: Path, select: str, first: str | None = None, last: str | None = None) -> None:
+    edges = {"start": first, "end": last} if first else {}
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert dg.materialize(
+            ASSETS,
+            selection=select.split(","),
+            resources={"settings": Settings(data_dir=folder, sandbox=SandboxSettings(calls_per_day=300))},
+            tags={f"dagster/asset_partition_range_{edge}": str(day) for edge, day in edges.items()},
+            instance=instance,
+        ).success
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake of two weeks, with all that is made of them."""
+    folder = tmp_path_factory.mktemp("project") / "data"
+    materialize(folder, "calls,simple_leads,call_outcomes", FIRST, LAST)
+    materialize(folder, WHOLE)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _of_the_project(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A notebook stands in a folder of its own below the project."""
+    notebooks = lake.parent / "notebooks"
+    notebooks.mkdir(exist_ok=True)
+    monkeypatch.chdir(notebooks)
+
+
+def sql(query: str) -> pd.DataFrame:
+    with hb.connect() as con:
+        return con.execute(query).df()
+
+
+# -- connect ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_connection_has_the_views_the_zone_and_the_comments_and_writes_nothing():
+    with hb.connect() as con:
+        assert con.execute("SELECT current_setting('TimeZone')").fetchone() == ("Europe/Copenhagen",)
+        comments = dict(con.execute("SELECT view_name, comment FROM duckdb_views() WHERE NOT internal").fetchall())
+        assert comments.keys() >= {table.name for table in (*TABLES, *VIEWS) if not table.private}
+        assert "Every call counts once at each level" in comments["call_outcomes"]
+        with pytest.raises(duckdb.InvalidInputException, match="read-only"):
+            con.execute("CREATE TABLE x AS SELECT 1")
+
+
+def test_a_notebook_keeps_its_connection_while_days_are_written_anew_and_sees_what_is_new(tmp_path, monkeypatch):
+    folder = tmp_path / "data"
+    days = [str(dt.date.fromisoformat(FIRST) + dt.timedelta(days=n)) for n in range(10)]
+    materialize(folder, "calls", days[0], days[-2])
+    monkeypatch.chdir(tmp_path)
+    with hb.connect() as con:
+        started = con.execute("SELECT call_id FROM calls")
+        some = started.fetchmany(5)
+        materialize(folder, "calls,call_outcomes", days[0], days[-1])
+        assert len(some) == 5
+        started.fetchall()  # goes on
+        assert con.execute("SELECT count(DISTINCT date) FROM calls").fetchone() == (10,)
+    assert hb.read("call_outcomes", days[-1]).shape[0]
+
+
+def test_a_lake_that_is_not_there_says_where_it_was_looked_for(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(hb.NotLoadedError, match=f"no lake in {tmp_path}/data.*HEROBASE_DATA_DIR"):
+        hb.connect()
+
+
+# -- read ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("table", [t.name for t in (*TABLES, *VIEWS) if not t.private and t is not RESTATEMENTS])
+def test_every_table_is_read_whole_in_plain_types(table):
+    frame = hb.read(table)
+    assert len(frame) == sql(f"SELECT count(*) AS n FROM {table}")["n"].iloc[0]
+    assert list(frame.columns) == list(sql(f"FROM {table} LIMIT 0").columns)
+    kinds = {str(kind).partition("[")[0] for kind in frame.dtypes}
+    assert kinds <= {"str", "int64", "float64", "bool", "boolean", "datetime64"}
+    for column in frame.select_dtypes("datetimetz"):
+        assert str(frame[column].dt.tz) == "Europe/Copenhagen"
+
+
+def test_days_units_and_columns_are_chosen():
+    leaf = sql("SELECT * FROM call_outcomes WHERE org_level = 4 ORDER BY org_key LIMIT 1").iloc[0]
+    node = sql(
+        f"SELECT * FROM call_outcomes WHERE org_level = 3 AND starts_with('{leaf.org_key}', org_key) LIMIT 1"
+    ).iloc[0]
+    of_unit = f"date BETWEEN '2026-03-24' AND '2026-03-30' AND org_key = '{node.org_key}'"
+    for unit in (node.org_code.upper(), node.org_name.lower(), node.org_key):
+        frame = hb.read("call_outcomes", "2026-03-24", dt.date(2026, 3, 30), org=unit, columns=["calls", "org_key"])
+        assert list(frame.columns) == ["calls", "org_key"]
+        assert set(frame["org_key"]) == {node.org_key}
+        assert frame["calls"].sum() == sql(f"SELECT sum(calls) AS n FROM call_outcomes WHERE {of_unit}")["n"].iloc[0]
+    below = hb.read("call_outcomes", org=node.org_name, level=4)
+    assert set(below["org_key"]) == set(
+        sql(f"SELECT org_key FROM call_outcomes WHERE org_level = 4 AND starts_with(org_key, '{node.org_key} › ')")[
+            "org_key"
+        ]
+    )
+    assert set(hb.read("lead_conversion", level=2)["org_level"]) == {2}
+    calls = hb.read("calls", org=node.org_name)
+    assert len(calls) == hb.read("call_outcomes", org=node.org_key)["calls"].sum()
+
+
+@pytest.mark.parametrize("level", [None, 4])
+def test_everything_is_a_unit_too(level):
+    frame = hb.read("call_outcomes", org="(all)", level=level)
+    assert set(frame["org_level"]) == {level or 0}
+    assert frame["calls"].sum() == hb.read("call_outcomes", level=level or 0)["calls"].sum()
+
+
+def test_polars_and_arrow_have_the_same_rows_and_lists():
+    plain, arrow = hb.read("call_outcomes", LAST), hb.read("call_outcomes", LAST, to="arrow")
+    polars = hb.read("call_outcomes", LAST, to="polars")
+    assert arrow.num_rows == polars.height == len(plain)
+    assert polars["org_path"].dtype == pl.List(pl.String)
+    assert polars["calls"].to_list() == arrow["calls"].to_pylist() == list(plain["calls"])
+    assert [" › ".join(path) for path in polars["org_path"].to_list()] == list(plain["org_path"])
+
+
+def test_each_kind_of_nothing_is_told_apart(lake):
+    with pytest.raises(hb.NoSuchNameError, match=r"no table call_outcome. Perhaps call_outcomes"):
+        hb.read("call_outcome")
+    with pytest.raises(hb.NoSuchNameError, match=r"no column callz. Perhaps calls"):
+        hb.read("call_outcomes", columns=["callz"])
+    with pytest.raises(hb.NoSuchNameError, match=r"an org unit Nordlyss. Perhaps Nordlys"):
+        hb.read("call_outcomes", org="Nordlyss")
+    with pytest.raises(hb.NoSuchNameError, match="identifies customers"):
+        hb.read("lead_data")
+    with pytest.raises(
+        hb.NotLoadedError, match=f"not loaded for 2026-05-01 to 2026-05-31. Loaded are {FIRST} to {LAST}"
+    ):
+        hb.read("calls", "2026-05-01", "2026-05-31")
+    with pytest.warns(hb.NotLoadedWarning, match="2026-03-21 to 2026-03-22.*sums are too low"):
+        assert len(hb.read("calls", "2026-03-21", FIRST)) == len(hb.read("calls", FIRST, FIRST))
+    with pytest.warns(hb.NotLoadedWarning, match="for 2026-04-06: sums"):
+        hb.read("lead_conversion", LAST, "2026-04-06")
+    at_rest = sql(f"SELECT org_key FROM call_outcomes EXCEPT SELECT org_key FROM call_outcomes WHERE date = '{LAST}'")
+    with pytest.warns(hb.NoRowsWarning, match="is loaded, and has no rows"):
+        assert hb.read("call_outcomes", LAST, org=at_rest["org_key"][0]).empty
+    with pytest.raises(hb.NotLoadedError, match="restatements has not been made yet"):
+        hb.read("restatements")
+    with pytest.raises(ValueError, match=r"leads is not kept by day.*closed_date"):
+        hb.read("leads", FIRST)
+    with pytest.raises(ValueError, match="calls is not kept by org node"):
+        hb.read("calls", level=2)
+    assert Lake(lake).files(CALLS)
+
+
+# -- metrics ---------------------------------------------------------------------------------------------------------
+
+VIEW_OF = {metric.name: metric.basis.found_in for metric in METRICS if metric.basis.found_in != "drop_rates"}
+
+
+@pytest.mark.parametrize("metric", VIEW_OF)
+def test_a_metric_of_any_frame_is_its_counts_added_up_and_then_divided(metric):
+    view, basis = VIEW_OF[metric], next(m.basis for m in METRICS if m.name == metric)
+    ages = {"cohort_rates": "AND age_days = 3"}.get(view, "")
+    level = "" if view == "pool_rates" else "AND org_level = 2"
+    keys = ["campaign_id"] if view == "pool_rates" else ["org_name", "campaign_id"]
+    expected = sql(f"""
+        SELECT {", ".join(keys)}, category, sum(numerator) AS numerator, sum(denominator) AS denominator
+        FROM {view} WHERE metric = '{metric}' {level} {ages} GROUP BY ALL ORDER BY ALL
+    """)
+    frames = [sql(f"FROM {view} WHERE true {level} {ages}")]
+    if basis.source.isidentifier():
+        frames.append(sql(f"FROM {basis.source} WHERE true {level} {ages}"))
+    for frame in frames:
+        found = hb.metrics(frame, metric, by=keys)
+        pd.testing.assert_frame_equal(
+            found[list(expected.columns)], expected, check_dtype=False, rtol=1e-12, check_index_type=False
+        )
+        with_some = found[found["rate"].notna()]
+        assert (with_some["rate"] == with_some["numerator"] / with_some["denominator"]).all()
+        assert with_some["ci_low"].isna().all() or (with_some["ci_low"] <= with_some["rate"]).all()
+
+
+def test_t30_counts_are_divided_last():
+    frame = pd.DataFrame({
+        "end_cause": ["NormalDisconnect", "Busy"] * 2, "settled_dials": [1, 1, 10, 90], "team": ["a", "a", "b", "b"],
+        "is_mature": True,
+    })  # fmt: skip
+    assert hb.metrics(frame, "contact_rate_per_dial")["rate"].tolist() == [11 / 102]
+    assert hb.metrics(pl.DataFrame(frame), "contact_rate_per_dial", by="team")["rate"].tolist() == [0.5, 0.1]
+
+
+def test_days_are_put_together_into_weeks_and_months():
+    frame = hb.read("lead_conversion", level=0)
+    weeks = hb.metrics(frame, "conversion_net", by="week")
+    assert set(weeks["week"].dt.day_of_week) == {0}
+    months = hb.metrics(frame, "conversion_net", by=["month"])
+    assert weeks["numerator"].sum() == months["numerator"].sum()
+    assert set(months["month"].dt.day) == {1}
+
+
+def test_what_cannot_be_added_up_is_refused_with_the_reason():
+    outcomes, cohorts = hb.read("call_outcomes"), hb.read("lead_cohorts", level=0)
+    with pytest.raises(hb.NotAddableError, match="several org_level: every call and lead counts once at each level"):
+        hb.metrics(outcomes, "contact_rate_per_dial", by="campaign_id")
+    hb.metrics(outcomes, "contact_rate_per_dial", by=["org_level", "org_name"])
+    with pytest.raises(
+        hb.NotAddableError, match="several age_days: each age of a cohort holds the counts of the younger"
+    ):
+        hb.metrics(cohorts, "conversion_per_lead_worked", by="week")
+    with pytest.raises(hb.NotAddableError, match=r"rates cannot be averaged. Keep numerator, denominator and metric"):
+        hb.metrics(hb.read("outcome_rates", level=0, columns=["date", "rate"]), "contact_rate_per_dial")
+    with pytest.raises(hb.NotAddableError, match="several regime"):
+        hb.metrics(hb.read("drop_rates"), "drop_rate_live_conservative")
+    with pytest.raises(hb.NotAMetricError, match=r"no metric contact_rate. Perhaps contact_rate_per"):
+        hb.metrics(outcomes, "contact_rate")
+    with pytest.raises(KeyError, match="made from call_outcomes: the frame lacks its settled_dials"):
+        hb.metrics(hb.read("lead_conversion", level=0), "contact_rate_per_dial")
+    with pytest.raises(KeyError, match="made from several tables: read conversion_rates"):
+        hb.metrics(hb.read("call_outcomes", level=0), "conversion_per_contact")
+    with pytest.raises(KeyError, match="no column team"):
+        hb.metrics(hb.read("call_outcomes", level=0), "contact_rate_per_dial", by="team")
+
+
+# -- charts ----------------------------------------------------------------------------------------------------------
+
+
+def test_rates_are_drawn_a_panel_a_team_or_a_row_a_team():
+    closings = hb.read("lead_conversion", level=3)
+    through_time = charts.rates(hb.metrics(closings, "conversion_net", by=["week", "org_name"]))
+    teams = sorted(hb.metrics(closings, "conversion_net", by="org_name").dropna(subset="rate")["org_name"])
+    assert [axes.get_title(loc="left") for axes in through_time.axes[: len(teams)]] == teams
+    rows = charts.rates(hb.metrics(closings, "conversion_net", by="org_name"), title="Net conversion")
+    (axes,) = rows.axes
+    assert sorted(label.get_text() for label in axes.get_yticklabels()) == teams
+    by_age = hb.metrics(hb.read("lead_cohorts", level=0), "conversion_per_lead_worked", by="age_days")
+    assert charts.rates(by_age).axes[0].get_xlabel() == "days since the first dial"
+    for chart in (through_time, rows):
+        assert chart._repr_png_().startswith(b"\x89PNG")
+
+
+def test_nothing_and_too_much_to_draw_are_told():
+    days = hb.metrics(hb.read("call_outcomes", level=0), "contact_rate_per_dial", by=["end_cause", "date"])
+    with pytest.raises(ValueError, match="nothing to draw"):
+        charts.rates(days.assign(rate=None).astype({"rate": float}))
+    with pytest.raises(ValueError, match="70 groups to draw, and 60 groups fit"):
+        charts.rates(pd.concat([days.head(1).drop(columns="date").assign(end_cause=str(n)) for n in range(70)]))
