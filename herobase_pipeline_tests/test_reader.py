@@ -7,13 +7,15 @@ import dagster as dg
 import duckdb
 import pandas as pd
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 
 import herobase_pipeline as hb
 from herobase_pipeline import charts
+from herobase_pipeline.lake.arrow import schema as arrow_schema
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.settings import SandboxSettings, Settings
-from herobase_pipeline.tables import CALLS, RESTATEMENTS, TABLES, VIEWS
+from herobase_pipeline.tables import CALLS, RESTATEMENTS, TABLES, VIEWS, Type
 from herobase_pipeline.tables.metrics import METRICS
 from herobase_pipeline_tests.conftest import ASSETS, WHOLE
 
@@ -87,6 +89,38 @@ def test_a_lake_that_is_not_there_says_where_it_was_looked_for(tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     with pytest.raises(hb.NotLoadedError, match=f"no lake in {tmp_path}/data.*HEROBASE_DATA_DIR"):
         hb.connect()
+
+
+def test_every_column_says_what_it_means_in_the_catalogue_and_in_its_file_as_declared(lake):
+    with hb.connect() as con:
+        told = con.execute(
+            "SELECT table_name, column_name, comment FROM duckdb_columns() WHERE NOT internal"
+        ).fetchall()
+    comments = {(table, column): comment for table, column, comment in told}
+    for table in (*TABLES, *VIEWS):
+        for column in table:
+            assert table.private or comments[table.name, column.name] == column.description
+        for file in Lake(lake).files(table)[:1]:
+            schema = pq.read_schema(file)
+            fields = {field.name: field.metadata[b"description"].decode() for field in schema}
+            assert fields == {column.name: column.description for column in table}
+
+
+def test_a_file_read_by_arrow_pandas_polars_and_duckdb_is_the_same(lake):
+    file = Lake(lake).file(CALLS, dt.date.fromisoformat(FIRST))
+    arrow, polars = pq.read_table(file, partitioning=None), pl.read_parquet(file, hive_partitioning=False)
+    rows = duckdb.sql(f"FROM read_parquet('{file}', hive_partitioning = false)").to_arrow_table().to_pylist()
+    assert len(rows) > 100
+    assert arrow.schema.types == arrow_schema(CALLS).types
+    instants = [column.name for column in CALLS if column.type is Type.INSTANT]
+    for found in (arrow.to_pylist(), polars.to_dicts()):
+        for row, expected in zip(found, rows, strict=True):
+            assert row == {name: v.astimezone(dt.UTC) if name in instants and v else v for name, v in expected.items()}
+    frame = pd.read_parquet(file, partitioning=None)
+    assert list(frame["call_id"]) == [row["call_id"] for row in rows]
+    assert str(frame["started_at"].dtype) == "datetime64[us, UTC]"
+    hive = pq.read_table(Lake(lake).folder(CALLS))
+    assert set(hive["date"].to_pylist()) >= {FIRST, LAST}
 
 
 # -- read ------------------------------------------------------------------------------------------------------------

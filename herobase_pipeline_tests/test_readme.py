@@ -11,7 +11,7 @@ from herobase_pipeline.operations.schedules import SCHEDULES
 from herobase_pipeline.operations.sensors import SENSORS
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import TABLES, VIEWS
-from herobase_pipeline.tables.telling import as_document
+from herobase_pipeline.tables.telling import PAGES
 from herobase_pipeline_tests.test_commands import ROOT, run
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -34,9 +34,10 @@ def test_it_names_all_that_runs_by_itself():
     assert all(f"| `{each.name}` |" in README for each in (*SCHEDULES, *SENSORS))
 
 
-def test_the_page_of_metrics_is_that_of_the_registry():
-    page = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
-    assert page == as_document(), "python -m herobase_pipeline.tables.telling > docs/metrics.md"
+@pytest.mark.parametrize("page", PAGES)
+def test_the_pages_are_those_of_the_declarations(page):
+    written = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    assert written == PAGES[page](), f"python -m herobase_pipeline.tables.telling {page} > docs/{page}.md"
 
 
 @pytest.mark.slow

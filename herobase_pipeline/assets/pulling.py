@@ -19,6 +19,7 @@ from herobase_pipeline.herobase.errors import NotFoundError, RightMissingError
 from herobase_pipeline.herobase.organisation import OrgTree
 from herobase_pipeline.herobase.records import member, reference
 from herobase_pipeline.herobase.windows import Pull, margin, recent
+from herobase_pipeline.lake import arrow
 from herobase_pipeline.lake.engine import connect, define_token, instant, number
 from herobase_pipeline.lake.landing import Landing, UnreadableError
 from herobase_pipeline.lake.layout import Lake
@@ -30,12 +31,6 @@ from herobase_pipeline.tables import CALL_PHONES, CALLS, LEAD_DATA, SIMPLE_LEADS
 
 _SHRINKAGE = 0.2  # of a day's calls
 _OVERLAP = dt.timedelta(minutes=10)  # asked for again at a refresh, as a record may turn up later than its time says
-_ARROW = {
-    Type.TEXT: pa.string(),
-    Type.TEXTS: pa.list_(pa.string()),
-    Type.INSTANT: pa.timestamp("us", "UTC"),
-    Type.FLAG: pa.bool_(),
-}
 # in progress or in wrap-up when seen last; what stays without an outcome for longer waits for the night's pull
 _UNSETTLED = """if(
     NOT settled AND started_at > last_seen - INTERVAL 2 HOURS
@@ -237,9 +232,8 @@ def pull_list(table: Table, records: Sequence[Mapping[str, Any]], lake: Lake, se
         | {"observed_at": now, "record": json.dumps(record, ensure_ascii=False)}
         for record in records
     ]
-    schema = pa.schema({column.name: _ARROW[column.type] for column in table})
     with spool(lake) as folder, connect(settings.zone, folder) as con:
-        con.register("records", pa.Table.from_pylist(rows, schema))
+        con.register("records", pa.Table.from_pylist(rows, arrow.schema(table)))
         return write(lake, con, table, "FROM records", day=local_day(now, settings.zone), order="ALL")
 
 

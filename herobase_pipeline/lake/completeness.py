@@ -16,8 +16,8 @@ _KEY = "complete_days"
 
 
 def footer(days: Collection[dt.date]) -> str:
-    """Return the option of COPY by which a file keeps its complete days."""
-    return f"KV_METADATA {{{_KEY}: {literal(json.dumps(sorted(map(str, days))))}}}"
+    """Return what a file's footer keeps of its complete days, as an entry of COPY's KV_METADATA."""
+    return f"{_KEY}: {literal(json.dumps(sorted(map(str, days))))}"
 
 
 def define_complete_days(con: duckdb.DuckDBPyConnection, sources: Sequence[Sequence[Path]]) -> None:

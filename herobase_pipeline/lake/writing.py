@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 
-from herobase_pipeline.lake import completeness
+from herobase_pipeline.lake import arrow, completeness
 from herobase_pipeline.lake.engine import literal, number, quoted
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.tables.schema import Table
@@ -48,7 +48,8 @@ def write(
         return number(
             con,
             f"COPY (SELECT {columns} FROM ({query or table.query}){ordered}) TO {literal(str(aside))} "
-            f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP}, {completeness.footer(complete)})",
+            f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP}, "
+            f"KV_METADATA {{{completeness.footer(complete)}, {arrow.footer(table)}}})",
             params,
         )
 

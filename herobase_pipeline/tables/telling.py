@@ -2,6 +2,7 @@
 
 import sys
 
+from herobase_pipeline.tables import TABLES, VIEWS, Column
 from herobase_pipeline.tables.metrics import BASES
 from herobase_pipeline.tables.rates import registry
 
@@ -12,7 +13,15 @@ the hierarchy (and at one age), and divide then; never add or average rates. Sha
 empty denominator is NULL. `is_mature` says whether all that a rate is made of is over, loaded and settled; rates of
 `cohort_rates` are NULL until then.
 
-This page is made from the registry: `.venv/bin/python -m herobase_pipeline.tables.telling > docs/metrics.md`
+This page is made from the registry: `.venv/bin/python -m herobase_pipeline.tables.telling metrics > docs/metrics.md`
+"""
+_TABLES_PREFACE = """# The tables
+
+Instants are UTC, days are those of the business time zone, durations are seconds. The same texts are comments in the catalogue,
+metadata of the fields in each file (`pyarrow.parquet.read_schema`) and descriptions in the Dagster UI. What the metrics are:
+[metrics.md](metrics.md).
+
+This page is made from the declarations: `.venv/bin/python -m herobase_pipeline.tables.telling tables > docs/tables.md`
 """
 
 
@@ -39,5 +48,31 @@ def as_document() -> str:
     return "\n".join(parts)
 
 
-if __name__ == "__main__":  # python -m herobase_pipeline.tables.telling > docs/metrics.md
-    sys.stdout.write(as_document())
+def as_dictionary() -> str:
+    """Return every table and view with its columns as a Markdown page: ``docs/tables.md``."""
+    parts = [_TABLES_PREFACE]
+    for table in (*TABLES, *VIEWS):
+        file = f"{'private' if table.private else 'lake'}/{table.name}/{'date=YYYY-MM-DD/' if table.daily else ''}part.parquet"
+        where = "A view in the catalogue." if table in VIEWS else f"In `{file}`."
+        parts.append(
+            f"## `{table.name}`\n\n{table.description} One row: {table.grain.removeprefix('one row ')}. {where}\n"
+        )
+        parts.append("| column | type | meaning | made from |")
+        parts.append("|---|---|---|---|")
+        if table.daily:
+            parts.append("| `date` | DATE | local day of the file, from its folder's name | |")
+        parts += [f"| `{c.name}` | {c.type.value} | {c.description} | {_made_from(c)} |" for c in table]
+        parts.append("")
+    return "\n".join(parts)
+
+
+def _made_from(column: Column) -> str:
+    if column.field:
+        return f"HeroBase: `{column.field}`"
+    return ", ".join(f"`{made}`" for made in dict.fromkeys(column.made_from))
+
+
+PAGES = {"metrics": as_document, "tables": as_dictionary}
+
+if __name__ == "__main__":  # python -m herobase_pipeline.tables.telling tables > docs/tables.md
+    sys.stdout.write(PAGES[sys.argv[1]]())

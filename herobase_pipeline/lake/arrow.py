@@ -1,0 +1,33 @@
+"""A table's columns as Arrow has them, each with what it means: kept in every file, so that a file explains itself."""
+
+import base64
+from functools import cache
+
+import pyarrow as pa
+
+from herobase_pipeline.lake.engine import literal
+from herobase_pipeline.tables.schema import Table, Type
+
+_KEY = "ARROW:schema"  # where Arrow looks for what Parquet has no place for
+_TYPES = {
+    Type.TEXT: pa.string(),
+    Type.TEXTS: pa.list_(pa.field("element", pa.string())),
+    Type.INSTANT: pa.timestamp("us", "UTC"),
+    Type.DAY: pa.date32(),
+    Type.DAYS: pa.list_(pa.field("element", pa.date32())),
+    Type.NUMBER: pa.float64(),  # seconds and shares too
+    Type.COUNT: pa.int64(),
+    Type.FLAG: pa.bool_(),
+}
+
+
+def schema(table: Table) -> pa.Schema:
+    """Return a table's Arrow schema, with ``description`` in the metadata of each field and of the whole."""
+    fields = [pa.field(c.name, _TYPES[c.type], metadata={"description": c.description}) for c in table]
+    return pa.schema(fields, metadata={"description": table.description, "grain": table.grain})
+
+
+@cache
+def footer(table: Table) -> str:
+    """Return what a file's footer keeps of the schema, as an entry of COPY's KV_METADATA."""
+    return f"{literal(_KEY)}: {literal(base64.b64encode(schema(table).serialize()).decode())}"
