@@ -3,15 +3,20 @@
 For notebooks: ``connect`` and ``read`` give what is in the lake, ``metrics`` makes rates of it, ``charts`` draws them.
 """
 
-from herobase_pipeline.reader import (
-    NoRowsWarning,
-    NoSuchNameError,
-    NotLoadedError,
-    NotLoadedWarning,
-    connect,
-    read,
-)
-from herobase_pipeline.rolling import NotAddableError, NotAMetricError, metrics
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from herobase_pipeline import charts
+    from herobase_pipeline.reader import (
+        NoRowsWarning,
+        NoSuchNameError,
+        NotLoadedError,
+        NotLoadedWarning,
+        connect,
+        read,
+    )
+    from herobase_pipeline.rolling import NotAddableError, NotAMetricError, metrics
 
 __all__ = [
     "NoRowsWarning",
@@ -20,7 +25,22 @@ __all__ = [
     "NotAddableError",
     "NotLoadedError",
     "NotLoadedWarning",
+    "charts",
     "connect",
     "metrics",
     "read",
 ]
+_OF_ROLLING = ("NotAMetricError", "NotAddableError", "metrics")
+
+
+def __getattr__(name: str) -> Any:
+    """Load what notebooks use when it is used: whoever reads a setting or runs the sandbox needs no DuckDB."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "charts":
+        return import_module("herobase_pipeline.charts")
+    return getattr(import_module(f"herobase_pipeline.{'rolling' if name in _OF_ROLLING else 'reader'}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

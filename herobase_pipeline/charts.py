@@ -20,8 +20,14 @@ _COLOURS = {
     "NoResponse": "#0072B2",
     "Busy": "#E69F00",
     "DialingCancelled": "#CC79A7",
+    "Success": "#009E73",
+    "NotInterested": "#D55E00",
+    "Unqualified": "#E69F00",
+    "InvalidLead": "#CC79A7",
+    "NotSet": "#56B4E9",
 }
-_OTHER, _GAP, _INK = "#999999", "#EEEEEE", "#0072B2"
+_OTHERS = ("#999999", "#F0E442", "#000000", "#44AA99", "#882255")
+_GAP, _INK = "#EEEEEE", "#0072B2"
 _PANELS, _ROWS = 24, 60
 
 
@@ -48,17 +54,26 @@ def outcomes(days: pd.DataFrame, title: str) -> Chart:
         middle = float(date2num(gap))
         axes.axvspan(middle - 0.5, middle + 0.5, facecolor=_GAP, edgecolor="white", hatch="//", linewidth=0)
     wide = days.pivot_table(index="day", columns="end_cause", values="dials", aggfunc="sum", fill_value=0)
-    below = pd.Series(0.0, index=wide.index)
-    causes = [str(cause) for cause in wide.columns]
-    for cause in sorted(causes, key=lambda cause: [*_COLOURS, cause].index(cause)):
-        axes.bar(
-            pd.DatetimeIndex(wide.index), wide[cause], bottom=below, color=_COLOURS.get(cause, _OTHER), label=cause
-        )
-        below += wide[cause]
+    _stack(axes, wide.set_axis(pd.DatetimeIndex(wide.index)))
     axes.set_ylabel("dials")
-    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    if not wide.empty:
-        axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, reverse=True)
+    return figure
+
+
+def mix(counts: pd.DataFrame, title: str, *, as_shares: bool = True) -> Chart:
+    """Draw counts by category as stacked bars, as shares of each bar or as they are.
+
+    Args:
+        counts: a row a bar, a column a category, such as ``groupby([...]).size().unstack()`` gives.
+        title: what it shows.
+        as_shares: each bar adds up to 1.
+
+    """
+    figure = Chart(figsize=(8.4, 3.2), dpi=96, layout="constrained")
+    axes = _axes(figure, title)
+    _stack(axes, counts.div(counts.sum(axis=1), axis=0) if as_shares else counts)
+    axes.set_xlabel(str(counts.index.name or ""))
+    if as_shares:
+        axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
     return figure
 
 
@@ -122,7 +137,8 @@ def png(figure: Figure) -> bytes:
 def _panels(groups: dict[str, pd.DataFrame], along: str, title: str) -> Chart:
     across = min(len(groups), 3)
     down = -(-len(groups) // across)
-    figure = Chart(figsize=(3.2 * across + 1, 2 * down + 0.6), dpi=96, layout="constrained")
+    size = (8.4, 3) if len(groups) == 1 else (3.2 * across + 1, 2 * down + 0.6)
+    figure = Chart(figsize=size, dpi=96, layout="constrained")
     figure.suptitle(title, fontsize=11)
     grid = list(figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).flat)
     for axes, (name, points) in zip(grid, groups.items(), strict=False):
@@ -178,6 +194,19 @@ def _markers(axes: Axes, points: pd.DataFrame, along: str) -> None:
             x, y, yerr=reach if upright else None, xerr=None if upright else reach,
             fmt="o", color=_INK, markerfacecolor=face, markersize=5, label=label,
         )  # fmt: skip
+
+
+def _stack(axes: Axes, wide: pd.DataFrame) -> None:
+    """Draw a bar a row, made of its columns; end causes have the same colours in every chart."""
+    others = iter(_OTHERS * len(wide.columns))
+    below = pd.Series(0.0, index=wide.index)
+    names = [str(name) for name in wide.columns]
+    for name in sorted(names, key=lambda name: [*_COLOURS, name].index(name)):
+        axes.bar(wide.index, wide[name], bottom=below, color=_COLOURS.get(name) or next(others), label=name)
+        below += wide[name]
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    if not wide.empty:
+        axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, reverse=True)
 
 
 def _axes(figure: Figure, title: str) -> Axes:

@@ -296,3 +296,10 @@ def test_nothing_and_too_much_to_draw_are_told():
         charts.rates(days.assign(rate=None).astype({"rate": float}))
     with pytest.raises(ValueError, match="70 groups to draw, and 60 groups fit"):
         charts.rates(pd.concat([days.head(1).drop(columns="date").assign(end_cause=str(n)) for n in range(70)]))
+
+
+def test_the_package_gives_all_that_it_names():
+    assert set(dir(hb)) == set(hb.__all__)
+    assert all(getattr(hb, name) is not None for name in hb.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'reed'"):
+        _ = hb.reed
