@@ -54,4 +54,4 @@ def test_its_command_line_and_its_python_work(home: Path):
     (python,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     shown = subprocess.run([sys.executable, "-c", python], cwd=home, capture_output=True, text=True, check=True).stdout
     assert "Kundeservice" in shown
-    assert "net_conversion" in shown
+    assert "conversion_net" in shown
