@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Literal
 
 import duckdb
 
+from herobase_pipeline.lake.catalogue import INTERVAL, selection, view
 from herobase_pipeline.lake.completeness import known_in_full
 from herobase_pipeline.lake.engine import literal, quoted
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.partitions import in_words
 from herobase_pipeline.settings import Settings
-from herobase_pipeline.tables import TABLES, VIEWS, Table, Type
+from herobase_pipeline.tables import KNOWN_DAYS, ORG_HISTORY, TABLES, VIEWS, Table, Type
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +60,11 @@ def connect(data_dir: str | Path | None = None) -> duckdb.DuckDBPyConnection:
         NotLoadedError: there is no lake there.
 
     """
-    return _connected(_lake(data_dir))
+    con = duckdb.connect()  # the file is attached, so that nobody who opens it otherwise is in the way
+    con.execute(f"ATTACH {literal(str(_lake(data_dir).catalogue))} AS herobase (READ_ONLY); USE herobase")
+    ((timezone,),) = con.execute("SELECT timezone FROM meta.made").fetchall()
+    con.execute(f"SET TimeZone = {literal(timezone)}")
+    return con
 
 
 def read(
@@ -99,23 +104,28 @@ def read(
     """
     lake, found = _lake(data_dir), _found(table)
     first, last = (None if day is None else dt.date.fromisoformat(str(day)[:10]) for day in (start, end))
-    with _connected(lake) as con:
+    with duckdb.connect() as con:
+        _define(con, lake, found, _loaded_days(con, lake, found, first, last))
         types = {name: kind for name, kind, *_ in con.execute(f"DESCRIBE {quoted(table)}").fetchall()}
         for column in columns or ():
             if column not in types:
                 raise NoSuchNameError(f"{table} has no column {column}. {_meant(column, list(types))}")
-        _require_loaded(con, lake, found, first, last)
         conditions = [f"{quoted(_day(found))} >= {literal(str(first))}"] if first else []
         conditions += [f"{quoted(_day(found))} <= {literal(str(last))}"] if last else []
         conditions += _of_unit(con, found, org, level)
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        chosen = [
+        chosen = list(columns or types)
+        if any(types[name] == "TIMESTAMP WITH TIME ZONE" for name in chosen):
+            with connect(lake.root) as catalogue:
+                ((timezone,),) = catalogue.execute("SELECT current_setting('TimeZone')").fetchall()
+            con.execute(f"SET TimeZone = {literal(timezone)}")
+        shown = [
             f"array_to_string({quoted(name)}, {literal(_JOINED)}) AS {quoted(name)}"
             if to == "pandas" and types[name].endswith("[]")
             else quoted(name)
-            for name in columns or types
+            for name in chosen
         ]
-        rows = con.sql(f"SELECT {', '.join(chosen)} FROM {quoted(table)}{where}").to_arrow_table()
+        rows = con.sql(f"SELECT {', '.join(shown)} FROM {quoted(table)}{where}").to_arrow_table()
     if not rows.num_rows:
         warnings.warn(f"{table}: what was asked for is loaded, and has no rows.", NoRowsWarning, stacklevel=2)
     if to == "arrow":
@@ -131,21 +141,13 @@ def _lake(data_dir: str | Path | None) -> Lake:
     """Return the lake; a relative path is looked for in this folder, then in those above, as notebooks lie below it."""
     path = Path(data_dir) if data_dir else Settings.load().data_dir
     here = Path.cwd()
-    lakes = [Lake(folder / path) for folder in (here, *here.parents)]
-    return next((lake for lake in lakes if lake.catalogue.exists()), lakes[0])
-
-
-def _connected(lake: Lake) -> duckdb.DuckDBPyConnection:
-    if not lake.catalogue.exists():
-        raise NotLoadedError(
-            f"There is no lake in {lake.root.absolute()}. Set HEROBASE_DATA_DIR to where the pipeline writes, or load "
-            "something first: make demo, or any asset in the UI."
-        )
-    con = duckdb.connect()  # the file is attached, so that nobody who opens it otherwise is in the way
-    con.execute(f"ATTACH {literal(str(lake.catalogue))} AS herobase (READ_ONLY); USE herobase")
-    ((timezone,),) = con.execute("SELECT timezone FROM meta.made").fetchall()
-    con.execute(f"SET TimeZone = {literal(timezone)}")
-    return con
+    for lake in (Lake(folder / path) for folder in (here, *here.parents)):
+        if lake.catalogue.exists():
+            return lake
+    raise NotLoadedError(
+        f"There is no lake in {here / path}. Set HEROBASE_DATA_DIR to where the pipeline writes, or load something first: "
+        "make demo, or any asset in the UI."
+    )
 
 
 def _found(name: str) -> Table:
@@ -186,17 +188,21 @@ def _sources(table: Table) -> list[Table]:
     return [source for source in TABLES if source.name in names]
 
 
-def _require_loaded(
+def _loaded_days(
     con: duckdb.DuckDBPyConnection, lake: Lake, table: Table, first: dt.date | None, last: dt.date | None
-) -> None:
-    """See to it that what was asked for is there, so that no gap is taken for a quiet day."""
-    if not all(lake.files(source) for source in _sources(table)):
-        lacking = ", ".join(source.name for source in _sources(table) if not lake.files(source))
-        raise NotLoadedError(f"{table.name} cannot be read: {lacking} has not been made yet. Materialize it in the UI.")
+) -> list[dt.date] | None:
+    """Return the days to read, of those that were asked for; None for all. No gap may be taken for a quiet day."""
+    sources = _sources(table)
+    if lacking := [source.name for source in sources if not lake.files(source)]:
+        raise NotLoadedError(
+            f"{table.name} cannot be read: {', '.join(lacking)} has not been made yet. Materialize it in the UI."
+        )
     if first is None and last is None:
-        return
+        return None
     _day(table)
-    loaded = set.intersection(*(_loaded(con, lake, source) for source in _sources(table)))
+    loaded = set.intersection(
+        *(set(lake.days(source)) if source.daily else known_in_full(con, lake.files(source)) for source in sources)
+    )
     begin, end = first or min(loaded, default=last), last or max(loaded, default=first)
     asked = {begin + dt.timedelta(days=n) for n in range((end - begin).days + 1)} if begin and end else set()
     if not asked & loaded:
@@ -207,10 +213,16 @@ def _require_loaded(
     if gaps := sorted(asked - loaded):
         told = f"{table.name} is not loaded, or not since the day was over, for {in_words(gaps)}: sums are too low."
         warnings.warn(told, NotLoadedWarning, stacklevel=3)
+    return sorted(asked)
 
 
-def _loaded(con: duckdb.DuckDBPyConnection, lake: Lake, table: Table) -> set[dt.date]:
-    return set(lake.days(table)) if table.daily else known_in_full(con, lake.files(table))
+def _define(con: duckdb.DuckDBPyConnection, lake: Lake, table: Table, days: Sequence[dt.date] | None) -> None:
+    """Make views of what is read, over the files of those days only: the catalogue's look into every file's footer."""
+    con.execute(INTERVAL)
+    for source in {*_sources(table), ORG_HISTORY}:
+        con.execute(f"CREATE VIEW {quoted(source.name)} AS {view(lake, source, days if source.daily else None)}")
+    for made in dict.fromkeys((KNOWN_DAYS, table)) if table in VIEWS else ():
+        con.execute(f"CREATE VIEW {quoted(made.name)} AS {selection(lake, made)}")
 
 
 def _of_unit(con: duckdb.DuckDBPyConnection, table: Table, org: str | None, level: int | None) -> Iterator[str]:
