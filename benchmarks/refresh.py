@@ -130,7 +130,7 @@ def _tell(results, requests) -> None:
         table.add_column(head, justify="left" if not head else "right")
     cpu = {name: statistics.median(result["cpu"] for result in found) for name, found in results.items()}
     for name, found in results.items():
-        table.add_row(name, f"{cpu[name]:.2f}", f"{found[-1]['stored'] / 1000:,.0f}")
+        table.add_row(name, f"{cpu[name]:.2f}", f"{found[-1]['kept'] / 1000:,.0f}")
     table.add_row("the difference", f"{cpu[TICK] - cpu[NOTHING]:.2f}", "")
     console = Console(width=110)
     console.print(table)

@@ -3,6 +3,7 @@
 The colours are those of Okabe and Ito (2008), which people who do not see all colours can tell apart.
 """
 
+import datetime as dt
 import io
 
 import pandas as pd
@@ -28,7 +29,8 @@ _COLOURS = {
 }
 _OTHERS = ("#999999", "#F0E442", "#000000", "#44AA99", "#882255")
 _GAP, _INK = "#EEEEEE", "#0072B2"
-_PANELS, _ROWS = 24, 60
+_PANELS, _ROWS, _LABEL = 24, 60, 30
+_REST = "(others)"
 
 
 class Chart(Figure):
@@ -38,23 +40,27 @@ class Chart(Figure):
         return png(self)
 
 
-def outcomes(days: pd.DataFrame, title: str) -> Chart:
-    """Draw what became of the dials of each day, as stacked bars; a day that is not known is a gap, not a zero.
+def outcomes(days: pd.DataFrame, title: str, first: dt.date, last: dt.date) -> Chart:
+    """Draw what became of the dials of each day, as stacked bars; a day that is not known is hatched, not a zero.
 
     Args:
-        days: ``day``, ``end_cause`` and ``dials``; of a known day without dials one row, with ``end_cause`` None.
+        days: ``day``, ``end_cause`` and ``dials``; of a known day without dials one row without an ``end_cause``.
         title: what it shows.
+        first: the first day that is shown, known or not.
+        last: the last.
 
     """
     figure = Chart(figsize=(8.4, 3), dpi=96, layout="constrained")
     axes = _axes(figure, title)
     _dates(axes)
     known = pd.DatetimeIndex(days["day"].unique())
-    for gap in pd.date_range(known.min(), known.max()).difference(known):
+    for gap in pd.date_range(first, last).difference(known):
         middle = float(date2num(gap))
         axes.axvspan(middle - 0.5, middle + 0.5, facecolor=_GAP, edgecolor="white", hatch="//", linewidth=0)
+    days = days[days["dials"] > 0].fillna({"end_cause": "(none)"})
     wide = days.pivot_table(index="day", columns="end_cause", values="dials", aggfunc="sum", fill_value=0)
     _stack(axes, wide.set_axis(pd.DatetimeIndex(wide.index)))
+    axes.set_xlim(float(date2num(first)) - 0.6, float(date2num(last)) + 0.6)
     axes.set_ylabel("dials")
     return figure
 
@@ -142,7 +148,7 @@ def _panels(groups: dict[str, pd.DataFrame], along: str, title: str) -> Chart:
     figure.suptitle(title, fontsize=11)
     grid = list(figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).flat)
     for axes, (name, points) in zip(grid, groups.items(), strict=False):
-        _dress(axes, name)
+        _dress(axes, name[:60])
         _line(axes, points, along)
         if along == "age_days":
             axes.set_xlabel("days since the first dial", fontsize=8)
@@ -163,7 +169,7 @@ def _ranking(groups: dict[str, pd.DataFrame], title: str) -> Chart:
     figure = Chart(figsize=(7, 0.28 * len(ordered) + 0.9), dpi=96, layout="constrained")
     axes = _axes(figure, title)
     _markers(axes, ordered, "rate")
-    axes.set_yticks(range(len(ordered)), list(ordered["group"]))
+    axes.set_yticks(range(len(ordered)), [_label(group) for group in ordered["group"]])
     axes.grid(axis="x", color=_GAP)
     axes.set_axisbelow(True)
     if _is_share(groups):
@@ -197,16 +203,26 @@ def _markers(axes: Axes, points: pd.DataFrame, along: str) -> None:
 
 
 def _stack(axes: Axes, wide: pd.DataFrame) -> None:
-    """Draw a bar a row, made of its columns; end causes have the same colours in every chart."""
-    others = iter(_OTHERS * len(wide.columns))
+    """Draw a bar a row, made of its columns; what is documented has the same colour in every chart."""
+    wide = wide.set_axis([str(name) for name in wide.columns], axis=1)
+    others = wide.drop(columns=[name for name in wide if name in _COLOURS]).sum().sort_values(ascending=False)
+    colours = _COLOURS | dict(zip(others.index[: len(_OTHERS)], _OTHERS, strict=False))
+    if len(others) > len(_OTHERS):
+        wide = wide.assign(**{_REST: wide[others.index[len(_OTHERS) :]].sum(axis=1)})
+        colours |= {_REST: "#BBBBBB"}
     below = pd.Series(0.0, index=wide.index)
-    names = [str(name) for name in wide.columns]
-    for name in sorted(names, key=lambda name: [*_COLOURS, name].index(name)):
-        axes.bar(wide.index, wide[name], bottom=below, color=_COLOURS.get(name) or next(others), label=name)
+    for name in (name for name in colours if name in wide):
+        axes.bar(wide.index, wide[name], bottom=below, color=colours[name], label=_label(name))
         below += wide[name]
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     if not wide.empty:
         axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, reverse=True)
+
+
+def _label(name: str) -> str:
+    """Return a name as a label: short, seen by the legend, and never read as a formula."""
+    short = name if len(name) <= _LABEL else name[: _LABEL - 1] + "…"
+    return short.replace("$", r"\$").lstrip("_") or "(empty)"
 
 
 def _axes(figure: Figure, title: str) -> Axes:
@@ -216,7 +232,7 @@ def _axes(figure: Figure, title: str) -> Axes:
 
 
 def _dress(axes: Axes, title: str) -> None:
-    axes.set_title(title, loc="left", fontsize=10)
+    axes.set_title(title.replace("$", r"\$"), loc="left", fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=8)
 

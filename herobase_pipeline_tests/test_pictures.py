@@ -108,20 +108,39 @@ def test_conversion_is_that_of_the_weeks_and_those_not_all_in_are_hollow(centre,
     assert [pd.Timestamp(x).date() for x in hollow.lines[0].get_xdata()] == [dt.date(2026, 11, 16)]
 
 
-def test_a_day_that_is_not_known_is_a_gap_and_a_quiet_one_is_not():
-    days = pd.DataFrame(
-        {
-            "day": pd.to_datetime(["2026-11-02", "2026-11-03", "2026-11-05"]),
-            "end_cause": ["Busy", None, "Busy"],
-            "dials": [5, 0, 7],
-        }
+FIRST_SHOWN, LAST_SHOWN = dt.date(2026, 11, 1), dt.date(2026, 11, 6)
+
+
+def drawn_of(*rows: tuple[str, str | None, int]) -> Figure:
+    days = pd.DataFrame(rows, columns=["day", "end_cause", "dials"])
+    return charts.outcomes(days.assign(day=pd.to_datetime(days["day"])), "t", FIRST_SHOWN, LAST_SHOWN)
+
+
+def test_a_day_that_is_not_known_is_hatched_also_at_the_edges_and_a_quiet_one_is_not():
+    figure = drawn_of(("2026-11-02", "Busy", 5), ("2026-11-03", None, 0), ("2026-11-05", "Busy", 7))
+    hatched = [patch for patch in figure.axes[0].patches if patch.get_hatch()]
+    epoch = dt.date(1970, 1, 1)
+    days = sorted(epoch + dt.timedelta(days=round(patch.get_x() + patch.get_width() / 2)) for patch in hatched)
+    assert [day.day for day in days] == [1, 4, 6]
+
+
+def test_dials_without_a_known_end_cause_are_drawn_too():
+    figure = drawn_of(
+        ("2026-11-02", "Busy", 5), ("2026-11-02", None, 900), ("2026-11-03", "", 3), ("2026-11-03", "New$a_{$", 1)
     )
-    (axes,) = charts.outcomes(days, "t").axes
-    gaps = [patch for patch in axes.patches if patch.get_hatch()]
-    assert len(gaps) == 1
-    assert round(gaps[0].get_x() + gaps[0].get_width() / 2) == (dt.date(2026, 11, 4) - dt.date(1970, 1, 1)).days
+    charts.png(figure)
+    bars = {label: sum(by_day.values()) for label, by_day in heights(figure).items()}
+    assert bars == {"Busy": 5, "(none)": 900, "(empty)": 3, r"New\$a_{\$": 1}
+
+
+def test_very_many_end_causes_are_put_together():
+    figure = drawn_of(*(("2026-11-02", f"{'x' * 400}{number}", number + 1) for number in range(60)))
+    charts.png(figure)
+    bars = heights(figure)
+    assert len(bars) == 2  # shortened they have one name; the others are one
+    assert max(map(len, bars)) == 30
+    assert "(others)" in bars
 
 
 def test_days_without_any_dial_can_be_drawn():
-    quiet = pd.DataFrame({"day": pd.to_datetime(["2026-11-02"]), "end_cause": [None], "dials": [0]})
-    assert charts.png(charts.outcomes(quiet, "t")).startswith(b"\x89PNG")
+    assert charts.png(drawn_of(("2026-11-02", None, 0))).startswith(b"\x89PNG")

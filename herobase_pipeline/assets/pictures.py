@@ -52,7 +52,7 @@ def outcomes(lake: Lake, last: dt.date) -> dict[str, dg.MetadataValue[Any]]:
 
     days = _rows(lake, _OUTCOMES, first=last - _DAYS, last=last)
     title = f"Settled dials by end cause, five weeks up to {last}; hatched: not known"
-    return {} if days.empty else {OUTCOMES: _shown(title, charts.png(charts.outcomes(days, title)))}
+    return {} if days.empty else {OUTCOMES: _shown(title, charts.png(charts.outcomes(days, title, last - _DAYS, last)))}
 
 
 def conversion(lake: Lake) -> dict[str, dg.MetadataValue[Any]]:

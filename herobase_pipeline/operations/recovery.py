@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Mapping
 
 import dagster as dg
+from dagster._core.execution.backfill import BULK_ACTION_TERMINAL_STATUSES
 
 from herobase_pipeline.assets.working import forget, signs
 from herobase_pipeline.settings import Settings
@@ -26,7 +27,11 @@ def recover(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     held = signs(settings)
     killed = list(_killed(instance, held))
     for run in killed:
-        instance.report_run_failed(run, "The process that worked on this run was killed; what it had finished is kept.")
+        message = "The process that worked on this run was killed; what it had finished is kept."
+        if run.status is dg.DagsterRunStatus.CANCELING:  # somebody wanted it to end, so it is not made again
+            instance.report_run_canceled(run, message)
+        else:
+            instance.report_run_failed(run, message)
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
     for run_id in [run_id for run_id, is_held in held.items() if not is_held]:
         forget(settings, run_id)  # also where Dagster has noticed by itself
@@ -74,7 +79,14 @@ def _remind(instance: dg.DagsterInstance) -> Iterator[str]:
     now = dt.datetime.now(dt.UTC).timestamp()
     for record in instance.get_run_records(due, limit=100):
         run, ended = record.dagster_run, record.end_time or now
-        if now - ended > _RETRY_AFTER.total_seconds() and not {_RETRIED, _REMINDED} & run.tags.keys():
+        is_due = now - ended > _RETRY_AFTER.total_seconds() and not {_RETRIED, _REMINDED} & run.tags.keys()
+        if is_due and run.remote_job_origin is not None and not _is_of_an_ended_backfill(instance, run):
             instance.add_run_tags(run.run_id, {_REMINDED: "true"})
             instance.report_run_failed(run, "This run should have been made again by now; Dagster is reminded of it.")
             yield run.run_id
+
+
+def _is_of_an_ended_backfill(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    backfill_id = run.tags.get("dagster/backfill")
+    backfill = instance.get_backfill(backfill_id) if backfill_id else None
+    return backfill_id is not None and (backfill is None or backfill.status in BULK_ACTION_TERMINAL_STATUSES)

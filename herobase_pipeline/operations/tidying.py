@@ -1,35 +1,58 @@
 """What Dagster keeps of runs that go off by themselves: a refresh every minute is half a million runs a year."""
 
 import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
 
 import dagster as dg
 
-from herobase_pipeline.operations.jobs import CHECK, DERIVE, REFRESH_TODAY
+from herobase_pipeline.operations.jobs import BY_DAY, CHECK, DERIVE, REFRESH_TODAY
 
 KEPT = dt.timedelta(days=14)
-"""The runs that are tidied away tell nothing that a later one does not: their days were pulled whole since."""
 _JOBS = (REFRESH_TODAY, DERIVE, CHECK)
-_AT_ONCE = 200  # so that a look ends long before the next one
+_AT_ONCE = 100  # a tick may take a minute, and a run a thirtieth of a second
+_ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
 @dg.sensor(
     minimum_interval_seconds=600,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description=f"Deletes runs of refresh_today, derive and check that are {KEPT.days} days older than the latest of their job.",
+    description=f"Deletes runs of refresh_today, derive and check that are {KEPT.days} days older than the latest of their "
+    "job, and whose days were materialized again since.",
 )
 def tidy(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-    """Delete the oldest runs that are past their time; the latest of a job stays, however old it is."""
-    deleted = 0
-    for job in _JOBS:
-        latest = context.instance.get_run_records(dg.RunsFilter(job_name=job.name), limit=1)
-        if not latest:
-            continue
-        past = dg.RunsFilter(
-            job_name=job.name,
-            statuses=[dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED],
-            created_before=latest[0].create_timestamp - KEPT,
-        )
-        for run in context.instance.get_runs(past, limit=_AT_ONCE - deleted, ascending=True):
-            context.instance.delete_run(run.run_id)
-            deleted += 1
-    return dg.SkipReason(f"Deleted {deleted} runs." if deleted else "Nothing is past its time.")
+    """Delete the oldest runs that are past their time and tell nothing that a later one does not."""
+    past = [run for job in _JOBS for run in _past(context.instance, job.name)][:_AT_ONCE]
+    for run in past:
+        _delete(context.instance, run.run_id)
+    return dg.SkipReason(f"Deleted {len(past)} runs." if past else "Nothing is past its time.")
+
+
+def _past(instance: dg.DagsterInstance, job: str) -> Iterator[dg.DagsterRun]:
+    """Yield some old runs of a job: not its latest success, and no run by which a day is known to be materialized."""
+    latest = instance.get_run_records(dg.RunsFilter(job_name=job), limit=1)
+    if not latest:
+        return
+    successes = instance.get_runs(dg.RunsFilter(job_name=job, statuses=[dg.DagsterRunStatus.SUCCESS]), limit=1)
+    old = dg.RunsFilter(job_name=job, statuses=_ENDED, created_before=latest[0].create_timestamp - KEPT)
+    for run in instance.get_runs(old, limit=_AT_ONCE, ascending=True):
+        if run not in successes and not _is_latest_of_its_day(instance, run):
+            yield run
+
+
+def _is_latest_of_its_day(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    day = run.tags.get("dagster/partition")
+    filters = [dg.AssetRecordsFilter(dg.AssetKey(table.key), [day]) for table in BY_DAY] if day else []
+    found = [record for each in filters for record in instance.fetch_materializations(each, limit=1).records]
+    return any(record.run_id == run.run_id for record in found)
+
+
+def _delete(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Delete a run and what is left of it on disk: with SQLite, Dagster empties a run's file and keeps it."""
+    instance.delete_run(run_id)
+    instance.compute_log_manager.delete_logs(prefix=[run_id])
+    shard = getattr(instance.event_log_storage, "path_for_shard", None)
+    if shard is not None:
+        path = Path(shard(run_id))
+        for left in (path, *(path.with_name(path.name + more) for more in ("-wal", "-shm"))):
+            left.unlink(missing_ok=True)

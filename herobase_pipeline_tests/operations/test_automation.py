@@ -11,14 +11,14 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import sqlalchemy
-from dagster._core.events import EngineEventData
+from dagster._core.events import EngineEventData, StepMaterializationData
 
 from herobase_pipeline.assets.working import at_work, signs
 from herobase_pipeline.definitions import defs
 from herobase_pipeline.lake.engine import connect
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.writing import empty, write
-from herobase_pipeline.operations import recovery
+from herobase_pipeline.operations import recovery, tidying
 from herobase_pipeline.operations.jobs import FROM_ALL_DAYS
 from herobase_pipeline.operations.recovery import recover
 from herobase_pipeline.operations.schedules import close_yesterday, late_truth, pull_lists, refresh_today
@@ -174,6 +174,8 @@ def test_dagster_is_reminded_once_of_a_retry_that_it_missed(instance, monkeypatc
     instance.add_run_tags(retried.run_id, {"dagster/auto_retry_run_id": "another"})
     assert "All is well" in requests(instance, recover).skip_message
     monkeypatch.setattr(recovery, "_RETRY_AFTER", dt.timedelta())
+    assert "All is well" in requests(instance, recover).skip_message  # nobody can make them again: they have no origin
+    monkeypatch.setattr(dg.DagsterRun, "remote_job_origin", "here")
     told = requests(instance, recover).skip_message
     assert told == f"Reminded Dagster of the retry of {forgotten.run_id}."
     failures = instance.all_logs(forgotten.run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
@@ -181,23 +183,71 @@ def test_dagster_is_reminded_once_of_a_retry_that_it_missed(instance, monkeypatc
     assert "All is well" in requests(instance, recover).skip_message
 
 
-def test_old_runs_that_go_off_by_themselves_are_deleted_but_for_the_latest(instance):
+@pytest.fixture
+def old_run(instance):
+    """Make a run of a job that is some days old, with a day materialized by it if one is given."""
     now = dt.datetime.now(dt.UTC)
 
-    def run(job: str, days: int, status=dg.DagsterRunStatus.SUCCESS) -> str:
-        run_id = instance.create_run_for_job(defs.resolve_job_def(job), status=status).run_id
+    def make(job: str, days: int, status=dg.DagsterRunStatus.SUCCESS, day: str | None = None) -> str:
+        tags = {"dagster/partition": day} if day else {}
+        run_id = instance.create_run_for_job(defs.resolve_job_def(job), status=status, tags=tags).run_id
         with instance.run_storage.connect() as con:
             con.execute(
                 sqlalchemy.text("UPDATE runs SET create_timestamp = :at WHERE run_id = :id"),
                 {"at": (now - dt.timedelta(days=days)).replace(tzinfo=None), "id": run_id},
             )
+        if day:
+            made = StepMaterializationData(dg.AssetMaterialization("calls", partition=day))
+            event = dg.DagsterEvent("ASSET_MATERIALIZATION", job, event_specific_data=made, step_key="calls")
+            instance.report_dagster_event(event, run_id)
         return run_id
 
-    kept = {run("pull_days", 400), run("derive", 40), run("derive", 30)}
-    kept.add(run("refresh_today", 20, dg.DagsterRunStatus.STARTED))
-    for status in (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE):
-        run("refresh_today", 15, status)
-    kept |= {run("refresh_today", 13), run("refresh_today", 0)}
+    return make
+
+
+def test_old_runs_that_go_off_by_themselves_are_deleted_but_for_the_latest(instance, old_run):
+    kept = {old_run("pull_days", 400), old_run("derive", 40)}
+    kept.add(old_run("derive", 30, dg.DagsterRunStatus.FAILURE))
+    kept.add(old_run("refresh_today", 20, dg.DagsterRunStatus.STARTED))
+    past = [
+        old_run("refresh_today", 15, status) for status in (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE)
+    ]
+    kept |= {old_run("refresh_today", 13), old_run("refresh_today", 0)}
+    files = [Path(instance.event_log_storage.path_for_shard(run)) for run in past]
+    for run in past:
+        instance.report_engine_event("so that it has a file", instance.get_run_by_id(run))
+    assert all(file.exists() for file in files)
     assert requests(instance, tidy).skip_message == "Deleted 2 runs."
     assert {run.run_id for run in instance.get_runs()} == kept
+    assert not any(file.exists() for file in files)
     assert requests(instance, tidy).skip_message == "Nothing is past its time."
+
+
+def test_a_run_stays_while_it_is_the_latest_that_materialized_its_day(instance, old_run):
+    first, only = old_run("refresh_today", 21, day="2026-11-01"), old_run("refresh_today", 20, day="2026-11-02")
+    again = old_run("pull_days", 19, day="2026-11-01")
+    latest = old_run("refresh_today", 0, day="2026-11-22")
+    assert requests(instance, tidy).skip_message == "Deleted 1 runs."
+    assert {run.run_id for run in instance.get_runs()} == {only, again, latest}
+    assert first not in {run.run_id for run in instance.get_runs()}
+    assert instance.get_materialized_partitions(dg.AssetKey("calls")) == {"2026-11-01", "2026-11-02", "2026-11-22"}
+
+
+def test_a_tick_deletes_no_more_than_it_can(instance, old_run, monkeypatch):
+    monkeypatch.setattr(tidying, "_AT_ONCE", 2)
+    for job in ("refresh_today", "check"):
+        for _ in range(3):
+            old_run(job, 20)
+    for job in ("refresh_today", "check"):
+        old_run(job, 0)
+    told = [requests(instance, tidy).skip_message for _ in range(4)]
+    assert told == ["Deleted 2 runs."] * 3 + ["Nothing is past its time."]
+
+
+def test_a_killed_run_that_somebody_had_terminated_is_not_made_again(instance, lake):
+    run = instance.create_run_for_job(defs.resolve_job_def("pull_lists"), status=dg.DagsterRunStatus.STARTED)
+    instance.report_run_canceling(run)
+    (lake.under_way("working")).mkdir(parents=True)
+    (lake.under_way("working") / run.run_id).touch()
+    assert run.run_id in requests(instance, recover).skip_message
+    assert instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.CANCELED
