@@ -31,6 +31,10 @@ def recover(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         if run.status is dg.DagsterRunStatus.CANCELING:  # somebody wanted it to end, so it is not made again
             instance.report_run_canceled(run, message)
         else:
+            if (
+                instance.run_retries_enabled
+            ):  # before it has failed, so that no backfill takes it for given up (see _remind)
+                instance.add_run_tags(run.run_id, {_WILL_RETRY: "true"})
             instance.report_run_failed(run, message)
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
     for run_id in [run_id for run_id, is_held in held.items() if not is_held]:
