@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from herobase_pipeline.assets import derived, pulled
+from herobase_pipeline.assets import derived, fields, pulled
 from herobase_pipeline.assets.sources import SOURCES
 from herobase_pipeline.assets.working import working_settings
 from herobase_pipeline.operations.checks import CHECKS
@@ -11,7 +11,7 @@ from herobase_pipeline.operations.schedules import SCHEDULES
 from herobase_pipeline.operations.sensors import SENSORS
 
 defs = dg.Definitions(
-    assets=[*SOURCES, pulled.calls, pulled.simple_leads, *pulled.LISTS, *derived.DERIVED],
+    assets=[*SOURCES, pulled.calls, pulled.simple_leads, *pulled.LISTS, *derived.DERIVED, fields.lead_fields],
     asset_checks=CHECKS,
     jobs=JOBS,
     schedules=SCHEDULES,

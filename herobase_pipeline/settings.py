@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings import SettingsError as UnparsedError
 
+SANDBOX_FIELDS = Path(__file__).parent / "sandbox" / "declared"
 SANDBOX_PII_KEY = "demo key of the sandbox, for invented people only"
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
@@ -136,6 +137,9 @@ class Settings(BaseSettings):
     start_date: dt.date = Field(dt.date(2026, 1, 1), description="the first partition")
     timezone: str = Field("Europe/Copenhagen", description="zone of business days and of stamps without one")
     projects: CommaSeparated = Field(("*",), description="project name patterns for SimpleLeads, comma-separated")
+    fields_dir: Path | None = Field(
+        None, description="where the files of declared lead fields lie; unset: fields, or for the sandbox its own"
+    )
     org_codes: CommaSeparated = Field((), description="units whose calls are pulled; empty: the roots of the tree")
     call_org_field: str | None = Field(None, description="the call's hierarchy field, where finding it fails")
     backfill_days: int = Field(7, ge=1, description="days that one run of a backfill pulls")
@@ -185,6 +189,13 @@ class Settings(BaseSettings):
         above = re.sub(r"/api(-docs)?(/.*)?$", "", parts.path.rstrip("/"))
         return f"{parts.scheme}://{parts.netloc}{above}/api"
 
+    @field_validator("fields_dir")
+    @classmethod
+    def _is_there(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_dir():
+            raise ValueError("must be a folder that exists")
+        return value
+
     @field_validator("projects")
     @classmethod
     def _some(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -228,6 +239,11 @@ class Settings(BaseSettings):
     def zone(self) -> ZoneInfo:
         """The business time zone."""
         return ZoneInfo(self.timezone)
+
+    @property
+    def declared_fields(self) -> Path:
+        """The folder of declared lead fields; the sandbox's are never those of a real account."""
+        return self.fields_dir or (SANDBOX_FIELDS if self.url is None else Path("fields"))
 
     @property
     def phone_key(self) -> bytes:

@@ -14,7 +14,7 @@ import duckdb
 import pytest
 from dagster._core.execution.plan import active
 
-from herobase_pipeline.assets import account, derived, pulled, waiting
+from herobase_pipeline.assets import account, derived, fields, pulled, waiting
 from herobase_pipeline.herobase.quota import Budget
 from herobase_pipeline.lake.catalogue import INTERVAL, selection
 from herobase_pipeline.lake.layout import Lake
@@ -36,9 +36,9 @@ from herobase_pipeline.tables import (
 ROOT = Path(__file__).parent.parent
 NOW = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
 BY_DAY = (CALLS, CALL_PHONES, SIMPLE_LEADS, LEAD_DATA, CALL_OUTCOMES)
-WHOLE = ",".join(table.name for table in TABLES if table not in (*BY_DAY, RESTATEMENTS))
+WHOLE = ",".join("/".join(table.key) for table in TABLES if table not in (*BY_DAY, RESTATEMENTS))
 """The assets without partitions."""
-ASSETS = [pulled.calls, pulled.simple_leads, *pulled.LISTS, *derived.DERIVED]
+ASSETS = [pulled.calls, pulled.simple_leads, *pulled.LISTS, *derived.DERIVED, fields.lead_fields]
 
 
 @dataclass

@@ -51,7 +51,7 @@ def derive(
             f"{table.name} cannot be made: {' and '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} not loaded for any "
             f"day. Materialize {' and '.join(lacking)} first."
         )
-    with _connected(lake, zone, table) as con:
+    with deriving(lake, zone, table) as con:
         define_sources(con, lake, sources)
         con.execute(f"CREATE TEMP TABLE made AS {table.query}", dict(params or {}))
         restated = sum(restate(lake, con, table, "FROM made").values()) if is_published(table) else 0
@@ -74,7 +74,7 @@ def derive_days(
                 f"{table.name} cannot be made for {in_words(lacking)}: {source.name} is not loaded for "
                 f"{'that day' if len(lacking) == 1 else 'these days'}. Materialize {source.name} first."
             )
-    with _connected(lake, zone, table) as con:
+    with deriving(lake, zone, table) as con:
         define_sources(con, lake, sources, days)
         con.execute(f"CREATE TEMP TABLE made AS {table.query}", {"first_day": min(days), "last_day": max(days)})
         known, restated = set(complete_days(con)), restate(lake, con, table, "FROM made", days)
@@ -87,7 +87,7 @@ def derive_days(
 
 
 @contextmanager
-def _connected(lake: Lake, zone: ZoneInfo, table: Table) -> Iterator[duckdb.DuckDBPyConnection]:
+def deriving(lake: Lake, zone: ZoneInfo, table: Table) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a connection to derive a table in; one run at a time, so that what was read last is written last."""
     turn = lake.under_way("deriving") / table.name  # not the table's folder: its writer locks that
     make_folder(turn, private=True)

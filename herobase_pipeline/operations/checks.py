@@ -13,6 +13,7 @@ from functools import partial
 import dagster as dg
 
 from herobase_pipeline.assets.days import DAYS
+from herobase_pipeline.assets.fields import FINDINGS
 from herobase_pipeline.assets.pulled import SettingsResource
 from herobase_pipeline.assets.pulling import ShrunkError
 from herobase_pipeline.lake.catalogue import define_views
@@ -26,6 +27,7 @@ from herobase_pipeline.tables import (
     CALL_OUTCOMES,
     CALLS,
     LEAD_CONVERSION,
+    LEAD_FIELDS,
     LEADS,
     PROJECTS,
     SIMPLE_LEADS,
@@ -145,6 +147,26 @@ def _failure(instance: dg.DagsterInstance, run_id: str, step: str) -> tuple[str,
             name = failure.error.cause.cls_name if failure.error.cause else None
             return name or "", failure.user_failure_data.description or ""
     return "", f"Run {run_id.split('-')[0]} failed; its page tells why."
+
+
+def _undeclared(instance: dg.DagsterInstance) -> list[Finding]:
+    """Return what the last run of lead_fields found that its declarations do not fit, by the day it was last seen."""
+    event = instance.get_latest_materialization_event(dg.AssetKey(LEAD_FIELDS.key))
+    told = event.asset_materialization.metadata.get(FINDINGS) if event and event.asset_materialization else None
+    if not isinstance(told, dg.TableMetadataValue):
+        return []
+    by_day: dict[dt.date, list[str]] = {}
+    for record in told.records:
+        of = record.data
+        match of["what"]:
+            case "new":
+                said = f"{of['declaration']}: new field {of['name']} on {of['leads']} leads"
+            case "vanished":
+                said = f"{of['declaration']}: no field {of['name']} any more"
+            case _:
+                said = f"no declaration for the campaign {of['name']} with {of['leads']} leads"
+        by_day.setdefault(dt.date.fromisoformat(str(of["day"])), []).append(said)
+    return [(day, "; ".join(said)) for day, said in by_day.items()]
 
 
 def _gaps(table: Table) -> str:
@@ -397,6 +419,13 @@ _OTHERS = [
         f"In the latest {RECENT} days no project has gone from the list: with it its leads do, without any error (trap T15). "
         "If it was not deleted, ask HeroBase to give back the right to it.",
         _changes(PROJECTS, "SELECT date, coalesce(name, project_id) FROM projects", which="was_held"),
+    ),
+    Check(
+        "fields_declared", [LEAD_FIELDS], WARN,
+        "The fields that leads have are those that are declared for them, when lead_fields was last made: a new field is in no "
+        "column, and a vanished or renamed one leaves its column empty. Add it to the file named, as a field, in left_out or in "
+        "formerly, and materialize lead_fields. Nothing is lost: lead_data has all fields.",
+        _undeclared,
     ),
     Check(
         "quota_left", [ACCOUNT], WARN,

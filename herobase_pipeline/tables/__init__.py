@@ -6,6 +6,7 @@ from herobase_pipeline.tables.conversion import LEAD_CONVERSION
 from herobase_pipeline.tables.directory import ACCOUNT, CAMPAIGNS, ORG_UNITS, PROJECTS, USERS
 from herobase_pipeline.tables.drops import DROP_RATES
 from herobase_pipeline.tables.history import ORG_HISTORY
+from herobase_pipeline.tables.lead_fields import LEAD_FIELDS
 from herobase_pipeline.tables.leads import LEAD_DATA, LEADS, SIMPLE_LEADS
 from herobase_pipeline.tables.outcomes import CALL_OUTCOMES
 from herobase_pipeline.tables.rates import (
@@ -24,6 +25,7 @@ TABLES = (
     CALL_PHONES,
     SIMPLE_LEADS,
     LEAD_DATA,
+    LEAD_FIELDS,
     ORG_UNITS,
     USERS,
     CAMPAIGNS,
@@ -59,6 +61,7 @@ __all__ = [
     "LEAD_COHORTS",
     "LEAD_CONVERSION",
     "LEAD_DATA",
+    "LEAD_FIELDS",
     "METRIC_REGISTRY",
     "ORG_HISTORY",
     "ORG_UNITS",

@@ -91,7 +91,7 @@ def test_nothing_is_wrong_where_all_is_well(watched):
     here = watched(calls_per_day=100)
     here.load(PULLED, "2026-11-18", "2026-11-20")
     here.load("call_outcomes", "2026-11-18", "2026-11-20")
-    here.load("leads,lead_conversion,account,projects")
+    here.load("leads,lead_conversion,account,projects,private/lead_fields")
     found = run(here)
     assert {name: e.metadata for name, e in found.items() if not e.passed} == {}
     assert {e.description for e in found.values()} == {OK}

@@ -23,6 +23,7 @@ from herobase_pipeline.tables import (
     CALL_OUTCOMES,
     DROP_RATES,
     KNOWN_DAYS,
+    LEAD_FIELDS,
     LEADS,
     METRIC_REGISTRY,
     RESTATEMENTS,
@@ -43,8 +44,8 @@ SERVICES = {source.key for source in SOURCES}
 EVERY = (*TABLES, *VIEWS)
 PULLED = [table for table in EVERY if any(dep.asset_key in SERVICES for dep in SPECS[dg.AssetKey(table.key)].deps)]
 DERIVED = [table for table in EVERY if table not in PULLED]
-BY_SQL = [table for table in DERIVED if table is not KNOWN_DAYS]
-"""``known_days`` is read from the footers of files, which tell of their days."""
+BY_SQL = [table for table in DERIVED if table not in (KNOWN_DAYS, LEAD_FIELDS)]
+"""``known_days`` is read from the footers of files, which tell of their days; what ``lead_fields`` reads, people declare."""
 
 PARAMS: dict[Table, dict[str, Any]] = {
     CALL_OUTCOMES: {"first_day": DAY, "last_day": DAY},
@@ -53,6 +54,7 @@ PARAMS: dict[Table, dict[str, Any]] = {
     RESTATEMENTS: {"known": [DAY]},
 }
 FROM_NOTHING = {
+    "lead_fields": {"declaration_version"},  # as declared
     "lead_cohorts": {"age_days"},  # the same ages for every cohort
     "drop_rates": {"regime", "limit_rate", "metric_version"},  # as declared
     "restatements": {"restated_at", "table_name", "measure"},  # when, and by what names

@@ -1,0 +1,63 @@
+"""The asset of the typed lead fields."""
+
+import dataclasses
+from typing import Any
+
+import dagster as dg
+
+from herobase_pipeline.assets.describing import lineage, schema, spec
+from herobase_pipeline.assets.pulled import SettingsResource
+from herobase_pipeline.declarations import FieldsError, read_declarations
+from herobase_pipeline.lake.deriving import NotDerivedError
+from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.lake.projecting import Projected, project
+from herobase_pipeline.tables import CAMPAIGNS, LEAD_DATA, LEAD_FIELDS, SIMPLE_LEADS
+from herobase_pipeline.tables.lead_fields import typed
+
+FINDINGS = "fields_that_do_not_fit"
+_SOURCES = (LEAD_DATA, SIMPLE_LEADS, CAMPAIGNS)
+
+
+@dg.multi_asset(name=LEAD_FIELDS.name, specs=[spec(LEAD_FIELDS, group="leads", deps=_SOURCES)])
+def lead_fields(context: dg.AssetExecutionContext, settings: SettingsResource) -> dg.MaterializeResult[None]:
+    """Read the declared fields of all leads; names and counts are told, and never a value."""
+    try:
+        declarations = read_declarations(settings.declared_fields, LEAD_FIELDS.names)
+        projected = project(Lake(settings.data_dir), settings.zone, declarations)
+    except (FieldsError, NotDerivedError) as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+    for line in projected.fields:
+        if line.unreadable:
+            context.log.info(
+                f"{line.declaration}: {line.unreadable} of {line.filled} values of {line.field} are no {line.type}"
+            )
+    table = typed(declarations)
+    shape: dict[str, Any] = {"dagster/column_schema": schema(table), "dagster/column_lineage": lineage(table, _SOURCES)}
+    return dg.MaterializeResult(metadata=shape | _metadata(projected))
+
+
+def _metadata(projected: Projected) -> dict[str, Any]:
+    """Return the numbers that the UI shows and plots, the unreadable values of each column among them."""
+    unreadable: dict[str, int] = {}
+    for line in projected.fields:
+        if line.type != "text":
+            unreadable[line.column] = unreadable.get(line.column, 0) + line.unreadable
+    told: dict[str, Any] = {
+        "dagster/row_count": projected.rows,
+        "leads_without_declaration": projected.undeclared_rows,
+        "new_fields": sum(found.what == "new" for found in projected.findings),
+        "vanished_fields": sum(found.what == "vanished" for found in projected.findings),
+        "unreadable_values": sum(unreadable.values()),
+        **{f"unreadable_{column}": count for column, count in unreadable.items()},
+    }
+    for name, lines in (("fields", projected.fields), (FINDINGS, projected.findings)):
+        if lines:
+            records = [
+                {
+                    key: value if isinstance(value, int) else str(value)
+                    for key, value in dataclasses.asdict(line).items()
+                }
+                for line in lines
+            ]
+            told[name] = dg.MetadataValue.table([dg.TableRecord(record) for record in records])
+    return told

@@ -1,0 +1,121 @@
+"""The fields of leads as typed columns, as people declared them."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.resources import files
+from typing import Any
+
+from herobase_pipeline.declarations import RAW, Declaration, DeclaredField, Kind, normal, pattern
+from herobase_pipeline.tables.schema import Column, Table, Type, of
+
+LEAD_FIELDS = Table(
+    name="lead_fields",
+    description="The fields of each lead that are declared, as typed columns, as its latest version has them. What is no "
+    "number, date and so on stands in <column>_raw. Identifies customers: private.",
+    grain="one row a lead; of an erased one, without its fields",
+    private=True,
+    order="lead_id",
+    columns=(
+        Column("lead_id", Type.TEXT, "HeroBase's id of the lead", made_from=of("lead_data", "lead_id")),
+        Column(
+            "last_modified_at",
+            Type.INSTANT,
+            "when the version came to be that the fields are of",
+            made_from=of("lead_data", "last_modified_at"),
+        ),
+        Column(
+            "declaration",
+            Type.TEXT,
+            "the file of declared fields it was read by; NULL where none is for its campaign",
+            made_from=of("simple_leads", "campaign_id campaign_code last_modified_at observed_at")
+            + of("campaigns", "campaign_id campaign_code project observed_at"),
+        ),
+        Column("declaration_version", Type.COUNT, "that file's version", made_from=()),
+    ),
+)
+"""What every lead has; ``typed`` adds what is declared."""
+
+_TYPES = {
+    Kind.TEXT: Type.TEXT,
+    Kind.NUMBER: Type.NUMBER,
+    Kind.DATE: Type.DAY,
+    Kind.FLAG: Type.FLAG,
+    Kind.INSTANT: Type.INSTANT,
+}
+_WORDS = {Kind.NUMBER: "number", Kind.DATE: "date", Kind.FLAG: "yes or no", Kind.INSTANT: "date and time"}
+_FIELDS = of("lead_data", "data custom_data last_modified_at") + of("simple_leads", "status")
+
+MACROS = files("herobase_pipeline.tables").joinpath("fields.sql").read_text(encoding="utf-8")
+"""How the text of a field becomes a value."""
+
+
+def typed(declarations: Sequence[Declaration]) -> Table:
+    """Return the table with the columns that are declared; one that several files declare is there once."""
+    columns = {column.name: column for each in declarations for column in _columns(each)}
+    return dataclasses.replace(LEAD_FIELDS, columns=(*LEAD_FIELDS.columns, *columns.values()))
+
+
+def _columns(declaration: Declaration) -> Iterator[Column]:
+    for name, field in declaration.fields.items():
+        told = field.description or f"the field “{name}”"
+        yield Column(field.column, _TYPES[field.type], told, made_from=_FIELDS)
+        if keeps_raw(field):
+            told = f"what {field.column} could not read as a {_WORDS[field.type]}; NULL where it could"
+            yield Column(field.column + RAW, Type.TEXT, told, made_from=_FIELDS)
+
+
+def keeps_raw(field: DeclaredField) -> bool:
+    """Whether a field has a column for what could not be read."""
+    return field.type is not Kind.TEXT and field.unreadable == "keep"
+
+
+def reader(kind: Kind, locale: str) -> str:
+    """Return the name of the macro that reads a text."""
+    return "plain" if kind is Kind.TEXT else f"{locale}_{kind}"
+
+
+def covering(declarations: Sequence[Declaration]) -> list[dict[str, Any]]:
+    """Return which leads each file is for, as the parameter ``declared`` of the table's SQL."""
+    return [
+        {
+            "name": each.name,
+            "version": each.version,
+            "campaigns": pattern(each.campaigns),
+            "projects": pattern(each.projects),
+        }
+        for each in declarations
+    ]
+
+
+def reading(declaration: Declaration, spellings: Mapping[str, Sequence[str]]) -> str:
+    """Return the SELECT that reads the leads of a file from ``latest``.
+
+    Args:
+        declaration: the file.
+        spellings: how the fields' names are spelled in the data, by what the spellings have in common (``normal``).
+
+    Returns:
+        Each column, and for all but texts its ``_raw``.
+
+    """
+    texts, values = [], ["lead_id", "last_modified_at", "declaration", "declaration_version"]
+    for name, field in declaration.fields.items():
+        keys = [key for each in (name, *field.formerly) for key in spellings.get(normal(each), ())]
+        found = [f"plain({source} ->> {_pointer(key)})" for source in ("data", "custom_data") for key in keys]
+        text, value = f'"text {field.column}"', f'"{field.column}"'
+        texts.append(f"coalesce({', '.join([*found, 'NULL::VARCHAR'])}) AS {text}")
+        values.append(f"{reader(field.type, field.locale or declaration.locale)}({text}) AS {value}")
+        if field.type is not Kind.TEXT:
+            values.append(f'CASE WHEN {value} IS NULL THEN {text} END AS "{field.column}{RAW}"')
+    given = ", ".join(["lead_id", "last_modified_at", "declaration", "declaration_version", *texts])
+    its = f"FROM latest WHERE declaration = '{_escaped(declaration.name)}'"
+    return f"SELECT {', '.join(values)} FROM (SELECT {given} {its})"
+
+
+def _pointer(key: str) -> str:
+    """Return a key as an SQL literal of a JSON pointer, in which any character may stand."""
+    return f"'/{_escaped(key.replace('~', '~0').replace('/', '~1'))}'"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("'", "''")

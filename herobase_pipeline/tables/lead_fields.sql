@@ -1,0 +1,54 @@
+-- Every lead once, with the fields of its latest version as HeroBase gave them, and the file of declared fields that is
+-- for its campaign. More than one in ``declarations`` is an error, told by who asked.
+WITH
+latest AS (
+    SELECT lead_id, max(last_modified_at) AS last_modified_at FROM lead_data GROUP BY lead_id
+),
+given AS (  -- of a version that was seen with different fields, those that sort last: where it was emptied, none
+    SELECT lead_id, last_modified_at, max(data) AS data, max(custom_data) AS custom_data
+    FROM lead_data
+    JOIN latest USING (lead_id, last_modified_at)
+    GROUP BY lead_id, last_modified_at
+),
+told AS (
+    SELECT
+        lead_id,
+        bool_or(status = 'Anonymized') AS erased,
+        arg_max({'id': campaign_id, 'code': campaign_code}, (last_modified_at, observed_at)) AS campaign
+    FROM simple_leads
+    GROUP BY lead_id
+),
+projects AS (  -- a lead names its campaign by id or by code
+    SELECT campaign, arg_max(project, observed_at) AS project
+    FROM (
+        SELECT campaign_id AS campaign, project, observed_at FROM campaigns
+        UNION ALL
+        SELECT campaign_code, project, observed_at FROM campaigns
+    )
+    GROUP BY campaign
+),
+files AS (
+    SELECT unnest($declared::STRUCT(name VARCHAR, version BIGINT, campaigns VARCHAR, projects VARCHAR)[]) AS file
+),
+covered AS (
+    SELECT seen.campaign AS campaign, list(file.name ORDER BY file.name) AS declarations, min(file.version) AS version
+    FROM (SELECT DISTINCT campaign FROM told) AS seen
+    LEFT JOIN projects ON projects.campaign = seen.campaign.id
+    JOIN files ON regexp_full_match(coalesce(seen.campaign.code, ''), nullif(file.campaigns, ''), 'i')
+        OR regexp_full_match(coalesce(seen.campaign.id, ''), nullif(file.campaigns, ''), 'i')
+        OR regexp_full_match(project, nullif(file.projects, ''), 'i')
+    GROUP BY seen.campaign
+)
+SELECT
+    lead_id,
+    last_modified_at,
+    declarations[1] AS declaration,
+    version AS declaration_version,
+    declarations,
+    coalesce(told.campaign.code, told.campaign.id) AS campaign,
+    CASE WHEN erased THEN NULL WHEN json_valid(data) AND json_type(data) = 'OBJECT' THEN data END AS data,
+    CASE WHEN erased THEN NULL WHEN json_valid(custom_data) AND json_type(custom_data) = 'OBJECT' THEN custom_data END
+        AS custom_data
+FROM given
+LEFT JOIN told USING (lead_id)
+LEFT JOIN covered ON covered.campaign = told.campaign

@@ -1,0 +1,210 @@
+"""The sandbox's lead fields as typed columns, by real runs: values, what is new and gone, and that no value is told."""
+
+import datetime as dt
+import json
+import re
+import stat
+
+import dagster as dg
+import pytest
+
+from herobase_pipeline.declarations import read_declarations
+from herobase_pipeline.lake.catalogue import view
+from herobase_pipeline.operations.checks import CHECKS
+from herobase_pipeline.settings import SANDBOX_FIELDS
+from herobase_pipeline.tables import LEAD_FIELDS
+from herobase_pipeline.tables.lead_fields import typed
+from herobase_pipeline_tests.conftest import ASSETS, failure
+
+KEY = "private/lead_fields"
+ASSET = dg.AssetKey(["private", "lead_fields"])
+
+
+@pytest.fixture
+def declared(centre, tmp_path):
+    """A factory of call centres whose fields are declared by the sandbox's files, in a folder to change."""
+    folder = tmp_path / "fields"
+    folder.mkdir()
+    for path in SANDBOX_FIELDS.glob("*.toml"):
+        (folder / path.name).write_bytes(path.read_bytes())
+
+    def start(**settings):
+        here = centre(calls_per_day=150, settings={"fields_dir": folder}, **settings)
+        here.load("simple_leads", "2026-11-17", "2026-11-18")
+        return here, folder
+
+    return start
+
+
+def rows(here):
+    """The rows of lead_fields, by lead."""
+    table = typed(read_declarations(here.settings.declared_fields, LEAD_FIELDS.names))
+    return {row[0]: dict(zip(table.names, row, strict=True)) for row in here.rows(view(here.lake, table))}
+
+
+def told(here):
+    record = here.instance.fetch_materializations(ASSET, limit=1).records[0]
+    return {name: value.value for name, value in record.asset_materialization.metadata.items()}
+
+
+def check(here):
+    (definition,) = [each for each in CHECKS if any(key.name == "fields_declared" for key in each.check_keys)]
+    result = dg.materialize(
+        [*ASSETS, definition],
+        selection=dg.AssetSelection.checks(*definition.check_keys),
+        resources={"settings": here.settings},
+        instance=here.instance,
+    )
+    return result.get_asset_check_evaluations()[0]
+
+
+def danish(text):
+    """A Danish number, read another way."""
+    return float(text.replace(".", "").replace(",", "."))
+
+
+def day(text):
+    return dt.date(*map(int, reversed(text.split("-"))))
+
+
+READERS = {
+    "meeting_date": ("Mødedato", day),
+    "age": ("age", danish),
+    "subscriptions": ("Antal abonnementer", danish),
+    "sold_5g": ("5GI salg", {"Ja": True, "Nej": False}.get),
+    "monthly_price": ("Månedspris", danish),
+    "born_on": ("Fødselsdato", day),
+    "fund_sold": ("A-kasse salg", {"Ja": True, "Nej": False}.get),
+    "salary_insured": ("Lønsikring", {"Ja": True, "Nej": False}.get),
+    "insured_sum": ("Dækningssum", danish),
+    "opp": ("OPP", lambda text: None if text == "n/a" else danish(text)),
+}
+BY_DEFINITION = {
+    "cusPOSTNR": "moedebooking",
+    "Månedspris": "telefoni",
+    "OPP": "a-kasse",
+    "Årsag til opkald": "indgaaende",
+}
+
+
+def test_every_lead_has_the_typed_values_of_the_worlds_text(declared):
+    here, _ = declared()
+    here.load(KEY)
+    found, window = rows(here), here.window("2026-11-17", "2026-11-18")
+    world = {lead.id: lead for lead in here.world.leads(here.now, window.start, window.end)}
+    latest = dict(here.rows("SELECT lead_id, arg_max(data, last_modified_at) FROM lead_data GROUP BY 1"))
+    assert found.keys() == world.keys() == latest.keys()
+    read = 0
+    for lead_id, row in found.items():
+        fields = json.loads(latest[lead_id])
+        by = next((name for key, name in BY_DEFINITION.items() if key in fields), row["declaration"])
+        assert (row["declaration"], row["declaration_version"]) == (by, 1)
+        assert row["last_modified_at"] == world[lead_id].last_modified
+        for column, (field, convert) in READERS.items():
+            text = fields.get(field, "")
+            expected = convert(text) if text else None
+            assert row[column] == expected, (column, text)
+            assert row[f"{column}_raw"] == (text if text and expected is None else None)
+            read += expected is not None
+        result = next((fields[name] for name in ("Resultat", "Afslutning", "Leadudfald") if name in fields), "")
+        assert row["result"] == (result or None)
+    assert read > 200
+    numbers = told(here)
+    unreadable = sum(row["opp_raw"] is not None for row in found.values())
+    assert numbers["unreadable_opp"] == numbers["unreadable_values"] == unreadable > 0
+    assert numbers["leads_without_declaration"] == numbers["new_fields"] == numbers["vanished_fields"] == 0
+    assert numbers["dagster/row_count"] == len(found)
+    shown = [column.name for column in numbers["dagster/column_schema"].columns]
+    assert shown == typed(read_declarations(SANDBOX_FIELDS)).names
+    assert check(here).passed
+
+
+def test_it_is_private_and_no_value_is_told(declared, capfd):
+    here, folder = declared()
+    text = (folder / "telefoni.toml").read_text(encoding="utf-8")
+    wrong = re.sub(r'column = "(customer_id|notes|lead_type)"', r'column = "not_\1", type = "number"', text)
+    (folder / "telefoni.toml").write_text(wrong, encoding="utf-8")
+    here.load(KEY)
+    assert told(here)["unreadable_not_lead_type"] > 0
+    check(here)
+    for path in (here.lake.folder(LEAD_FIELDS), here.lake.file(LEAD_FIELDS)):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600)
+    values = {
+        value.strip()
+        for (data,) in here.rows("SELECT data FROM lead_data")
+        for value in json.loads(data).values()
+        if len(value.strip()) > 5 and value not in ("Survey", "Positiv", "Adresse")
+    }
+    values |= {value for row in rows(here).values() for name, value in row.items() if name.endswith("_raw") and value}
+    values -= {"ok", "n/a"}
+    assert len(values) > 200
+    runs = [str(entry) for run in here.instance.get_runs() for entry in here.instance.all_logs(run.run_id)]
+    everything = "\n".join([*runs, *capfd.readouterr()])
+    assert not [value for value in values if re.search(rf"(?<!\w){re.escape(value)}(?!\w)", everything)]
+    assert here.lake.catalogue.exists() is False or b"lead_fields" not in here.lake.catalogue.read_bytes()
+
+
+def test_t32_new_renamed_and_vanished_fields_are_told_and_nothing_is_lost(declared):
+    here, folder = declared()
+    path = folder / "a-kasse.toml"
+    text = path.read_text(encoding="utf-8")
+    changed = text.replace('"OPP" = {', '"Opp 2025" = {').replace('"Partner-id"', '" partner-ID "')
+    path.write_text(changed.replace('"Navn1", ', ""), encoding="utf-8")
+    (folder / "indgaaende.toml").unlink()
+    here.load(KEY)
+    numbers = told(here)
+    assert (numbers["new_fields"], numbers["vanished_fields"]) == (2, 1)
+    assert numbers["leads_without_declaration"] == sum(r["declaration"] is None for r in rows(here).values()) > 0
+    assert any(row["partner_id"] for row in rows(here).values())
+    found = check(here)
+    assert not found.passed
+    assert found.severity is dg.AssetCheckSeverity.WARN
+    listed = found.metadata["days"].value
+    leads = sum(row["declaration"] == "a-kasse" for row in rows(here).values())
+    erased = here.rows("SELECT count(*) FROM lead_data WHERE data = '{}'")[0][0]
+    counts = [int(n) for n in re.findall(r"new field (?:OPP|Navn1) on (\d+) leads", listed)]
+    assert len(counts) == 2
+    assert all(leads - erased <= count <= leads for count in counts)
+    assert "a-kasse: no field Opp 2025 any more" in listed
+    assert "no declaration for the campaign INDGÅENDE" in listed
+    assert here.rows("""SELECT count(*) > 0 FROM lead_data WHERE data LIKE '%"OPP"%'""") == [(True,)]
+
+    renamed = text.replace('"OPP" = { ', '"Opp 2025" = { formerly = ["opp"], ')
+    path.write_text(renamed, encoding="utf-8")
+    (folder / "indgaaende.toml").write_bytes((SANDBOX_FIELDS / "indgaaende.toml").read_bytes())
+    here.load(KEY)
+    assert any(row["opp"] for row in rows(here).values())
+    assert check(here).passed
+
+
+def test_a_wrong_file_fails_the_run_with_a_sentence_and_what_was_there_stays(declared):
+    here, folder = declared()
+    here.load(KEY)
+    before = here.lake.file(LEAD_FIELDS).read_bytes()
+    path = folder / "a-kasse.toml"
+    path.write_text(
+        path.read_text(encoding="utf-8").replace('"opp", type = "number"', '"opp", type = "nummer"'), encoding="utf-8"
+    )
+    result = here.materialize(KEY)
+    assert not result.success
+    assert f"{path}: field \"OPP\": type must be 'text', 'number', 'date', 'flag' or 'instant'." in failure(result)
+    assert here.lake.file(LEAD_FIELDS).read_bytes() == before
+
+
+def test_keys_in_lower_case_are_the_same_fields(declared):
+    here, folder = declared()
+    for path in folder.glob("*.toml"):
+        path.write_text(
+            re.sub(
+                r'^"(.*?)" =', lambda m: f'" {m[1].upper()}" =', path.read_text(encoding="utf-8"), flags=re.MULTILINE
+            ),
+            encoding="utf-8",
+        )
+    here.load(KEY)
+    assert any(row["meeting_date"] for row in rows(here).values())
+    assert told(here)["new_fields"] == told(here)["vanished_fields"] == 0
+
+
+def test_without_its_sources_it_says_what_to_do_first(centre):
+    sentence = failure(centre().materialize(KEY))
+    assert "lead_fields cannot be made: simple_leads and lead_data are not loaded for any day." in sentence
