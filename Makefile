@@ -4,7 +4,7 @@ BIN := .venv/bin
 export DAGSTER_HOME := $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY := yes
 
-.PHONY: demo test test-long dev bench pin environment
+.PHONY: demo test test-long dev bench fields pin environment
 
 demo: .venv/ready
 	@$(BIN)/herobase-demo
@@ -22,6 +22,10 @@ test: .venv/ready
 
 dev: .venv/ready
 	$(BIN)/dagster dev --host 127.0.0.1 --port 3000
+
+# Prints what fields the loaded leads have as files for fields/, without a value; --to and --all: see the module.
+fields: .venv/ready
+	@$(BIN)/python -m herobase_pipeline.proposing
 
 bench: .venv-bench/ready
 	.venv-bench/bin/python -m benchmarks

@@ -1,0 +1,147 @@
+"""What stands in the fields of leads, in numbers only: what a file of declared fields is proposed from."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import duckdb
+
+from herobase_pipeline.declarations import Declaration, Kind, normal
+from herobase_pipeline.lake.deriving import deriving
+from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.lake.projecting import gather
+from herobase_pipeline.tables import LEAD_FIELDS
+from herobase_pipeline.tables.lead_fields import reader
+
+Locale = Literal["da", "en"]
+LOCALES: tuple[Locale, ...] = ("da", "en")
+CERTAIN = 0.95  # of the values that a field has: as many must be of a type for it to be proposed
+_ALIKE = 0.5  # of the fields that two campaigns have together: as many must be in both for one lead definition
+_GUESSED = (Kind.DATE, Kind.INSTANT, Kind.NUMBER, Kind.FLAG)
+_LABEL = r"[+-]?0\d+|\+?(\d[ ()/-]*){8,}"  # a postcode, an id, a phone number: digits that nobody adds up
+
+
+@dataclass(frozen=True)
+class Surveyed:
+    """One field: how many leads have it, how many something in it, and how many of these can be read as what."""
+
+    name: str
+    leads: int
+    filled: int
+    labels: int
+    readable: Mapping[tuple[Kind, Locale], int]
+
+    def kind(self, locale: Locale) -> Kind:
+        """Return the type that nearly all values are of; text where there is none."""
+        for kind in _GUESSED if self.filled else ():
+            is_label = kind in (Kind.NUMBER, Kind.FLAG) and self.labels > (1 - CERTAIN) * self.filled
+            if not is_label and self.readable[kind, locale] >= CERTAIN * self.filled:
+                return kind
+        return Kind.TEXT
+
+
+@dataclass(frozen=True)
+class Definition:
+    """The fields of some campaigns' leads.
+
+    Attributes:
+        declaration: the file that is for them; None where there is none.
+        campaigns: their codes, the one with the most leads first.
+        leads: how many they have.
+        fields: in the order in which they stand on most leads.
+
+    """
+
+    declaration: Declaration | None
+    campaigns: Sequence[str]
+    leads: int
+    fields: Sequence[Surveyed]
+
+    @property
+    def locale(self) -> Locale:
+        """The way in which more of the fields are written; the Danish one where both serve."""
+        typed = {locale: sum(field.kind(locale) is not Kind.TEXT for field in self.fields) for locale in LOCALES}
+        return "en" if typed["en"] > typed["da"] else "da"
+
+
+def survey(lake: Lake, zone: ZoneInfo, declarations: Sequence[Declaration]) -> list[Definition]:
+    """Return the lead definitions that the leads seem to have: those of the files, then campaigns with like fields.
+
+    Raises:
+        NotDerivedError: there are no leads, or the files contradict each other.
+
+    """
+    with deriving(lake, zone, LEAD_FIELDS) as con:
+        gather(con, lake, declarations)
+        leads = Counter(
+            dict(con.execute("SELECT campaign, count(*) FROM latest WHERE data <> '{}' GROUP BY 1").fetchall())
+        )
+        of_file = dict(con.execute("SELECT DISTINCT campaign, declaration FROM latest").fetchall())
+        keys = _keys(con)
+        groups: list[tuple[Declaration | None, list[str]]] = [
+            (each, [campaign for campaign, _ in leads.most_common() if of_file[campaign] == each.name])
+            for each in declarations
+        ]
+        undeclared = [campaign for campaign, _ in leads.most_common() if campaign and of_file[campaign] is None]
+        groups += [(None, campaigns) for campaigns in _alike(undeclared, keys)]
+        con.execute("CREATE TEMP TABLE grouped (campaign VARCHAR, number INTEGER)")
+        for number, (_, campaigns) in enumerate(groups):
+            for campaign in campaigns:
+                con.execute("INSERT INTO grouped VALUES ($1, $2)", [campaign, number])
+        fields = _fields(con)
+        return [
+            Definition(file, campaigns, sum(leads[campaign] for campaign in campaigns), fields[number])
+            for number, (file, campaigns) in enumerate(groups)
+        ]
+
+
+def _keys(con: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    query = "SELECT DISTINCT campaign, unnest(json_keys(data)) FROM latest"
+    for campaign, key in con.execute(query).fetchall():
+        found[campaign].add(normal(key))
+    return found
+
+
+def _alike(campaigns: Sequence[str], keys: Mapping[str, set[str]]) -> list[list[str]]:
+    """Put campaigns together whose leads have mostly the same fields."""
+    groups: list[tuple[set[str], list[str]]] = []
+    for campaign in campaigns:
+        its = keys.get(campaign, set())
+        for together, members in groups:
+            if len(its & together) >= _ALIKE * len(its | together):
+                together |= its
+                members.append(campaign)
+                break
+        else:
+            groups.append((set(its), [campaign]))
+    return [members for _, members in groups]
+
+
+def _fields(con: duckdb.DuckDBPyConnection) -> dict[int, list[Surveyed]]:
+    """Return the fields of each group; spellings of one name together."""
+    forms = [(kind, locale) for kind in _GUESSED for locale in LOCALES]
+    readable = ", ".join(f"count({reader(kind, locale)}(text))" for kind, locale in forms)
+    rows = con.execute(f"""
+        SELECT number, key, count(*), count(text), count(*) FILTER (regexp_full_match(text, '{_LABEL}')), {readable}
+        FROM (
+            SELECT number, key, plain(value ->> '$') AS text
+            FROM latest JOIN grouped USING (campaign), json_each(data)
+            UNION ALL
+            SELECT number, key, plain(value ->> '$')
+            FROM latest JOIN grouped USING (campaign), json_each(custom_data)
+        )
+        GROUP BY number, key ORDER BY count(*) DESC, lower(key), key
+    """).fetchall()
+    found: dict[int, dict[str, Surveyed]] = defaultdict(dict)
+    for number, key, leads, filled, labels, *counts in rows:
+        of = found[number]
+        before = of.get(normal(key))
+        read = dict(zip(forms, counts, strict=True))
+        if before is not None:
+            leads, filled, labels = leads + before.leads, filled + before.filled, labels + before.labels
+            read = {form: count + before.readable[form] for form, count in read.items()}
+        of[normal(key)] = Surveyed(before.name if before else " ".join(key.split()), leads, filled, labels, read)
+    return defaultdict(list, {number: list(of.values()) for number, of in found.items()})

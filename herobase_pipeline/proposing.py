@@ -1,0 +1,146 @@
+"""``make fields``: proposes files of declared lead fields from what was seen. Counts are told, and never a value.
+
+``python -m herobase_pipeline.proposing`` prints a file for each lead definition that has none, and the new fields of those
+that have one; ``--to fields`` writes the files, none of which may exist; ``--all`` proposes all of them anew.
+"""
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from herobase_pipeline.declarations import RAW, FieldsError, Kind, normal, read_declarations
+from herobase_pipeline.lake.deriving import NotDerivedError
+from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.lake.projecting import WITHHELD, told
+from herobase_pipeline.lake.surveying import Definition, Locale, Surveyed, survey
+from herobase_pipeline.settings import Settings, SettingsError
+from herobase_pipeline.tables import LEAD_FIELDS
+
+_LETTERS = str.maketrans({"æ": "ae", "ø": "oe", "å": "aa", "ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "é": "e"})
+_LONGEST = 50
+
+Taken = dict[str, Kind]
+"""Columns of all files, with their types: one column may be in several files, of one type."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print or write the proposals; returns the exit code."""
+    options = argparse.ArgumentParser(prog="python -m herobase_pipeline.proposing", description=__doc__)
+    options.add_argument("--to", type=Path, metavar="FOLDER", help="write the files there; none may exist")
+    options.add_argument("--all", action="store_true", help="as if there were no files yet")
+    asked = options.parse_args(arguments)
+    try:
+        settings = Settings.load()
+        declarations = () if asked.all else read_declarations(settings.declared_fields, LEAD_FIELDS.names)
+        found = survey(Lake(settings.data_dir), settings.zone, declarations)
+    except (SettingsError, FieldsError, NotDerivedError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    taken: Taken = {field.column: field.type for each in declarations for field in each.fields.values()}
+    files = dict(_files(found, taken))
+    additions = "\n".join(_additions(each, taken) for each in found if each.declaration and _new(each))
+    if asked.to:
+        if there := [str(asked.to / name) for name in files if (asked.to / name).exists()]:
+            sys.stderr.write(f"{' and '.join(there)} exists already, so nothing was written. Name another folder.\n")
+            return 2
+        asked.to.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            with (asked.to / name).open("x", encoding="utf-8") as file:
+                file.write(text)
+            sys.stderr.write(f"Written: {asked.to / name}\n")
+        sys.stdout.write(additions)
+    else:
+        sys.stdout.write("\n".join([*(f"# -- {name} --\n{text}" for name, text in files.items()), additions]))
+    if not files and not additions:
+        sys.stderr.write("Every field of the loaded leads is declared. --all proposes all files anew.\n")
+    return 0
+
+
+def _files(found: list[Definition], taken: Taken) -> Iterator[tuple[str, str]]:
+    """Yield a name and a text for each lead definition without a file."""
+    used: set[str] = set()
+    for each in found:
+        if each.declaration is None and each.fields:
+            name = unique(slug(each.campaigns[0]), used)
+            used.add(name)
+            yield f"{name}.toml", proposed(each, taken)
+
+
+def proposed(definition: Definition, taken: Taken) -> str:
+    """Return the file for a lead definition.
+
+    Args:
+        definition: what was seen.
+        taken: the columns that other files have; those of this one are added.
+
+    """
+    codes = ", ".join(_quoted(code) for code in definition.campaigns)
+    return "\n".join(
+        [
+            f"# Proposed from {definition.leads} leads: look over names, types and whom you do not need to know.",
+            "version = 1",
+            f"campaigns = [{codes}]  # * stands for anything",
+            f'locale = "{definition.locale}"',
+            "left_out = []  # names of fields that are not wanted",
+            "",
+            "[fields]",
+            *_lines(definition, list(definition.fields), definition.locale, taken),
+            "",
+        ]
+    )
+
+
+def _additions(definition: Definition, taken: Taken) -> str:
+    """Return the lines that a file lacks."""
+    file = definition.declaration
+    if file is None:
+        return ""
+    return "\n".join(
+        [f"# -- to add to {file.name}.toml --", *_lines(definition, _new(definition), file.locale, taken), ""]
+    )
+
+
+def _new(definition: Definition) -> list[Surveyed]:
+    known = definition.declaration.known if definition.declaration else set()
+    return [field for field in definition.fields if normal(field.name) not in known]
+
+
+def _lines(definition: Definition, fields: list[Surveyed], locale: Locale, taken: Taken) -> Iterator[str]:
+    its = {each.column for each in definition.declaration.fields.values()} if definition.declaration else set()
+    for field in fields:
+        share = f"{field.filled / max(definition.leads, 1):.0%} filled"
+        if told(field.name) == WITHHELD:
+            yield f"# a field is left out here, as its name looks like a value; {share}"
+            continue
+        kind = field.kind(locale)
+        others = {column for column, type_ in taken.items() if type_ is not kind}
+        column = unique(slug(field.name).replace("-", "_"), {*its, *others, *LEAD_FIELDS.names})
+        its.add(column)
+        taken[column] = kind
+        typed = "" if kind is Kind.TEXT else f', type = "{kind}"'
+        read = "" if kind is Kind.TEXT else f", {field.readable[kind, locale] / field.filled:.1%} of these read"
+        yield f'{_quoted(field.name)} = {{ column = "{column}"{typed} }}  # {share}{read}'
+
+
+def slug(name: str) -> str:
+    """Return a name of a-z, 0-9 and - that begins with a letter, as near to ``name`` as that is."""
+    plain = re.sub(r"[^a-z0-9]+", "-", name.casefold().translate(_LETTERS)).strip("-")
+    plain = plain if plain[:1].isalpha() else f"f-{plain}".strip("-")
+    return plain[:_LONGEST].rstrip("-").removesuffix(RAW.replace("_", "-"))
+
+
+def unique(name: str, taken: set[str]) -> str:
+    """Return a name that is not taken, numbered if need be."""
+    names = (name, *(f"{name}_{number}" for number in range(2, len(taken) + 3)))
+    return next(each for each in names if each not in taken)
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
