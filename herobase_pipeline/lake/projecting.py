@@ -121,11 +121,12 @@ def spellings(con: duckdb.DuckDBPyConnection) -> dict[str, list[Seen]]:
     """Return the keys in the data of each file's leads; of those without one under an empty name."""
     found: dict[str, list[Seen]] = defaultdict(list)
     for declaration, *seen in con.execute("""
-        SELECT coalesce(declaration, ''), key, count(DISTINCT lead_id), local_day(max(last_modified_at))
+        SELECT coalesce(declaration, ''), key, count(*), local_day(max(last_modified_at))
         FROM (
-            SELECT declaration, lead_id, last_modified_at, unnest(json_keys(data)) AS key FROM latest
-            UNION ALL
-            SELECT declaration, lead_id, last_modified_at, unnest(json_keys(custom_data)) FROM latest
+            SELECT declaration, last_modified_at, unnest(
+                list_distinct(list_concat(coalesce(json_keys(data), []), coalesce(json_keys(custom_data), [])))
+            ) AS key
+            FROM latest
         )
         GROUP BY ALL ORDER BY ALL
     """).fetchall():

@@ -98,18 +98,25 @@ def reading(declaration: Declaration, spellings: Mapping[str, Sequence[str]]) ->
         Each column, and for all but texts its ``_raw``.
 
     """
+    pointers: list[str] = []  # all are looked up at once: each by itself would parse the fields anew
     texts, values = [], ["lead_id", "last_modified_at", "declaration", "declaration_version"]
     for name, field in declaration.fields.items():
         keys = [key for each in (name, *field.formerly) for key in spellings.get(normal(each), ())]
-        found = [f"plain({source} ->> {_pointer(key)})" for source in ("data", "custom_data") for key in keys]
+        at = range(len(pointers) + 1, len(pointers) + len(keys) + 1)
+        pointers += map(_pointer, keys)
+        found = [f"plain({source}[{number}])" for source in ("data", "custom_data") for number in at]
         text, value = f'"text {field.column}"', f'"{field.column}"'
         texts.append(f"coalesce({', '.join([*found, 'NULL::VARCHAR'])}) AS {text}")
         values.append(f"{reader(field.type, field.locale or declaration.locale)}({text}) AS {value}")
         if field.type is not Kind.TEXT:
             values.append(f'CASE WHEN {value} IS NULL THEN {text} END AS "{field.column}{RAW}"')
     given = ", ".join(["lead_id", "last_modified_at", "declaration", "declaration_version", *texts])
-    its = f"FROM latest WHERE declaration = '{_escaped(declaration.name)}'"
-    return f"SELECT {', '.join(values)} FROM (SELECT {given} {its})"
+    looked_up = ", ".join(
+        f"json_extract_string({source}, [{', '.join(pointers)}]::VARCHAR[]) AS {source}"
+        for source in ("data", "custom_data")
+    )
+    its = f"SELECT * REPLACE ({looked_up}) FROM latest WHERE declaration = '{_escaped(declaration.name)}'"
+    return f"SELECT {', '.join(values)} FROM (SELECT {given} FROM ({its}))"
 
 
 def _pointer(key: str) -> str:
