@@ -10,7 +10,7 @@ from herobase_pipeline.operations.jobs import COUNT_DAYS, DERIVE, FROM_ALL_DAYS,
 from herobase_pipeline.operations.schedules import SCHEDULES
 from herobase_pipeline.operations.sensors import SENSORS
 from herobase_pipeline.partitions import day_bounds
-from herobase_pipeline.tables import CALL_OUTCOMES
+from herobase_pipeline.tables import CALL_OUTCOMES, LEAD_FIELDS
 from herobase_pipeline_tests.stack.stack import PULLED, Run, Stack
 from herobase_pipeline_tests.stack.truth import DAYS
 
@@ -34,7 +34,7 @@ def test_a_fresh_instance_refreshes_today_and_derives_what_a_backfill_brought(st
     assert refresh.days == [stack.today]
     assert stack.states(PULLED, refresh.days) == {asset: ["MATERIALIZED"] for asset in PULLED}
     (derived,) = stack.wait_for(lambda: done(stack, DERIVE.name), "the tables made from all days", seconds=120)
-    assert derived.materializations == len(FROM_ALL_DAYS)
+    assert derived.materializations == len([*FROM_ALL_DAYS, LEAD_FIELDS])
     counted = Counter(day for run in done(stack, COUNT_DAYS.name) for day in run.days)
     assert [counted[day] for day in days] == [1, 1]
     assert stack.missing([CALL_OUTCOMES.name], days) == []
