@@ -61,8 +61,7 @@ def _write(lake: Lake, con: duckdb.DuckDBPyConnection, table: Table, day: dt.dat
     same |= {"phone_token": "sha256('+45' || phone)", "closure_data": "NULL", "extra": "NULL"}
     con.register("made", pa.table(columns))
     chosen = ", ".join(f"{same.get(column.name, quoted(column.name))} AS {quoted(column.name)}" for column in table)
-    order = "last_modified_at, lead_id" if table is SIMPLE_LEADS else ""
-    write(lake, con, table, f"SELECT {chosen} FROM made", day=day, order=order, complete=[day])
+    write(lake, con, table, f"SELECT {chosen} FROM made", day=day, complete=[day])
 
 
 def _calls(world: World, day: Day) -> _Columns:

@@ -197,15 +197,13 @@ def pull_simple_leads(
         landing.gather()
         con.execute(f"CREATE TEMP VIEW pulled_leads AS SELECT *, {landing.extra(without=())} AS extra FROM pulled")
         observed = {"observed_at": herobase.budget.utcnow()}
-        order = "last_modified_at, lead_id, "
         rows = {
-            LEAD_DATA.name: write(lake, con, LEAD_DATA, day=day, order=order + "data", params=pull.params),
+            LEAD_DATA.name: write(lake, con, LEAD_DATA, day=day, params=pull.params),
             SIMPLE_LEADS.name: write(
                 lake,
                 con,
                 SIMPLE_LEADS,
                 day=day,
-                order=order + "observed_at",
                 params=pull.params | observed,
                 complete=pull.complete,
             ),
@@ -234,7 +232,7 @@ def pull_list(table: Table, records: Sequence[Mapping[str, Any]], lake: Lake, se
     ]
     with spool(lake) as folder, connect(settings.zone, folder) as con:
         con.register("records", pa.Table.from_pylist(rows, arrow.schema(table)))
-        return write(lake, con, table, "FROM records", day=local_day(now, settings.zone), order="ALL")
+        return write(lake, con, table, "FROM records", day=local_day(now, settings.zone))
 
 
 def _plain(record: Mapping[str, Any], column: Column) -> Any:

@@ -55,7 +55,7 @@ def derive(
         define_sources(con, lake, sources)
         con.execute(f"CREATE TEMP TABLE made AS {table.query}", dict(params or {}))
         restated = sum(restate(lake, con, table, "FROM made").values()) if is_published(table) else 0
-        rows = write(lake, con, table, "FROM made", order=table.order, complete=complete_days(con))
+        rows = write(lake, con, table, "FROM made", complete=complete_days(con))
         return Derived(rows, restated)
 
 
@@ -81,7 +81,7 @@ def derive_days(
         derived = {}
         for day in days:
             of_day = f"FROM made WHERE date = {literal(str(day))}"
-            rows = write(lake, con, table, of_day, day=day, order=table.order, complete=known & {day})
+            rows = write(lake, con, table, of_day, day=day, complete=known & {day})
             derived[day] = Derived(rows, restated.get(day, 0))
         return derived
 

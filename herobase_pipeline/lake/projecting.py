@@ -93,7 +93,7 @@ def project(lake: Lake, zone: ZoneInfo, declarations: Sequence[Declaration]) -> 
         findings = [*_campaigns(con)] if declarations else []
         findings += [found for each in declarations for found in _misfits(con, each, seen[each.name])]
         ((undeclared,),) = con.execute("SELECT count(*) FROM made WHERE declaration IS NULL").fetchall()
-        rows = write(lake, con, typed(declarations), "FROM made", order=LEAD_FIELDS.order)
+        rows = write(lake, con, typed(declarations), "FROM made")
         return Projected(rows, undeclared, fields, findings)
 
 

@@ -59,7 +59,7 @@ def restate(
     )
     found = dict(con.execute("SELECT day, count(*) FROM restated GROUP BY day").fetchall())
     if found:
-        write(lake, con, RESTATEMENTS, _UNNOTED, order="ALL", params={"now": dt.datetime.now(dt.UTC)})
+        write(lake, con, RESTATEMENTS, _UNNOTED, params={"now": dt.datetime.now(dt.UTC)})
     return found
 
 

@@ -21,7 +21,6 @@ def write(
     query: str = "",
     *,
     day: dt.date | None = None,
-    order: str = "",
     params: Mapping[str, Any] | None = None,
     complete: Collection[dt.date] = (),
 ) -> int:
@@ -33,25 +32,30 @@ def write(
         table: its columns are taken from the query by name and cast to their declared types.
         query: a SELECT, the table's own SQL by default; it may read ``seen``, the rows that the file holds until now.
         day: the day of the file, for a daily table.
-        order: the order of the rows, so that the same rows make the same file.
         params: the query's named parameters.
         complete: the days that were over and loaded when the rows were got, kept with the file (see ``completeness``).
 
     Returns:
-        The number of rows.
+        The number of rows. They lie in the table's order, or as they come where there is no memory to sort them.
 
     """
     columns = ", ".join(f"{quoted(column.name)}::{column.type} AS {quoted(column.name)}" for column in table)
-    ordered = f" ORDER BY {order}" if order else ""
     with lake.replacing(table, day) as aside:
         con.execute(f"CREATE OR REPLACE TEMP VIEW seen AS {stored(lake, table, day)}")
-        return number(
-            con,
-            f"COPY (SELECT {columns} FROM ({query or table.query}){ordered}) TO {literal(str(aside))} "
-            f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP}, "
-            f"KV_METADATA {{{completeness.footer(complete)}, {arrow.footer(table)}}})",
-            params,
-        )
+        footer = f"{completeness.footer(complete)}, {arrow.footer(table)}"
+
+        def copy(order: str) -> int:
+            return number(
+                con,
+                f"COPY (SELECT {columns} FROM ({query or table.query}) {order}) TO {literal(str(aside))} "
+                f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP}, KV_METADATA {{{footer}}})",
+                params,
+            )
+
+        try:
+            return copy(f"ORDER BY {table.order}")
+        except duckdb.OutOfMemoryException:  # a day of a million calls, for which there is room but not to sort them
+            return copy("")
 
 
 def empty(table: Table) -> str:

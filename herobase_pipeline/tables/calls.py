@@ -8,6 +8,7 @@ CALLS = Table(
     description="Every call, on the local day of its start, with the org hierarchy that HeroBase captured on it.",
     grain="one row a call",
     daily=True,
+    order="started_at, call_id",
     columns=(
         Column(
             "call_id",
@@ -70,6 +71,7 @@ CALL_PHONES = Table(
     grain="one row a call that has a number",
     daily=True,
     private=True,
+    order="call_id",
     columns=(
         Column("call_id", Type.TEXT, "HeroBase's id of the call", "uniqueId"),
         Column("phone", Type.TEXT, "the dialled number as given", "leadPhoneNumber"),

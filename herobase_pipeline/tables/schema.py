@@ -72,7 +72,7 @@ class Table:
         columns: in the order of the file.
         daily: one file a day (``date=YYYY-MM-DD``) rather than one file.
         private: identifies customers, so lies under ``data/private`` and is in no catalogue.
-        order: the order of the rows in its file, where that of all columns is not needed to make it one.
+        order: the order of the rows in its file, so that the same rows make the same file; by all columns if nothing less does.
         view: the SELECT over other tables that it is; None for a table with files of its own.
 
     """
