@@ -1,6 +1,7 @@
 """The derived tables of a year: made anew in one Dagster run, and refreshed after one new day.
 
-``python -m benchmarks.derived`` makes the year (see ``year``) and prints the seconds of each run and of its steps.
+``python -m benchmarks.derived FOLDER``, where ``benchmarks.year`` made a year, prints the seconds of each run and of its
+steps. The folder can be read from then on (see ``reading``).
 """
 
 import argparse
@@ -9,7 +10,6 @@ import os
 import resource
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -42,19 +42,15 @@ def run(first: str, last: str) -> dict[str, dict[str, float]]:
 
 
 def main() -> None:
-    """Make the year, run, and print the table."""
+    """Run twice, and print the table."""
     options = argparse.ArgumentParser(prog="python -m benchmarks.derived", description=__doc__)
-    options.add_argument("--folder", type=Path, help="where benchmarks.year made a year; default: it is made now")
+    options.add_argument("folder", type=Path, nargs="?", help="where benchmarks.year made a year")
     options.add_argument("--run", nargs=2, help=argparse.SUPPRESS)
     asked = options.parse_args()
     if asked.run:
         print(json.dumps(run(*asked.run)))
         return
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = asked.folder or Path(temporary)
-        if not asked.folder:
-            subprocess.run([sys.executable, "-m", "benchmarks.year", str(folder)], check=True)
-        results = [_in_a_process_of_its_own(folder, first) for first in (FIRST, LAST)]
+    results = [_in_a_process_of_its_own(asked.folder, first) for first in (FIRST, LAST)]
     table = Table(title="The derived tables of the year, in one run; seconds", title_justify="left")
     for head in ("", "the whole year anew", "after one new day"):
         table.add_column(head, justify="left" if not head else "right")

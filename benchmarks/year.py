@@ -84,6 +84,7 @@ def _calls(world: World, day: Day) -> _Columns:
         **_campaigns(world, day.slot, day.cohort),
         "agent": _each(day.person, world.person_code),
         "org_path": _each(day.path, lambda key: [code for code, _ in world.path(key)], _TEXTS),
+        "org_key": _each(day.path, lambda key: " › ".join(code for code, _ in world.path(key))),
         "org_names": _each(day.path, lambda key: [name for _, name in world.path(key)], _TEXTS),
         "org_source": _each(day.path, lambda key: "missing" if key < 0 else "call"),
         "phone": pa.array(day.phone),  # a lead is erased days after its last call, so the night after has them all

@@ -105,8 +105,9 @@ def read(
     lake, found = _lake(data_dir), _found(table)
     first, last = (None if day is None else dt.date.fromisoformat(str(day)[:10]) for day in (start, end))
     with duckdb.connect() as con:
+        _read_once(con)
         _define(con, lake, found, _loaded_days(con, lake, found, first, last))
-        types = {name: kind for name, kind, *_ in con.execute(f"DESCRIBE {quoted(table)}").fetchall()}
+        types = ({"date": Type.DAY} if found.daily else {}) | {column.name: column.type for column in found}
         for column in columns or ():
             if column not in types:
                 raise NoSuchNameError(f"{table} has no column {column}. {_meant(column, list(types))}")
@@ -115,13 +116,13 @@ def read(
         conditions += _of_unit(con, found, org, level)
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         chosen = list(columns or types)
-        if any(types[name] == "TIMESTAMP WITH TIME ZONE" for name in chosen):
+        if any(types[name] is Type.INSTANT for name in chosen):
             with connect(lake.root) as catalogue:
                 ((timezone,),) = catalogue.execute("SELECT current_setting('TimeZone')").fetchall()
             con.execute(f"SET TimeZone = {literal(timezone)}")
         shown = [
             f"array_to_string({quoted(name)}, {literal(_JOINED)}) AS {quoted(name)}"
-            if to == "pandas" and types[name].endswith("[]")
+            if to == "pandas" and types[name] in (Type.TEXTS, Type.DAYS)
             else quoted(name)
             for name in chosen
         ]
@@ -225,6 +226,14 @@ def _define(con: duckdb.DuckDBPyConnection, lake: Lake, table: Table, days: Sequ
         con.execute(f"CREATE VIEW {quoted(made.name)} AS {selection(lake, made)}")
 
 
+def _read_once(con: duckdb.DuckDBPyConnection) -> None:
+    """Keep what was read of the files while the connection is open, as each statement looks at their footers anew."""
+    con.execute("SET parquet_metadata_cache = true")
+    known = con.execute("SELECT name FROM duckdb_settings() WHERE name = 'cache_local_files'").fetchall()  # not to 1.5
+    for (setting,) in known:
+        con.execute(f"SET {setting} = true")
+
+
 def _of_unit(con: duckdb.DuckDBPyConnection, table: Table, org: str | None, level: int | None) -> Iterator[str]:
     """Yield the conditions for the rows of a unit and a level."""
     if org is None and level is None:
@@ -241,10 +250,22 @@ def _of_unit(con: duckdb.DuckDBPyConnection, table: Table, org: str | None, leve
     _require_unit(con, org)
     wanted = literal(org.casefold())
     if not is_by_node:
-        yield " OR ".join(
+        is_under = " OR ".join(
             f"list_contains(list_transform({path}, lambda unit: lower(unit)), {wanted})"
             for path in ("org_path", "org_names")
-        ).join("()")
+        )
+        yield f"({is_under})"
+        if "org_key" in table.names:  # lists tell nothing of where a file's rows lie, a key does
+            con.execute("SET disable_parquet_prefetching = true")  # it fetches a file with lists whole
+            paths = f"SELECT DISTINCT org_key, org_path, org_names FROM {quoted(table.name)}"
+            keys = [
+                key for (key,) in con.execute(f"SELECT DISTINCT org_key FROM ({paths}) WHERE {is_under}").fetchall()
+            ]
+            some = ", ".join(literal(key) for key in keys if key is not None)
+            yield " OR ".join(
+                [*([f"org_key IN ({some})"] if some else []), *(["org_key IS NULL"] if None in keys else [])]
+                or ["false"]
+            ).join("()")
         return
     is_it = f"{wanted} IN (lower(org_code), lower(org_name), lower(org_key))"
     if level is None:

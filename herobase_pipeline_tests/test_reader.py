@@ -1,7 +1,9 @@
 """What a notebook reads: the rows as they are in the lake, in plain types; and each kind of nothing told apart."""
 
+import dataclasses
 import datetime as dt
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import duckdb
@@ -13,9 +15,11 @@ import pytest
 import herobase_pipeline as hb
 from herobase_pipeline import charts
 from herobase_pipeline.lake.arrow import schema as arrow_schema
+from herobase_pipeline.lake.catalogue import refresh
 from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.lake.writing import empty, write
 from herobase_pipeline.settings import SandboxSettings, Settings
-from herobase_pipeline.tables import CALLS, LEAD_FIELDS, RESTATEMENTS, TABLES, VIEWS, Type
+from herobase_pipeline.tables import CALLS, LEAD_FIELDS, RESTATEMENTS, TABLES, VIEWS, Table, Type
 from herobase_pipeline.tables.metrics import METRICS
 from herobase_pipeline_tests.conftest import ASSETS, WHOLE
 
@@ -158,6 +162,56 @@ def test_days_units_and_columns_are_chosen():
     assert set(hb.read("lead_conversion", level=2)["org_level"]) == {2}
     calls = hb.read("calls", org=node.org_name)
     assert len(calls) == hb.read("call_outcomes", org=node.org_key)["calls"].sum()
+
+
+TEAMS = """
+    SELECT
+        i::VARCHAR AS call_id, ['Nord', 'Team ' || i % 20] AS org_path, array_to_string(org_path, ' › ') AS org_key,
+        org_path AS org_names, sha256(i::VARCHAR) AS phone_token
+    FROM range(100_000) t(i)
+"""
+
+
+def made_day(folder: Path, query: str, table: Table = CALLS) -> Lake:
+    """Return a lake with one day of calls, as a query gives some of their columns."""
+    lake = Lake(folder)
+    with duckdb.connect() as con:
+        write(lake, con, table, f"{empty(table)} UNION ALL BY NAME {query}", day=dt.date(2026, 3, 2))
+        for other in (table for table in TABLES if not table.daily):
+            write(lake, con, other, empty(other))
+    refresh(lake, ZoneInfo("Europe/Copenhagen"))
+    return lake
+
+
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="only Linux tells how much a process has read")
+def test_of_a_day_little_more_than_one_teams_calls_is_read(tmp_path):
+    lake = made_day(tmp_path, TEAMS)
+    read: dict[str | None, int] = {}
+    for org in ("Team 7", None):
+        before = bytes_read()
+        rows = hb.read("calls", org=org, data_dir=tmp_path, to="arrow").num_rows
+        read[org] = bytes_read() - before
+        assert rows == (100_000 if org is None else 5_000)
+    size = lake.file(CALLS, dt.date(2026, 3, 2)).stat().st_size
+    assert read[None] > 0.95 * size
+    assert read["Team 7"] < 0.3 * size  # of the month's 8.5 % of a year
+
+
+def bytes_read() -> int:
+    return int(Path("/proc/self/io").read_text().partition("rchar: ")[2].split()[0])
+
+
+def test_a_team_is_found_also_in_files_without_a_key_and_under_its_earlier_name(tmp_path):
+    earlier = dataclasses.replace(
+        CALLS, order="call_id", columns=tuple(column for column in CALLS.columns if column.name != "org_key")
+    )
+    made_day(tmp_path, f"SELECT * EXCLUDE (org_key) FROM ({TEAMS})", earlier)
+    renamed = "SELECT * REPLACE (['Nord', 'Reds'] AS org_names) FROM (FROM ({}) LIMIT 1_000)"
+    with duckdb.connect() as con:
+        of_day = f"{empty(CALLS)} UNION ALL BY NAME {renamed.format(TEAMS)}"
+        write(Lake(tmp_path), con, CALLS, of_day, day=dt.date(2026, 3, 3))
+    assert len(hb.read("calls", org="team 7", data_dir=tmp_path)) == 5_050
+    assert len(hb.read("calls", org="reds", data_dir=tmp_path)) == 1_000
 
 
 @pytest.mark.parametrize("level", [None, 4])

@@ -11,8 +11,6 @@ from herobase_pipeline.lake.engine import literal, number, quoted
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.tables.schema import Table
 
-_ROW_GROUP = 20_480  # rows; small enough that a day is written by several threads, large enough to compress well
-
 
 def write(
     lake: Lake,
@@ -48,7 +46,7 @@ def write(
             return number(
                 con,
                 f"COPY (SELECT {columns} FROM ({query or table.query}) {order}) TO {literal(str(aside))} "
-                f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP}, KV_METADATA {{{footer}}})",
+                f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {table.row_group}, KV_METADATA {{{footer}}})",
                 params,
             )
 

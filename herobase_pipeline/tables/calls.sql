@@ -26,46 +26,49 @@ once AS (
             (call_status <> 'NotSet') DESC NULLS LAST,
             hash(of_the_day)
     ) = 1
+),
+placed AS (
+    SELECT
+        once.call_id,
+        local_day(started_at) AS call_date,
+        started_at,
+        later_pass(connected_at, started_at) AS connected_at,
+        later_pass(ended_at, started_at) AS ended_at,
+        end_cause,
+        call_status,
+        lead_closure,
+        coalesce(connected, connected_at IS NOT NULL) AS connected,
+        coalesce(incoming, false) AS incoming,
+        campaign_type,
+        dialing_s,
+        conversation_s,
+        wrap_up_s,
+        lead_id,
+        coalesce(campaign_id, campaign_code) AS campaign_id,
+        campaign_code,
+        agent,
+        -- some hierarchies end with the agent, who is no unit
+        CASE WHEN lower(hierarchy.org_path[-1]) = lower(agent) THEN -2 ELSE -1 END AS leaf,
+        CASE
+            WHEN len(hierarchy.org_path[:leaf]) > 0 THEN 'call'
+            WHEN $swept AND len(asked_units.org_path) > 0 AND scattered.call_id IS NULL THEN 'sweep'
+            ELSE 'missing'
+        END AS org_source,
+        CASE org_source
+            WHEN 'call' THEN hierarchy.org_path[:leaf] WHEN 'sweep' THEN asked_units.org_path ELSE []
+        END AS org_path,
+        CASE org_source
+            WHEN 'call' THEN hierarchy.org_names[:leaf] WHEN 'sweep' THEN asked_units.org_names ELSE []
+        END AS org_names,
+        phone_token,
+        -- in progress, or its status not set yet: without an outcome until it is 8 days old (traps T8, T9)
+        coalesce(end_cause <> 'NotApplicable' AND call_status <> 'NotSet', false)
+            OR started_at <= $observed_at - INTERVAL 192 HOURS AS settled,
+        $observed_at AS observed_at,
+        extra
+    FROM once
+    LEFT JOIN scattered ON scattered.call_id = once.call_id
+    LEFT JOIN hierarchy ON hierarchy.raw = once.hierarchy_raw
+    LEFT JOIN asked_units USING (asked)
 )
-SELECT
-    once.call_id,
-    local_day(started_at) AS call_date,
-    started_at,
-    later_pass(connected_at, started_at) AS connected_at,
-    later_pass(ended_at, started_at) AS ended_at,
-    end_cause,
-    call_status,
-    lead_closure,
-    coalesce(connected, connected_at IS NOT NULL) AS connected,
-    coalesce(incoming, false) AS incoming,
-    campaign_type,
-    dialing_s,
-    conversation_s,
-    wrap_up_s,
-    lead_id,
-    coalesce(campaign_id, campaign_code) AS campaign_id,
-    campaign_code,
-    agent,
-    -- some hierarchies end with the agent, who is no unit
-    CASE WHEN lower(hierarchy.org_path[-1]) = lower(agent) THEN -2 ELSE -1 END AS leaf,
-    CASE
-        WHEN len(hierarchy.org_path[:leaf]) > 0 THEN 'call'
-        WHEN $swept AND len(asked_units.org_path) > 0 AND scattered.call_id IS NULL THEN 'sweep'
-        ELSE 'missing'
-    END AS org_source,
-    CASE org_source
-        WHEN 'call' THEN hierarchy.org_path[:leaf] WHEN 'sweep' THEN asked_units.org_path ELSE []
-    END AS org_path,
-    CASE org_source
-        WHEN 'call' THEN hierarchy.org_names[:leaf] WHEN 'sweep' THEN asked_units.org_names ELSE []
-    END AS org_names,
-    phone_token,
-    -- in progress, or its status not set yet: without an outcome until it is 8 days old (traps T8, T9)
-    coalesce(end_cause <> 'NotApplicable' AND call_status <> 'NotSet', false)
-        OR started_at <= $observed_at - INTERVAL 192 HOURS AS settled,
-    $observed_at AS observed_at,
-    extra
-FROM once
-LEFT JOIN scattered ON scattered.call_id = once.call_id
-LEFT JOIN hierarchy ON hierarchy.raw = once.hierarchy_raw
-LEFT JOIN asked_units USING (asked)
+SELECT *, array_to_string(org_path, ' › ') AS org_key FROM placed

@@ -73,6 +73,8 @@ class Table:
         daily: one file a day (``date=YYYY-MM-DD``) rather than one file.
         private: identifies customers, so lies under ``data/private`` and is in no catalogue.
         order: the order of the rows in its file, so that the same rows make the same file; by all columns if nothing less does.
+        row_group: the rows of its file that are read or skipped together; small enough that several threads write it, large
+            enough to compress well.
         view: the SELECT over other tables that it is; None for a table with files of its own.
 
     """
@@ -84,6 +86,7 @@ class Table:
     daily: bool = False
     private: bool = False
     order: str = "ALL"
+    row_group: int = 20_480
     view: str | None = None
 
     def __iter__(self) -> Iterator[Column]:
