@@ -23,6 +23,17 @@ T = TypeVar("T")
 
 _CHUNK = 1 << 20
 _CONNECT_SECONDS, _READ_SECONDS = 10, 60
+_RESOURCES = {
+    "calls": "Calls",
+    "simpleleads": "Leads",
+    "organizationalunits": "Organization",
+    "orgunits": "Organization",
+    "users": "Organization",
+    "campaigns": "Campaigns",
+    "projects": "Campaigns",
+    "myaccount": "Account",
+}
+"""By service, what a right is given to (API reference, section 1.2)."""
 
 
 class HeroBase:
@@ -245,7 +256,7 @@ def _failure(status: int, service: str, asked: str) -> errors.HeroBaseError:
     if status == requests.codes.forbidden:
         return errors.RightMissingError(
             f"{asked}: the account lacks the right to read {service} (403). "
-            "Ask HeroBase's support to grant the web-service account GET on that resource."
+            f"Ask HeroBase's support to grant the web-service account GET on {_RESOURCES[service]}."
         )
     if status == requests.codes.not_found:
         return errors.NotFoundError(
