@@ -11,13 +11,16 @@ demo: .venv/ready
 
 # what computes uses both cores; what waits for a webserver and a daemon does so four times at once
 SUITE := --numprocesses 2 --dist worksteal --ignore herobase_pipeline_tests/stack
+READERS := --numprocesses 2 herobase_pipeline_tests/test_reader.py herobase_pipeline_tests/lake/test_catalogue.py
 STACK := --numprocesses 4 --dist loadfile herobase_pipeline_tests/stack
 
-test: .venv/ready
+# readers of the lake may still have DuckDB 1.5
+test: .venv/ready .venv/duckdb-1.5
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/pytest $(SUITE)
+	PYTHONPATH=.venv/duckdb-1.5 $(BIN)/pytest $(READERS)
 	$(BIN)/pytest $(STACK)
 
 dev: .venv/ready
@@ -33,8 +36,8 @@ bench: .venv-bench/ready
 	year=$$(mktemp -d) && trap 'rm -rf "$$year"' EXIT && for each in year derived reading; do \
 		.venv-bench/bin/python -m benchmarks.$$each "$$year" || exit 1; done
 
-# Also the kills at every moment, and all with DuckDB 1.5, which readers of the lake may still have.
-test-long: test .venv/duckdb-1.5
+# Also the kills at every moment, and all with DuckDB 1.5.
+test-long: test
 	LONG_TESTS=1 $(BIN)/pytest $(STACK)
 	PYTHONPATH=.venv/duckdb-1.5 $(BIN)/pytest $(SUITE)
 

@@ -69,7 +69,7 @@ def metrics(frame: Any, metric: str, by: str | Sequence[str] = ()) -> "pd.DataFr
         return con.execute(f"""
             SELECT
                 {"".join(f"{quoted(key)}, " for key in keys)}
-                metric, category, numerator, denominator,
+                metric, category::VARCHAR AS category, numerator, denominator,
                 CASE WHEN {known} THEN numerator / denominator END AS rate,
                 CASE WHEN {is_share} THEN wilson(numerator, denominator, -1) END AS ci_low,
                 CASE WHEN {is_share} THEN wilson(numerator, denominator, 1) END AS ci_high,
