@@ -11,7 +11,7 @@ from herobase_pipeline.assets.account import herobase
 from herobase_pipeline.assets.days import CHUNKS
 from herobase_pipeline.assets.describing import POOL, spec
 from herobase_pipeline.assets.pulling import Pulled, ShrunkError, pull_calls, pull_list, pull_simple_leads
-from herobase_pipeline.assets.sources import service
+from herobase_pipeline.assets.sources import service_of, source_of
 from herobase_pipeline.assets.waiting import done_before, foretell, wait_for_quota
 from herobase_pipeline.herobase.client import HeroBase, Record
 from herobase_pipeline.herobase.errors import HeroBaseError, NotFoundError, QuotaSpentError, RightMissingError
@@ -37,12 +37,11 @@ PullDay = Callable[[dt.date, HeroBase, Lake, Settings], Pulled]
 Results = Iterator[dg.MaterializeResult[None]]
 ACCEPT_SHRUNK = "herobase/accept_shrunk"  # run tag by which an operator says that a day may lose calls
 REFRESH = "herobase/refresh"  # run tag of the runs that ask only for what is new
-SERVICES = {CALLS.name: "calls", SIMPLE_LEADS.name: "simpleleads"}
 SettingsResource = dg.ResourceParam[Settings]
 
 
 @dg.multi_asset(
-    specs=[spec(table, group="calls", deps=[service("calls")]) for table in (CALLS, CALL_PHONES)],
+    specs=[spec(table, group="calls", deps=[source_of(table)]) for table in (CALLS, CALL_PHONES)],
     can_subset=True,
     pool=POOL,
     backfill_policy=CHUNKS,
@@ -55,7 +54,7 @@ def calls(context: dg.AssetExecutionContext, settings: SettingsResource) -> Resu
 
 
 @dg.multi_asset(
-    specs=[spec(table, group="leads", deps=[service("simpleleads")]) for table in (SIMPLE_LEADS, LEAD_DATA)],
+    specs=[spec(table, group="leads", deps=[source_of(table)]) for table in (SIMPLE_LEADS, LEAD_DATA)],
     can_subset=True,
     pool=POOL,
     backfill_policy=CHUNKS,
@@ -73,7 +72,7 @@ def _pull_days(
 
     Where the account's daily quota is spent the step ends, and goes on by itself with the rest once the quota starts anew.
     """
-    client, lake, service = herobase(settings), Lake(settings.data_dir), SERVICES[tables[0].name]
+    client, lake, service = herobase(settings), Lake(settings.data_dir), service_of(tables[0])
     if resets_at := client.budget.spent_until(service):
         raise wait_for_quota(context, client, service, resets_at)
     before = done_before(context, tables)
@@ -132,11 +131,11 @@ def _metadata(table: Table, pulled: Pulled) -> dict[str, Any]:
     return told
 
 
-def _list_asset(table: Table, asked: str, records: Callable[[HeroBase], Sequence[Record]]) -> dg.AssetsDefinition:
+def _list_asset(table: Table, records: Callable[[HeroBase], Sequence[Record]]) -> dg.AssetsDefinition:
     """Return the asset of a list that is pulled whole and kept by the day of the pull."""
 
     @dg.multi_asset(
-        name=table.name, specs=[spec(table, group="directory", deps=[service(asked)], partitioned=False)], pool=POOL
+        name=table.name, specs=[spec(table, group="directory", deps=[source_of(table)], partitioned=False)], pool=POOL
     )
     def pull_whole(settings: SettingsResource) -> dg.MaterializeResult[None]:
         lake = Lake(settings.data_dir)
@@ -162,9 +161,9 @@ def _account(client: HeroBase) -> list[Record]:
 
 
 LISTS = [
-    _list_asset(ORG_UNITS, "organizationalunits", lambda client: list(flat(client.org_units()))),
-    _list_asset(USERS, "users", lambda client: client.users()),
-    _list_asset(CAMPAIGNS, "campaigns", lambda client: client.campaigns()),
-    _list_asset(PROJECTS, "projects", lambda client: client.projects()),
-    _list_asset(ACCOUNT, "myaccount", _account),
+    _list_asset(ORG_UNITS, lambda client: list(flat(client.org_units()))),
+    _list_asset(USERS, lambda client: client.users()),
+    _list_asset(CAMPAIGNS, lambda client: client.campaigns()),
+    _list_asset(PROJECTS, lambda client: client.projects()),
+    _list_asset(ACCOUNT, _account),
 ]

@@ -12,6 +12,7 @@ from herobase_pipeline.tables import (
     PROJECTS,
     SIMPLE_LEADS,
     USERS,
+    Table,
 )
 
 _SERVICES = {
@@ -34,9 +35,18 @@ _READ_INTO = {
 }
 
 
-def service(name: str) -> dg.AssetKey:
-    """Return the asset key of a service of HeroBase."""
-    return dg.AssetKey(["herobase", name])
+def service_of(table: Table) -> str:
+    """Return the name of the service that a table is read from."""
+    return next(name for name, tables in _READ_INTO.items() if table in tables)
+
+
+def source_of(table: Table) -> dg.AssetKey:
+    """Return the asset key of that service."""
+    return _key(service_of(table))
+
+
+def _key(service: str) -> dg.AssetKey:
+    return dg.AssetKey(["herobase", service])
 
 
 def _fields(name: str) -> dg.TableSchema:
@@ -53,7 +63,7 @@ def _fields(name: str) -> dg.TableSchema:
 
 SOURCES = [
     dg.AssetSpec(
-        service(name),
+        _key(name),
         description=description,
         group_name="herobase",
         kinds={"api"},
