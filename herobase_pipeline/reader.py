@@ -5,7 +5,6 @@ for the other, and the next query sees what is new.
 """
 
 import datetime as dt
-import difflib
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from herobase_pipeline.lake.engine import literal, quoted
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.partitions import in_words
 from herobase_pipeline.settings import Settings
+from herobase_pipeline.spelling import meant
 from herobase_pipeline.tables import KNOWN_DAYS, ORG_HISTORY, TABLES, VIEWS, Table, Type
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def read(
         types = ({"date": Type.DAY} if found.daily else {}) | {column.name: column.type for column in found}
         for column in columns or ():
             if column not in types:
-                raise NoSuchNameError(f"{table} has no column {column}. {_meant(column, list(types))}")
+                raise NoSuchNameError(f"{table} has no column {column}. {meant(column, list(types))}")
         conditions = [f"{quoted(_day(found))} >= {literal(str(first))}"] if first else []
         conditions += [f"{quoted(_day(found))} <= {literal(str(last))}"] if last else []
         conditions += _of_unit(con, found, org, level)
@@ -155,18 +155,13 @@ def _found(name: str) -> Table:
     table = _TABLES.get(name)
     if table is None:
         raise NoSuchNameError(
-            f"There is no table {name}. {_meant(name, [t.name for t in _TABLES.values() if not t.private])}"
+            f"There is no table {name}. {meant(name, [t.name for t in _TABLES.values() if not t.private])}"
         )
     if table.private:
         raise NoSuchNameError(
             f"{name} identifies customers, so it is in no catalogue: who may read it reads its files in data/private/{name}."
         )
     return table
-
-
-def _meant(name: str, names: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    return f"Perhaps {' or '.join(close)}?" if close else f"There are: {', '.join(names)}."
 
 
 def _day(table: Table) -> str:
@@ -283,7 +278,7 @@ def _require_unit(con: duckdb.DuckDBPyConnection, org: str) -> None:
     names = ["(all)", *dict.fromkeys(name for unit in units for name in unit if name)]
     known = {name.casefold() for name in names}
     if units and org.casefold().rpartition(_JOINED)[2] not in known:
-        raise NoSuchNameError(f"No call tells of an org unit {org}. {_meant(org, names)}")
+        raise NoSuchNameError(f"No call tells of an org unit {org}. {meant(org, names)}")
 
 
 def _plain(rows: "pa.Table") -> "pd.DataFrame":

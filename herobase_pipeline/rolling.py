@@ -1,6 +1,5 @@
 """For notebooks: rates of any frame of counts, rolled up by any of its columns. Counts are summed first and divided last."""
 
-import difflib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +7,7 @@ import duckdb
 
 from herobase_pipeline.lake.catalogue import INTERVAL
 from herobase_pipeline.lake.engine import literal, quoted
+from herobase_pipeline.spelling import meant
 from herobase_pipeline.tables import TABLES
 from herobase_pipeline.tables.metrics import METRICS, Metric, Unit
 from herobase_pipeline.tables.rates import told, words
@@ -82,9 +82,7 @@ def metrics(frame: Any, metric: str, by: str | Sequence[str] = ()) -> "pd.DataFr
 def _found(metric: str) -> Metric:
     names = [known.name for known in METRICS]
     if metric not in names:
-        close = difflib.get_close_matches(metric, names, n=3, cutoff=0.5)
-        told = f"Perhaps {' or '.join(close)}?" if close else f"There are: {', '.join(names)}."
-        raise NotAMetricError(f"There is no metric {metric}. {told}")
+        raise NotAMetricError(f"There is no metric {metric}. {meant(metric, names)}")
     return METRICS[names.index(metric)]
 
 
