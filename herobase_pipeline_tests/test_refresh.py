@@ -48,6 +48,14 @@ def test_a_refresh_asks_once_and_for_little(centre):
     assert made.metadata["bytes"].value < 2_000_000  # the day has 12 MB by now
 
 
+def test_a_pull_without_calls_does_not_say_that_they_have_no_hierarchy(centre):
+    here = centre(calls_per_day=0)
+    here.load("calls", TODAY)
+    made = here.instance.get_latest_materialization_event(dg.AssetKey("calls")).asset_materialization
+    assert made.metadata["dagster/partition_row_count"].value == 0
+    assert "hierarchy_field" not in made.metadata
+
+
 def test_calls_in_progress_are_finished_by_the_next_refresh(centre):
     here = centre(calls_per_day=3_000, now=dt.datetime(2026, 11, 18, 10, tzinfo=UTC))
     here.load("calls", TODAY)

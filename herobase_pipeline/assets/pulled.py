@@ -127,7 +127,9 @@ def _metadata(table: Table, pulled: Pulled) -> dict[str, Any]:
     if pulled.lag_s is not None:
         told["lag_s"] = pulled.lag_s
     if table is CALLS:
-        told |= {"calls_without_hierarchy": pulled.without_org, "hierarchy_field": pulled.org_field or "(none)"}
+        told["calls_without_hierarchy"] = pulled.without_org
+        if pulled.org_field is not None:
+            told["hierarchy_field"] = pulled.org_field or "(none)"
     return told
 
 

@@ -52,7 +52,7 @@ class Pulled:
         lag_s: seconds from the end of the day, or from the newest record of a day that still runs, to now; None for a
             running day without any.
         without_org: calls without a hierarchy.
-        org_field: the field in which the hierarchy was found.
+        org_field: the field in which the hierarchy was found; empty where no field has it, None where no call came.
 
     """
 
@@ -63,7 +63,7 @@ class Pulled:
     seconds: float
     lag_s: int | None
     without_org: int = 0
-    org_field: str = ""
+    org_field: str | None = None
 
 
 class _Day:
@@ -175,7 +175,8 @@ def pull_calls(
         calls = stored(lake, CALLS, day)
         without_org = number(con, f"SELECT count(*) FROM ({calls}) WHERE org_source = 'missing'")
         newest = f"SELECT max(started_at) FROM ({calls})"
-        return pull.pulled(rows, newest, without_org=without_org, org_field=", ".join(hierarchy.fields))
+        field = ", ".join(hierarchy.fields) if landing.records else None
+        return pull.pulled(rows, newest, without_org=without_org, org_field=field)
 
 
 def pull_simple_leads(
