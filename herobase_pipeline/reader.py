@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 Day = dt.date | str
 _TABLES = {table.name: table for table in (*TABLES, *VIEWS)}
 _JOINED = " › "  # as in org_key
+_EVERYTHING = "(all)"  # the name of the node at level 0
 
 
 class NoSuchNameError(LookupError):
@@ -245,9 +246,17 @@ def _of_unit(con: duckdb.DuckDBPyConnection, table: Table, org: str | None, leve
     _require_unit(con, org)
     wanted = literal(org.casefold())
     if not is_by_node:
+        if org.casefold() == _EVERYTHING:
+            return
+        under = literal(org.casefold() + _JOINED)
         is_under = " OR ".join(
-            f"list_contains(list_transform({path}, lambda unit: lower(unit)), {wanted})"
-            for path in ("org_path", "org_names")
+            [
+                f"starts_with(lower(array_to_string(org_path, {literal(_JOINED)})) || {literal(_JOINED)}, {under})",
+                *(
+                    f"list_contains(list_transform({path}, lambda unit: lower(unit)), {wanted})"
+                    for path in ("org_path", "org_names")
+                ),
+            ]
         )
         yield f"({is_under})"
         if "org_key" in table.names:  # lists tell nothing of where a file's rows lie, a key does
@@ -275,7 +284,7 @@ def _of_unit(con: duckdb.DuckDBPyConnection, table: Table, org: str | None, leve
 
 def _require_unit(con: duckdb.DuckDBPyConnection, org: str) -> None:
     units = con.execute("SELECT DISTINCT org_code, org_name FROM org_history").fetchall()
-    names = ["(all)", *dict.fromkeys(name for unit in units for name in unit if name)]
+    names = [_EVERYTHING, *dict.fromkeys(name for unit in units for name in unit if name)]
     known = {name.casefold() for name in names}
     if units and org.casefold().rpartition(_JOINED)[2] not in known:
         raise NoSuchNameError(f"No call tells of an org unit {org}. {meant(org, names)}")

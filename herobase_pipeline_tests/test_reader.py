@@ -160,8 +160,11 @@ def test_days_units_and_columns_are_chosen():
         ]
     )
     assert set(hb.read("lead_conversion", level=2)["org_level"]) == {2}
-    calls = hb.read("calls", org=node.org_name)
-    assert len(calls) == hb.read("call_outcomes", org=node.org_key)["calls"].sum()
+    for unit in (node.org_code.upper(), node.org_name.lower(), node.org_key):
+        assert len(hb.read("calls", org=unit)) == hb.read("call_outcomes", org=node.org_key)["calls"].sum() > 0
+    assert len(hb.read("calls", org="(all)")) == hb.read("call_outcomes", level=0)["calls"].sum()
+    (known,) = sql(f"SELECT count(*) AS n FROM leads WHERE list_contains(org_path, '{node.org_code}')")["n"]
+    assert len(hb.read("leads", org=node.org_key)) == known > 0
 
 
 TEAMS = """
