@@ -17,6 +17,7 @@ Upper and lower case and spaces around a name make no difference, as they do not
 
 import re
 import tomllib
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -83,7 +84,7 @@ class Declaration(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     name: str
-    version: int = Field(ge=1)
+    version: int = Field(ge=1, le=1_000_000_000)
     campaigns: tuple[str, ...] = Field((), strict=False)
     projects: tuple[str, ...] = Field((), strict=False)
     locale: Literal["da", "en"] = "da"
@@ -99,12 +100,12 @@ class Declaration(BaseModel):
 
 def normal(name: str) -> str:
     """Return what two spellings of a field's name have in common."""
-    return " ".join(name.split()).casefold()
+    return " ".join(unicodedata.normalize("NFC", name).split()).casefold()
 
 
 def pattern(patterns: Sequence[str]) -> str:
     """Return the regular expression of what any of some patterns matches; of nothing where there is none."""
-    return "|".join(re.escape(each.strip()).replace(r"\*", ".*") for each in patterns)
+    return "|".join(re.escape(unicodedata.normalize("NFC", each).strip()).replace(r"\*", ".*") for each in patterns)
 
 
 def read_declarations(folder: Path, reserved: Sequence[str] = ()) -> tuple[Declaration, ...]:
@@ -118,9 +119,14 @@ def read_declarations(folder: Path, reserved: Sequence[str] = ()) -> tuple[Decla
         FieldsError: a file is wrong, or two contradict each other.
 
     """
-    found = tuple(
-        declaration(path.stem, path.read_bytes(), str(path), reserved) for path in sorted(folder.glob("*.toml"))
-    )
+    # what begins with a point is an editor's or a system's own
+    files = [path for path in folder.glob("*") if path.suffix.lower() == ".toml" and not path.name.startswith(".")]
+    for path in files:
+        if not path.is_file():
+            raise FieldsError(
+                f"{path} is no file that can be read. Remove it, or put the file of declared fields there."
+            )
+    found = tuple(declaration(path.stem, path.read_bytes(), str(path), reserved) for path in sorted(files))
     first: dict[str, tuple[Declaration, DeclaredField]] = {}
     for each in found:
         for field in each.fields.values():
@@ -141,9 +147,13 @@ def declaration(name: str, text: bytes, where: str, reserved: Sequence[str] = ()
 
     """
     try:
-        found = Declaration.model_validate({**tomllib.loads(text.decode("utf-8-sig")), "name": name})
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        given = tomllib.loads(text.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
         raise FieldsError(f"{where} is not TOML in UTF-8: {error}.") from None
+    if "name" in given:
+        raise FieldsError(f"{where}: name is nothing that this version knows: the file's own name is its name.")
+    try:
+        found = Declaration.model_validate({**given, "name": name})
     except ValidationError as error:
         raise FieldsError(" ".join(f"{where}: {_sentence(e['loc'], e)}" for e in error.errors())) from None
     for wrong in _wrong(found, reserved):
@@ -159,6 +169,8 @@ def _wrong(found: Declaration, reserved: Sequence[str]) -> Iterator[str]:
     """Say what the types alone do not rule out."""
     if not (found.campaigns or found.projects):
         yield 'it is for no lead: give campaigns = ["…"] or projects = ["…"], patterns in which * stands for anything.'
+    if not all(each.strip() for each in (*found.campaigns, *found.projects)):
+        yield "a pattern of campaigns or projects is empty, which no lead has. Remove it."
     fields = [(name, each) for name, field in found.fields.items() for each in (name, *field.formerly)]
     owner: dict[str, str] = {}
     for at, name in (*fields, *(("left_out", name) for name in found.left_out)):
@@ -195,11 +207,15 @@ def _sentence(loc: tuple[int | str, ...], error: Any) -> str:
             at = str(name)
         case _:
             at = "it"
+    if at in (f'field "{name}":' for name in Declaration.model_fields):
+        return f'{loc[1]} belongs above [fields], or is a field only if it is a table such as {{ column = "name" }}.'
     match error["type"]:
         case "enum" | "literal_error":
             said = f"must be {error['ctx']['expected']}"
         case "extra_forbidden":
             said = "is nothing that this version knows"
+        case "tuple_type":
+            said = 'must be a list of texts such as ["…"]'
         case "missing":
             said = "is missing"
         case "model_type" | "dict_type" | "mapping_type" | "model_attributes_type":

@@ -1,15 +1,14 @@
 """Files of declared fields: what they mean, and what is said of one that is wrong."""
 
-import re
+import unicodedata
 from pathlib import Path
 
 import pytest
 
-from herobase_pipeline.declarations import FieldsError, Kind, declaration, read_declarations
+from herobase_pipeline.declarations import FieldsError, Kind, declaration, normal, pattern, read_declarations
 from herobase_pipeline.settings import SANDBOX_FIELDS, Settings, SettingsError
 from herobase_pipeline.tables import LEAD_FIELDS, Type
 from herobase_pipeline.tables.lead_fields import typed
-from herobase_pipeline_tests.conftest import ROOT
 
 HEAD = 'version = 1\ncampaigns = ["*"]\n[fields]\n'
 
@@ -48,8 +47,14 @@ def test_a_file_says_which_fields_become_which_columns():
         (HEAD + '"A" = { column = "x" }\n" a " = { column = "y" }', '" a " and "A" are one field'),
         (HEAD + '"A" = { column = "x" }\n"A" = { column = "y" }', "is not TOML in UTF-8"),
         ('version = 1\n[fields]\n"A" = { column = "x" }', "it is for no lead"),
-        ('version = 1\ncampaigns = "*"\n[fields]\n', "campaigns must be a valid tuple."),
+        ('version = 1\ncampaigns = "*"\n[fields]\n', "campaigns must be a list of texts"),
         ('campaigns = ["*"]\n[fields]\n', "version is missing."),
+        ('version = 99999999999\ncampaigns = ["*"]\n[fields]\n', "version must be less than or equal to 1000000000."),
+        ('version = 1\nname = "x"\ncampaigns = ["*"]\n[fields]\n', "name is nothing that this version knows"),
+        ('version = 1\ncampaigns = ["One", " "]\n[fields]\n', "a pattern of campaigns or projects is empty"),
+        (HEAD + 'left_out = ["A"]', "left_out belongs above [fields]"),
+        ("version = " + "9" * 5_000, "is not TOML in UTF-8"),
+        ("a = " + "[" * 5_000, "is not TOML in UTF-8"),
         ('version = 1\nlocale = "de"\ncampaigns = ["*"]\n[fields]\n', "locale must be 'da' or 'en'."),
     ],
 )
@@ -81,12 +86,25 @@ def test_the_sandboxs_files_are_not_those_of_a_real_account(monkeypatch, tmp_pat
     assert len(read_declarations(SANDBOX_FIELDS, LEAD_FIELDS.names)) == 4
 
 
-def test_the_example_of_the_readme_is_one():
-    (example,) = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-    assert set(read(example).fields) == {"Mødedato", "OPP"}
-
-
 def test_a_folder_that_is_named_must_exist(monkeypatch, tmp_path):
     monkeypatch.setenv("HEROBASE_FIELDS_DIR", str(tmp_path / "feilds"))
     with pytest.raises(SettingsError, match=r"^HEROBASE_FIELDS_DIR: must be a folder that exists\.$"):
         Settings.load()
+
+
+def test_spellings_of_one_sign_are_one():
+    composed, decomposed = unicodedata.normalize("NFC", "Årsag"), unicodedata.normalize("NFD", "Årsag")
+    assert composed != decomposed
+    assert normal(composed) == normal(decomposed)
+    assert pattern([composed]) == pattern([f" {decomposed} "])
+
+
+def test_what_an_editor_leaves_beside_the_files_is_no_file(tmp_path):
+    text = HEAD + '"A" = { column = "a" }'
+    (tmp_path / "UPPER.TOML").write_text(text)
+    (tmp_path / "._upper.toml").write_bytes(b"\x00\xff")
+    (tmp_path / ".#upper.toml").symlink_to("nobody@nowhere")
+    assert [each.name for each in read_declarations(tmp_path)] == ["UPPER"]
+    (tmp_path / "folder.toml").mkdir()
+    with pytest.raises(FieldsError, match=r"folder\.toml is no file that can be read"):
+        read_declarations(tmp_path)
