@@ -8,7 +8,7 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from herobase_pipeline.declarations import RAW, FieldsError, Kind, normal, read_declarations
@@ -22,8 +22,8 @@ from herobase_pipeline.tables import LEAD_FIELDS
 _LETTERS = str.maketrans({"æ": "ae", "ø": "oe", "å": "aa", "ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "é": "e"})
 _LONGEST = 50
 
-Taken = dict[str, Kind]
-"""Columns of all files, with their types: one column may be in several files, of one type."""
+Taken = dict[str, tuple[Kind, str]]
+"""Columns of all files, with their types and what is done with the unreadable: one column may be in several files."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -35,16 +35,22 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = Settings.load()
         declarations = () if asked.all else read_declarations(settings.declared_fields, LEAD_FIELDS.names)
-        found = survey(Lake(settings.data_dir), settings.zone, declarations)
+        found, without_campaign = survey(Lake(settings.data_dir), settings.zone, declarations)
     except (SettingsError, FieldsError, NotDerivedError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    taken: Taken = {field.column: field.type for each in declarations for field in each.fields.values()}
-    files = dict(_files(found, taken))
-    additions = "\n".join(_additions(each, taken) for each in found if each.declaration and _new(each))
+    taken: Taken = {
+        field.column: (field.type, field.unreadable) for each in declarations for field in each.fields.values()
+    }
+    # written beside the files that are there, unless all are proposed anew
+    there = [path.stem for path in asked.to.glob("*.toml")] if asked.to and not asked.all else []
+    files = dict(_files(found, taken, set(there)))
+    additions = "\n".join(
+        _additions(each, taken) for each in found if each.declaration and any(map(_has_name, _new(each)))
+    )
     if asked.to:
-        if there := [str(asked.to / name) for name in files if (asked.to / name).exists()]:
-            sys.stderr.write(f"{' and '.join(there)} exists already, so nothing was written. Name another folder.\n")
+        if clashing := [str(asked.to / name) for name in files if (asked.to / name).exists()]:
+            sys.stderr.write(f"{' and '.join(clashing)} exists already, so nothing was written. Name another folder.\n")
             return 2
         asked.to.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
@@ -54,14 +60,15 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.write(additions)
     else:
         sys.stdout.write("\n".join([*(f"# -- {name} --\n{text}" for name, text in files.items()), additions]))
-    if not files and not additions:
+    if without_campaign:
+        sys.stderr.write(f"{without_campaign} leads have no campaign, so no file can be for them.\n")
+    elif not files and not additions:
         sys.stderr.write("Every field of the loaded leads is declared. --all proposes all files anew.\n")
     return 0
 
 
-def _files(found: list[Definition], taken: Taken) -> Iterator[tuple[str, str]]:
-    """Yield a name and a text for each lead definition without a file."""
-    used: set[str] = set()
+def _files(found: Sequence[Definition], taken: Taken, used: set[str]) -> Iterator[tuple[str, str]]:
+    """Yield a name that is not used and a text for each lead definition without a file."""
     for each in found:
         if each.declaration is None and each.fields:
             name = unique(slug(each.campaigns[0]), used)
@@ -108,18 +115,22 @@ def _new(definition: Definition) -> list[Surveyed]:
     return [field for field in definition.fields if normal(field.name) not in known]
 
 
+def _has_name(field: Surveyed) -> bool:
+    return field.name != "" and told(field.name) != WITHHELD
+
+
 def _lines(definition: Definition, fields: list[Surveyed], locale: Locale, taken: Taken) -> Iterator[str]:
     its = {each.column for each in definition.declaration.fields.values()} if definition.declaration else set()
     for field in fields:
-        share = f"{field.filled / max(definition.leads, 1):.0%} filled"
-        if told(field.name) == WITHHELD:
-            yield f"# a field is left out here, as its name looks like a value; {share}"
+        share = f"{min(field.filled / max(definition.leads, 1), 1):.0%} filled"
+        if not _has_name(field):
+            yield f"# a field is left out here, as it has no name, or one that looks like a value; {share}"
             continue
         kind = field.kind(locale)
-        others = {column for column, type_ in taken.items() if type_ is not kind}
+        others = {column for column, (type_, unreadable) in taken.items() if (type_, unreadable) != (kind, "keep")}
         column = unique(slug(field.name).replace("-", "_"), {*its, *others, *LEAD_FIELDS.names})
         its.add(column)
-        taken[column] = kind
+        taken[column] = (kind, "keep")
         typed = "" if kind is Kind.TEXT else f', type = "{kind}"'
         read = "" if kind is Kind.TEXT else f", {field.readable[kind, locale] / field.filled:.1%} of these read"
         yield f'{_quoted(field.name)} = {{ column = "{column}"{typed} }}  # {share}{read}'
@@ -127,9 +138,9 @@ def _lines(definition: Definition, fields: list[Surveyed], locale: Locale, taken
 
 def slug(name: str) -> str:
     """Return a name of a-z, 0-9 and - that begins with a letter, as near to ``name`` as that is."""
-    plain = re.sub(r"[^a-z0-9]+", "-", name.casefold().translate(_LETTERS)).strip("-")
+    plain = re.sub(r"[^a-z0-9]+", "-", normal(name).translate(_LETTERS)).strip("-")
     plain = plain if plain[:1].isalpha() else f"f-{plain}".strip("-")
-    return plain[:_LONGEST].rstrip("-").removesuffix(RAW.replace("_", "-"))
+    return re.sub(f"({RAW.replace('_', '-')}|-)+$", "", plain[:_LONGEST])
 
 
 def unique(name: str, taken: set[str]) -> str:
@@ -139,7 +150,7 @@ def unique(name: str, taken: set[str]) -> str:
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")  # which TOML forbids and JSON does not
 
 
 if __name__ == "__main__":

@@ -2,17 +2,20 @@
 
 import json
 import re
+import unicodedata
 
 import dagster as dg
 import pytest
 
 from herobase_pipeline import proposing
 from herobase_pipeline.declarations import Kind, declaration, normal, read_declarations
+from herobase_pipeline.lake.projecting import project
 from herobase_pipeline.proposing import main, slug, unique
 from herobase_pipeline.sandbox.fields import DEFINITIONS
 from herobase_pipeline.settings import SANDBOX_FIELDS, Settings
-from herobase_pipeline.tables import LEAD_FIELDS
+from herobase_pipeline.tables import LEAD_DATA, LEAD_FIELDS, SIMPLE_LEADS
 from herobase_pipeline.tables.lead_fields import typed
+from herobase_pipeline_tests.tables.making import DAY, ZONE, at, fill, temporary_lake, version
 
 KINDS = {"Date": Kind.DATE, "Integer": Kind.NUMBER, "Decimal": Kind.NUMBER}
 LEAD_FIELDS_KEY = dg.AssetKey(LEAD_FIELDS.key)
@@ -134,3 +137,73 @@ def test_a_name_that_is_taken_is_numbered():
     assert unique("x", {"x", "x_2"}) == "x_3"
     text = 'version = 1\ncampaigns = ["*"]\n[fields]\n"A \\"b\\" \\\\ c" = { column = "x" }'
     assert list(declaration("a", text.encode(), "a").fields) == ['A "b" \\ c']
+
+
+def proposals(leads, folder, monkeypatch, *arguments):
+    """What the command says to leads, each (campaign code, data, customData), and whether what it wrote can be used."""
+    with temporary_lake() as lake:
+        named = [(str(n), *given) for n, given in enumerate(leads)]
+        fill(
+            lake,
+            SIMPLE_LEADS,
+            [version(at("10:00"), i, campaign_code=code, campaign_id=None) for i, code, *_ in named],
+            DAY,
+        )
+        given = [{"lead_id": i, "last_modified_at": at("10:00"), "data": d, "custom_data": c} for i, _, d, c in named]
+        fill(lake, LEAD_DATA, given, DAY)
+        folder.mkdir(exist_ok=True)
+        chosen = Settings(data_dir=lake.root, fields_dir=folder)
+        monkeypatch.setattr(proposing.Settings, "load", classmethod(lambda _: chosen))
+        assert main(["--to", str(folder), *arguments]) == 0
+        written = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.toml")}
+        files = read_declarations(folder, LEAD_FIELDS.names)
+        made = project(lake, ZONE, files)
+        again = folder.with_name("again")
+        assert main(["--to", str(again)]) == 0
+        assert list(again.glob("*.toml")) == []
+        return written, files, made
+
+
+@pytest.mark.parametrize(
+    "leads",
+    [
+        [("One", '{"":"x"," ":"y","A":"1"}', None)],
+        [("One", '{"x raw raw":"1","x":"2","x Raw":"3"}', None)],
+        [("One", json.dumps({'a\x7f\u0001"b': "1"}), None), ("T\x7fo", '{"B":"1"}', None)],
+        [("AB", '{"A":"1"}', None), ("ab", '{"B":"1"}', None), (" Ab ", '{"C":"1"}', None)],
+        [("A*", '{"A":"1"}', None), ("AB", '{"B":"1"}', None), ("C", '{"C":"1"}', None)],
+        [("One", "{}", '{"A":"1"}')],
+        [("One", '{"A":"1"}', '{"A":"2"}')],
+        [("MB Ny", '{"A":"1"}', None), ("MB-Ny", '{"B":"1"}', None)],
+        [("One", json.dumps({unicodedata.normalize(form, "Årsag"): "1" for form in ("NFC", "NFD")}), None)],
+    ],
+)
+def test_what_it_proposes_can_be_used_and_leaves_nothing_to_propose(leads, tmp_path, monkeypatch):
+    written, files, made = proposals(leads, tmp_path / "proposed", monkeypatch)
+    assert written
+    assert sum(len(each.fields) for each in files) >= 1
+    assert made.undeclared_rows == 0
+    assert max(map(int, re.findall(r"(\d+)% filled", "".join(written.values())))) <= 100
+
+
+def test_a_field_that_is_dropped_where_it_is_declared_is_another_column_where_it_is_proposed(tmp_path, monkeypatch):
+    (tmp_path / "proposed").mkdir()
+    (tmp_path / "proposed/one.toml").write_text(
+        'version = 1\ncampaigns = ["One"]\n[fields]\n"OPP" = { column = "opp", type = "number", unreadable = "drop" }\n'
+    )
+    leads = [("One", '{"OPP":"1"}', None), ("Two", '{"OPP":"1","B":"2"}', None)]
+    _, files, _ = proposals(leads, tmp_path / "proposed", monkeypatch)
+    assert [(each.name, each.fields["OPP"].column) for each in files] == [("one", "opp"), ("two", "opp_2")]
+
+
+def test_the_same_leads_make_the_same_files(tmp_path, monkeypatch):
+    leads = [(code, f'{{"{code}":"1"}}', None) for code in ("North", "South", "East", "West", "Nord", "Syd")]
+    found = [proposals(leads[::step], tmp_path / f"{step}", monkeypatch)[0] for step in (1, -1)]
+    assert found[0] == found[1]
+
+
+def test_leads_without_a_campaign_are_told(tmp_path, monkeypatch, capsys):
+    proposals(
+        [("One", '{"A":"1"}', None), (None, '{"B":"1"}', None), (" ", '{"B":"1"}', None)], tmp_path / "p", monkeypatch
+    )
+    assert "2 leads have no campaign, so no file can be for them." in capsys.readouterr().err

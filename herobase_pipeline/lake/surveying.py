@@ -1,19 +1,20 @@
 """What stands in the fields of leads, in numbers only: what a file of declared fields is proposed from."""
 
-from collections import Counter, defaultdict
+import re
+import unicodedata
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 import duckdb
 
-from herobase_pipeline.declarations import Declaration, Kind, normal
+from herobase_pipeline.declarations import Declaration, Kind, normal, pattern
 from herobase_pipeline.lake.deriving import deriving
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.projecting import gather
 from herobase_pipeline.tables import LEAD_FIELDS
-from herobase_pipeline.tables.lead_fields import reader
 
 Locale = Literal["da", "en"]
 LOCALES: tuple[Locale, ...] = ("da", "en")
@@ -66,7 +67,14 @@ class Definition:
         return "en" if typed["en"] > typed["da"] else "da"
 
 
-def survey(lake: Lake, zone: ZoneInfo, declarations: Sequence[Declaration]) -> list[Definition]:
+class Survey(NamedTuple):
+    """The lead definitions, and how many leads are in no campaign, so that no file can be for them."""
+
+    definitions: Sequence[Definition]
+    without_campaign: int
+
+
+def survey(lake: Lake, zone: ZoneInfo, declarations: Sequence[Declaration]) -> Survey:
     """Return the lead definitions that the leads seem to have: those of the files, then campaigns with like fields.
 
     Raises:
@@ -75,33 +83,38 @@ def survey(lake: Lake, zone: ZoneInfo, declarations: Sequence[Declaration]) -> l
     """
     with deriving(lake, zone, LEAD_FIELDS) as con:
         gather(con, lake, declarations)
-        leads = Counter(
-            dict(con.execute("SELECT campaign, count(*) FROM latest WHERE data <> '{}' GROUP BY 1").fetchall())
+        leads = dict(
+            con.execute(
+                "SELECT campaign, count(*) FROM latest WHERE data <> '{}' OR custom_data IS NOT NULL GROUP BY 1 "
+                "ORDER BY 2 DESC, 1"
+            ).fetchall()
         )
         of_file = dict(con.execute("SELECT DISTINCT campaign, declaration FROM latest").fetchall())
         keys = _keys(con)
         groups: list[tuple[Declaration | None, list[str]]] = [
-            (each, [campaign for campaign, _ in leads.most_common() if of_file[campaign] == each.name])
-            for each in declarations
+            (each, [campaign for campaign in leads if of_file[campaign] == each.name]) for each in declarations
         ]
-        undeclared = [campaign for campaign, _ in leads.most_common() if campaign and of_file[campaign] is None]
+        undeclared = [campaign for campaign in leads if campaign and of_file[campaign] is None]
         groups += [(None, campaigns) for campaigns in _alike(undeclared, keys)]
         con.execute("CREATE TEMP TABLE grouped (campaign VARCHAR, number INTEGER)")
         for number, (_, campaigns) in enumerate(groups):
             for campaign in campaigns:
                 con.execute("INSERT INTO grouped VALUES ($1, $2)", [campaign, number])
         fields = _fields(con)
-        return [
+        definitions = [
             Definition(file, campaigns, sum(leads[campaign] for campaign in campaigns), fields[number])
             for number, (file, campaigns) in enumerate(groups)
         ]
+        return Survey(definitions, leads.get(None, 0))
 
 
 def _keys(con: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:
     found: dict[str, set[str]] = defaultdict(set)
-    query = "SELECT DISTINCT campaign, unnest(json_keys(data)) FROM latest"
-    for campaign, key in con.execute(query).fetchall():
-        found[campaign].add(normal(key))
+    for source in ("data", "custom_data"):
+        for campaign, key in con.execute(
+            f"SELECT DISTINCT campaign, unnest(json_keys({source})) FROM latest"
+        ).fetchall():
+            found[campaign].add(normal(key))
     return found
 
 
@@ -111,7 +124,7 @@ def _alike(campaigns: Sequence[str], keys: Mapping[str, set[str]]) -> list[list[
     for campaign in campaigns:
         its = keys.get(campaign, set())
         for together, members in groups:
-            if len(its & together) >= _ALIKE * len(its | together):
+            if len(its & together) >= _ALIKE * len(its | together) or any(_one(campaign, each) for each in members):
                 together |= its
                 members.append(campaign)
                 break
@@ -120,18 +133,26 @@ def _alike(campaigns: Sequence[str], keys: Mapping[str, set[str]]) -> list[list[
     return [members for _, members in groups]
 
 
+def _one(campaign: str, other: str) -> bool:
+    """Whether a pattern that is one campaign's code is for the other too, as upper and lower case are one, and * is any."""
+    return any(
+        re.fullmatch(pattern([code]), unicodedata.normalize("NFC", of).strip(), re.IGNORECASE)
+        for code, of in ((campaign, other), (other, campaign))
+    )
+
+
 def _fields(con: duckdb.DuckDBPyConnection) -> dict[int, list[Surveyed]]:
     """Return the fields of each group; spellings of one name together."""
     forms = [(kind, locale) for kind in _GUESSED for locale in LOCALES]
-    readable = ", ".join(f"count({reader(kind, locale)}(text))" for kind, locale in forms)
+    readable = ", ".join(f"count({locale}_{kind}(text))" for kind, locale in forms)
     rows = con.execute(f"""
         SELECT number, key, count(*), count(text), count(*) FILTER (regexp_full_match(text, '{_LABEL}')), {readable}
         FROM (
-            SELECT number, key, plain(value ->> '$') AS text
-            FROM latest JOIN grouped USING (campaign), json_each(data)
+            SELECT number, unnest(json_keys(data)) AS key, plain(unnest(json_extract_string(data, '$.*'))) AS text
+            FROM latest JOIN grouped USING (campaign)
             UNION ALL
-            SELECT number, key, plain(value ->> '$')
-            FROM latest JOIN grouped USING (campaign), json_each(custom_data)
+            SELECT number, unnest(json_keys(custom_data)), plain(unnest(json_extract_string(custom_data, '$.*')))
+            FROM latest JOIN grouped USING (campaign)
         )
         GROUP BY number, key ORDER BY count(*) DESC, lower(key), key
     """).fetchall()
