@@ -248,10 +248,10 @@ def _of_unit(con: duckdb.DuckDBPyConnection, table: Table, org: str | None, leve
     if not is_by_node:
         if org.casefold() == _EVERYTHING:
             return
-        under = literal(org.casefold() + _JOINED)
+        above = literal(org.casefold() + _JOINED)
         is_under = " OR ".join(
             [
-                f"starts_with(lower(array_to_string(org_path, {literal(_JOINED)})) || {literal(_JOINED)}, {under})",
+                f"starts_with(lower(array_to_string(org_path, {literal(_JOINED)})) || {literal(_JOINED)}, {above})",
                 *(
                     f"list_contains(list_transform({path}, lambda unit: lower(unit)), {wanted})"
                     for path in ("org_path", "org_names")

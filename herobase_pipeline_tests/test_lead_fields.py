@@ -6,13 +6,15 @@ import re
 import stat
 
 import dagster as dg
+import duckdb
 import pytest
 
 from herobase_pipeline.declarations import read_declarations
 from herobase_pipeline.lake.catalogue import view
+from herobase_pipeline.lake.writing import write
 from herobase_pipeline.operations.checks import CHECKS
 from herobase_pipeline.settings import SANDBOX_FIELDS
-from herobase_pipeline.tables import LEAD_FIELDS
+from herobase_pipeline.tables import LEAD_FIELDS, SIMPLE_LEADS
 from herobase_pipeline.tables.lead_fields import typed
 from herobase_pipeline_tests.conftest import ASSETS, failure
 
@@ -111,7 +113,7 @@ def test_every_lead_has_the_typed_values_of_the_worlds_text(declared):
     assert read > 200
     numbers = told(here)
     unreadable = sum(row["opp_raw"] is not None for row in found.values())
-    assert numbers["unreadable_opp"] == numbers["unreadable_values"] == unreadable > 0
+    assert numbers["unreadable/opp"] == numbers["unreadable_values"] == unreadable > 0
     assert numbers["leads_without_declaration"] == numbers["new_fields"] == numbers["vanished_fields"] == 0
     assert numbers["dagster/row_count"] == len(found)
     shown = [column.name for column in numbers["dagster/column_schema"].columns]
@@ -125,7 +127,7 @@ def test_it_is_private_and_no_value_is_told(declared, capfd):
     wrong = re.sub(r'column = "(customer_id|notes|lead_type)"', r'column = "not_\1", type = "number"', text)
     (folder / "telefoni.toml").write_text(wrong, encoding="utf-8")
     here.load(KEY)
-    assert told(here)["unreadable_not_lead_type"] > 0
+    assert told(here)["unreadable/not_lead_type"] > 0
     check(here)
     for path in (here.lake.folder(LEAD_FIELDS), here.lake.file(LEAD_FIELDS)):
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600)
@@ -189,6 +191,32 @@ def test_a_wrong_file_fails_the_run_with_a_sentence_and_what_was_there_stays(dec
     assert not result.success
     assert f"{path}: field \"OPP\": type must be 'text', 'number', 'date', 'flag' or 'instant'." in failure(result)
     assert here.lake.file(LEAD_FIELDS).read_bytes() == before
+    failed = check(here)
+    assert not failed.passed
+    assert "type must be" in failed.description
+
+
+def test_who_was_erased_is_gone_although_a_file_is_wrong(declared):
+    here, folder = declared()
+    here.load(KEY)
+    before = rows(here)
+    lead_id = next(lead for lead, row in before.items() if row["result"])
+    versions = here.lake.file(SIMPLE_LEADS, dt.date(2026, 11, 18))
+    with duckdb.connect() as con:
+        of_day = f"read_parquet('{versions}', hive_partitioning = false)"
+        later = f"SELECT * REPLACE ('{lead_id}' AS lead_id, 'Anonymized' AS status) FROM (FROM {of_day} LIMIT 1)"
+        write(here.lake, con, SIMPLE_LEADS, f"FROM {of_day} UNION ALL {later}", day=dt.date(2026, 11, 18))
+    (folder / "wrong.toml").write_text("version = 1")
+    assert not here.materialize(KEY).success
+    after = rows_of(here, folder)
+    empty = dict.fromkeys(set(before[lead_id]) - set(LEAD_FIELDS.names))
+    assert after == before | {lead_id: before[lead_id] | empty}
+
+
+def rows_of(here, folder):
+    """The rows as the files were before one of them went wrong."""
+    (folder / "wrong.toml").unlink()
+    return rows(here)
 
 
 def test_keys_in_lower_case_are_the_same_fields(declared):

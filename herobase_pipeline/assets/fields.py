@@ -10,7 +10,7 @@ from herobase_pipeline.assets.pulled import SettingsResource
 from herobase_pipeline.declarations import FieldsError, read_declarations
 from herobase_pipeline.lake.deriving import NotDerivedError
 from herobase_pipeline.lake.layout import Lake
-from herobase_pipeline.lake.projecting import Projected, project
+from herobase_pipeline.lake.projecting import Projected, forget_erased, project
 from herobase_pipeline.tables import CAMPAIGNS, LEAD_DATA, LEAD_FIELDS, SIMPLE_LEADS
 from herobase_pipeline.tables.lead_fields import typed
 
@@ -21,10 +21,12 @@ _SOURCES = (LEAD_DATA, SIMPLE_LEADS, CAMPAIGNS)
 @dg.multi_asset(name=LEAD_FIELDS.name, specs=[spec(LEAD_FIELDS, group="leads", deps=_SOURCES)])
 def lead_fields(context: dg.AssetExecutionContext, settings: SettingsResource) -> dg.MaterializeResult[None]:
     """Read the declared fields of all leads; names and counts are told, and never a value."""
+    lake = Lake(settings.data_dir)
     try:
         declarations = read_declarations(settings.declared_fields, LEAD_FIELDS.names)
-        projected = project(Lake(settings.data_dir), settings.zone, declarations)
+        projected = project(lake, settings.zone, declarations)
     except (FieldsError, NotDerivedError) as error:
+        forget_erased(lake, settings.zone)  # whatever is wrong with the files
         raise dg.Failure(str(error), allow_retries=False) from error
     for line in projected.fields:
         if line.unreadable:
@@ -48,7 +50,7 @@ def _metadata(projected: Projected) -> dict[str, Any]:
         "new_fields": sum(found.what == "new" for found in projected.findings),
         "vanished_fields": sum(found.what == "vanished" for found in projected.findings),
         "unreadable_values": sum(unreadable.values()),
-        **{f"unreadable_{column}": count for column, count in unreadable.items()},
+        **{f"unreadable/{column}": count for column, count in unreadable.items()},
     }
     for name, lines in (("fields", projected.fields), (FINDINGS, projected.findings)):
         if lines:

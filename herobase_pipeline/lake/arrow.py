@@ -2,11 +2,12 @@
 
 import base64
 from functools import cache
+from pathlib import Path
 
 import pyarrow as pa
 
 from herobase_pipeline.lake.engine import literal
-from herobase_pipeline.tables.schema import Table, Type
+from herobase_pipeline.tables.schema import Column, Table, Type
 
 _KEY = "ARROW:schema"  # where Arrow looks for what Parquet has no place for
 _TYPES = {
@@ -25,6 +26,16 @@ def schema(table: Table) -> pa.Schema:
     """Return a table's Arrow schema, with ``description`` in the metadata of each field and of the whole."""
     fields = [pa.field(c.name, _TYPES[c.type], metadata={"description": c.description}) for c in table]
     return pa.schema(fields, metadata={"description": table.description, "grain": table.grain})
+
+
+def columns_of(file: Path) -> tuple[Column, ...]:
+    """Return the columns of a file as they were declared when it was written."""
+    import pyarrow.parquet as pq  # as long to load as a small day takes to land
+
+    types = {kind: type_ for type_, kind in _TYPES.items()}
+    return tuple(
+        Column(field.name, types[field.type], field.metadata[b"description"].decode()) for field in pq.read_schema(file)
+    )
 
 
 @cache

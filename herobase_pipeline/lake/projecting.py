@@ -1,5 +1,6 @@
 """``lead_fields``: the declared fields of every lead as typed columns, and what is new or gone among the fields."""
 
+import dataclasses
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -9,15 +10,16 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from herobase_pipeline.declarations import RAW, Declaration, Kind, normal
+from herobase_pipeline.lake.arrow import columns_of
 from herobase_pipeline.lake.deriving import NotDerivedError, NotLoadedError, define_sources, deriving
-from herobase_pipeline.lake.engine import literal, quoted
+from herobase_pipeline.lake.engine import literal, number, quoted
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.writing import write
 from herobase_pipeline.tables import CAMPAIGNS, LEAD_DATA, LEAD_FIELDS, SIMPLE_LEADS
-from herobase_pipeline.tables.lead_fields import MACROS, covering, reading, typed
+from herobase_pipeline.tables.lead_fields import MACROS, covering, texts, typed, values
 
 RECENT = 35  # days: a field that no lead changed in them has, has vanished
-_LISTED = 40  # signs of a name
+_LISTED = 80  # signs of a name
 _MANY = 8  # digits: a phone number has as many
 WITHHELD = "(withheld)"
 
@@ -40,9 +42,10 @@ class Finding:
 
     Attributes:
         day: the last local day on which it was seen; of what was never seen, that of the file's latest lead.
-        what: ``new``: not declared; ``vanished``: declared, and no longer there; ``campaign``: without a file.
+        what: ``new``: not declared; ``vanished``: declared, and no longer there; ``unreadable``: fields that are no JSON
+            object; ``campaign``: without a file.
         declaration: the file it is about; empty for a campaign.
-        name: the field's name, or the campaign's code; withheld where it looks like a customer's data.
+        name: the field's name, or the campaign's code; withheld where a new one looks like a customer's data.
         leads: how many leads have it.
 
     """
@@ -84,17 +87,43 @@ def project(lake: Lake, zone: ZoneInfo, declarations: Sequence[Declaration]) -> 
     with deriving(lake, zone, LEAD_FIELDS) as con:
         gather(con, lake, declarations)
         seen = spellings(con)
-        made = [reading(each, _by_name(seen[each.name])) for each in declarations]
-        nobody = (
+        made = [
             "SELECT lead_id, last_modified_at, declaration, declaration_version FROM latest WHERE declaration IS NULL"
-        )
-        con.execute(f"CREATE TEMP TABLE made AS {' UNION ALL BY NAME '.join([nobody, *made])}")
+        ]
+        for n, each in enumerate(declarations):  # texts first: to plan both at once takes minutes for 300 fields
+            con.execute(f"CREATE TEMP TABLE texts_{n} AS {texts(each, _by_name(seen[each.name]))}")
+            con.execute(f"CREATE TEMP TABLE values_{n} AS {values(each, f'texts_{n}')}")
+            con.execute(f"DROP TABLE texts_{n}")
+            made.append(f"FROM values_{n}")
+        con.execute(f"CREATE TEMP VIEW made AS {' UNION ALL BY NAME '.join(made)}")
         fields = [line for each in declarations for line in _counted(con, each)]
         findings = [*_campaigns(con)] if declarations else []
         findings += [found for each in declarations for found in _misfits(con, each, seen[each.name])]
         ((undeclared,),) = con.execute("SELECT count(*) FROM made WHERE declaration IS NULL").fetchall()
         rows = write(lake, con, typed(declarations), "FROM made")
         return Projected(rows, undeclared, fields, findings)
+
+
+def forget_erased(lake: Lake, zone: ZoneInfo) -> None:
+    """Empty the fields of erased leads in the file as it is, for when it cannot be made anew."""
+    if not lake.files(LEAD_FIELDS):
+        return
+    with deriving(lake, zone, LEAD_FIELDS) as con:
+        define_sources(con, lake, [SIMPLE_LEADS])
+        table = dataclasses.replace(LEAD_FIELDS, columns=columns_of(lake.file(LEAD_FIELDS)))
+        declared = [quoted(name) for name in table.names if name not in LEAD_FIELDS.names]
+        emptied = ", ".join(f"CASE WHEN NOT is_erased THEN {name} END AS {name}" for name in declared)
+        write(
+            lake,
+            con,
+            table,
+            f"""
+            SELECT {", ".join(LEAD_FIELDS.names)}{"".join((", ", emptied)) if declared else ""}
+            FROM (
+                SELECT *, lead_id IN (SELECT lead_id FROM simple_leads WHERE status = 'Anonymized') AS is_erased FROM seen
+            )
+            """,
+        )
 
 
 def gather(con: duckdb.DuckDBPyConnection, lake: Lake, declarations: Sequence[Declaration]) -> None:
@@ -109,7 +138,7 @@ def gather(con: duckdb.DuckDBPyConnection, lake: Lake, declarations: Sequence[De
     con.execute(MACROS)
     con.execute(f"CREATE TEMP TABLE latest AS {LEAD_FIELDS.query}", {"declared": covering(declarations)})
     for campaign, names in con.execute(
-        "SELECT campaign, declarations FROM latest WHERE len(declarations) > 1 ORDER BY 1 LIMIT 1"
+        "SELECT coalesce(campaign, '(none)'), declarations FROM latest WHERE len(declarations) > 1 ORDER BY 1 LIMIT 1"
     ).fetchall():
         raise NotDerivedError(
             f"The campaign {campaign} is in {' and '.join(f'{name}.toml' for name in names)}, so which of them reads its leads "
@@ -154,7 +183,7 @@ def _counted(con: duckdb.DuckDBPyConnection, declaration: Declaration) -> list[C
     ((*numbers,),) = con.execute(query).fetchall()
     pairs = zip(numbers[::2], numbers[1::2], strict=True)
     return [
-        Census(declaration.name, told(name), field.column, field.type, read + unread, unread)
+        Census(declaration.name, name, field.column, field.type, read + unread, unread)
         for (name, field), (read, unread) in zip(fields, pairs, strict=True)
     ]
 
@@ -169,26 +198,45 @@ def _campaigns(con: duckdb.DuckDBPyConnection) -> list[Finding]:
 
 
 def _misfits(con: duckdb.DuckDBPyConnection, declaration: Declaration, seen: Sequence[Seen]) -> list[Finding]:
-    """Return a file's new fields and its vanished ones."""
-    its = f"FROM latest WHERE data IS NOT NULL AND declaration = {literal(declaration.name)}"
-    ((last_day,),) = con.execute(f"SELECT local_day(max(last_modified_at)) {its}").fetchall()
-    if last_day is None:
-        return []
+    """Return a file's new fields, its vanished ones, and how many leads' fields are no JSON object."""
     found = []
+    its = f"FROM latest WHERE declaration = {literal(declaration.name)}"
+    ((unreadable, day),) = con.execute(
+        f"SELECT count(*), local_day(max(last_modified_at)) {its} AND is_unreadable"
+    ).fetchall()
+    if unreadable:
+        found.append(Finding(day, "unreadable", declaration.name, "", unreadable))
+    ((last_day,),) = con.execute(
+        f"SELECT local_day(max(last_modified_at)) {its} AND (data IS NOT NULL OR custom_data IS NOT NULL)"
+    ).fetchall()
+    if last_day is None:
+        return found
     by_name: dict[str, list[Seen]] = defaultdict(list)
     for each in seen:
         by_name[normal(each.key)].append(each)
     for name, spelled in by_name.items():
         if name not in declaration.known:
-            leads, day = sum(each.leads for each in spelled), max(each.last_day for each in spelled)
+            leads, day = _with_any(con, declaration, spelled), max(each.last_day for each in spelled)
             found.append(Finding(day, "new", declaration.name, told(spelled[0].key), leads))
     for name, field in declaration.fields.items():
         spelled = [each for other in (name, *field.formerly) for each in by_name.get(normal(other), [])]
         last_seen = max((each.last_day for each in spelled), default=None)
         if last_seen is None or last_seen <= last_day - dt.timedelta(days=RECENT):
-            leads = sum(each.leads for each in spelled)
-            found.append(Finding(last_seen or last_day, "vanished", declaration.name, told(name), leads))
+            leads = _with_any(con, declaration, spelled)
+            found.append(Finding(last_seen or last_day, "vanished", declaration.name, name, leads))
     return found
+
+
+def _with_any(con: duckdb.DuckDBPyConnection, declaration: Declaration, spelled: Sequence[Seen]) -> int:
+    """Return how many of a file's leads have a field in any of its spellings; some have several."""
+    if len(spelled) <= 1:
+        return sum(each.leads for each in spelled)
+    return number(
+        con,
+        "SELECT count(*) FROM latest WHERE declaration = $name AND "
+        "list_has_any(list_concat(coalesce(json_keys(data), []), coalesce(json_keys(custom_data), [])), $keys)",
+        {"name": declaration.name, "keys": [each.key for each in spelled]},
+    )
 
 
 def told(name: str) -> str:

@@ -150,8 +150,13 @@ def _failure(instance: dg.DagsterInstance, run_id: str, step: str) -> tuple[str,
 
 
 def _undeclared(instance: dg.DagsterInstance) -> list[Finding]:
-    """Return what the last run of lead_fields found that its declarations do not fit, by the day it was last seen."""
-    event = instance.get_latest_materialization_event(dg.AssetKey(LEAD_FIELDS.key))
+    """Return what the last run of lead_fields found that its declarations do not fit, by the day; or why it failed."""
+    key = dg.AssetKey(LEAD_FIELDS.key)
+    event = instance.get_latest_materialization_event(key)
+    attempt = instance.get_latest_planned_materialization_info(key)
+    run = instance.get_run_by_id(attempt.run_id) if attempt and (not event or event.run_id != attempt.run_id) else None
+    if run and run.is_failure:
+        return [(utcnow().date(), _failure(instance, run.run_id, LEAD_FIELDS.name)[1])]
     told = event.asset_materialization.metadata.get(FINDINGS) if event and event.asset_materialization else None
     if not isinstance(told, dg.TableMetadataValue):
         return []
@@ -161,6 +166,8 @@ def _undeclared(instance: dg.DagsterInstance) -> list[Finding]:
         match of["what"]:
             case "new":
                 said = f"{of['declaration']}: new field {of['name']} on {of['leads']} leads"
+            case "unreadable":
+                said = f"{of['declaration']}: the fields of {of['leads']} leads are no JSON object, so they are in no column"
             case "vanished":
                 said = f"{of['declaration']}: no field {of['name']} any more"
             case _:

@@ -43,6 +43,8 @@ _TYPES = {
     Kind.INSTANT: Type.INSTANT,
 }
 _WORDS = {Kind.NUMBER: "number", Kind.DATE: "date", Kind.FLAG: "yes or no", Kind.INSTANT: "date and time"}
+_SOURCES = ("data", "custom_data")  # a field of both is the lead's own
+_OF_EACH = ("lead_id", "last_modified_at", "declaration", "declaration_version")
 _FIELDS = of("lead_data", "data custom_data last_modified_at") + of("simple_leads", "status")
 
 MACROS = files("herobase_pipeline.tables").joinpath("fields.sql").read_text(encoding="utf-8")
@@ -69,11 +71,6 @@ def keeps_raw(field: DeclaredField) -> bool:
     return field.type is not Kind.TEXT and field.unreadable == "keep"
 
 
-def reader(kind: Kind, locale: str) -> str:
-    """Return the name of the macro that reads a text."""
-    return "plain" if kind is Kind.TEXT else f"{locale}_{kind}"
-
-
 def covering(declarations: Sequence[Declaration]) -> list[dict[str, Any]]:
     """Return which leads each file is for, as the parameter ``declared`` of the table's SQL."""
     return [
@@ -87,41 +84,65 @@ def covering(declarations: Sequence[Declaration]) -> list[dict[str, Any]]:
     ]
 
 
-def reading(declaration: Declaration, spellings: Mapping[str, Sequence[str]]) -> str:
-    """Return the SELECT that reads the leads of a file from ``latest``.
+def texts(declaration: Declaration, spellings: Mapping[str, Sequence[str]]) -> str:
+    """Return the SELECT of the texts of a file's leads, by column, from ``latest``.
 
     Args:
         declaration: the file.
         spellings: how the fields' names are spelled in the data, by what the spellings have in common (``normal``).
 
-    Returns:
-        Each column, and for all but texts its ``_raw``.
-
     """
     pointers: list[str] = []  # all are looked up at once: each by itself would parse the fields anew
-    texts, values = [], ["lead_id", "last_modified_at", "declaration", "declaration_version"]
+    columns = []
     for name, field in declaration.fields.items():
-        keys = [key for each in (name, *field.formerly) for key in spellings.get(normal(each), ())]
-        at = range(len(pointers) + 1, len(pointers) + len(keys) + 1)
-        pointers += map(_pointer, keys)
-        found = [f"plain({source}[{number}])" for source in ("data", "custom_data") for number in at]
-        text, value = f'"text {field.column}"', f'"{field.column}"'
-        texts.append(f"coalesce({', '.join([*found, 'NULL::VARCHAR'])}) AS {text}")
-        values.append(f"{reader(field.type, field.locale or declaration.locale)}({text}) AS {value}")
+        found = []
+        is_danish_number = field.type is Kind.NUMBER and (field.locale or declaration.locale) == "da"
+        for each in (name, *field.formerly):
+            keys = spellings.get(normal(each), ())
+            at = range(len(pointers) + 1, len(pointers) + len(keys) + 1)
+            pointers += map(_pointer, keys)
+            found += [_text(source, number, is_danish_number=is_danish_number) for source in _SOURCES for number in at]
+        columns.append(f"coalesce({', '.join([*found, 'NULL::VARCHAR'])}) AS {_quoted(field.column)}")
+    paths = f"[{', '.join(pointers)}]::VARCHAR[]"
+    looked_up = [
+        f"json_extract_string({source}, {paths}) AS {source}_texts, json_type({source}, {paths}) AS {source}_types"
+        for source in _SOURCES
+    ]
+    its = f"SELECT *, {', '.join(looked_up)} FROM latest WHERE declaration = '{_escaped(declaration.name)}'"
+    return f"SELECT {', '.join([*_OF_EACH, *columns])} FROM ({its})"
+
+
+def _text(source: str, number: int, *, is_danish_number: bool) -> str:
+    text = f"plain({source}_texts[{number}])"
+    # a number of JSON's own, not in a text, has a point whatever the locale
+    return f"if({source}_types[{number}] = 'DOUBLE', replace({text}, '.', ','), {text})" if is_danish_number else text
+
+
+def values(declaration: Declaration, texts: str) -> str:
+    """Return the SELECT of a file's columns, and of the ``_raw`` of all but texts, from a relation of their texts."""
+    read: dict[
+        str, list[str]
+    ] = {}  # by macro, what it reads: to plan it once for each field takes minutes for hundreds
+    columns = []
+    for field in declaration.fields.values():
+        text = value = _quoted(field.column)
         if field.type is not Kind.TEXT:
-            values.append(f'CASE WHEN {value} IS NULL THEN {text} END AS "{field.column}{RAW}"')
-    given = ", ".join(["lead_id", "last_modified_at", "declaration", "declaration_version", *texts])
-    looked_up = ", ".join(
-        f"json_extract_string({source}, [{', '.join(pointers)}]::VARCHAR[]) AS {source}"
-        for source in ("data", "custom_data")
-    )
-    its = f"SELECT * REPLACE ({looked_up}) FROM latest WHERE declaration = '{_escaped(declaration.name)}'"
-    return f"SELECT {', '.join(values)} FROM (SELECT {given} FROM ({its}))"
+            macro = f"{field.locale or declaration.locale}_{field.type}"
+            read.setdefault(macro, []).append(text)
+            value = f"{macro}[{len(read[macro])}]"
+            columns.append(f"CASE WHEN {value} IS NULL THEN {text} END AS {_quoted(field.column + RAW)}")
+        columns.append(f"{value} AS {_quoted(field.column)}")
+    lists = [f"list_transform([{', '.join(of)}], lambda text: {macro}(text)) AS {macro}" for macro, of in read.items()]
+    return f"SELECT {', '.join([*_OF_EACH, *columns])} FROM (SELECT {', '.join(['*', *lists])} FROM {texts})"
 
 
 def _pointer(key: str) -> str:
     """Return a key as an SQL literal of a JSON pointer, in which any character may stand."""
     return f"'/{_escaped(key.replace('~', '~0').replace('/', '~1'))}'"
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
 
 
 def _escaped(text: str) -> str:

@@ -4,8 +4,14 @@ WITH
 latest AS (
     SELECT lead_id, max(last_modified_at) AS last_modified_at FROM lead_data GROUP BY lead_id
 ),
-given AS (  -- of a version that was seen with different fields, those that sort last: where it was emptied, none
-    SELECT lead_id, last_modified_at, max(data) AS data, max(custom_data) AS custom_data
+given AS (  -- of a version that was seen with different fields, the shortest: what was emptied stays so
+    SELECT
+        lead_id,
+        last_modified_at,
+        arg_min(
+            {'data': data, 'custom_data': custom_data},
+            (coalesce(length(data), 0) + coalesce(length(custom_data), 0), data, custom_data)
+        ) AS fields
     FROM lead_data
     JOIN latest USING (lead_id, last_modified_at)
     GROUP BY lead_id, last_modified_at
@@ -34,9 +40,9 @@ covered AS (
     SELECT seen.campaign AS campaign, list(file.name ORDER BY file.name) AS declarations, min(file.version) AS version
     FROM (SELECT DISTINCT campaign FROM told) AS seen
     LEFT JOIN projects ON projects.campaign = seen.campaign.id
-    JOIN files ON regexp_full_match(coalesce(seen.campaign.code, ''), nullif(file.campaigns, ''), 'i')
-        OR regexp_full_match(coalesce(seen.campaign.id, ''), nullif(file.campaigns, ''), 'i')
-        OR regexp_full_match(project, nullif(file.projects, ''), 'i')
+    JOIN files ON regexp_full_match(nfc_normalize(trim(seen.campaign.code)), nullif(file.campaigns, ''), 'i')
+        OR regexp_full_match(nfc_normalize(trim(seen.campaign.id)), nullif(file.campaigns, ''), 'i')
+        OR regexp_full_match(nfc_normalize(trim(project)), nullif(file.projects, ''), 'i')
     GROUP BY seen.campaign
 )
 SELECT
@@ -45,10 +51,13 @@ SELECT
     declarations[1] AS declaration,
     version AS declaration_version,
     declarations,
-    coalesce(told.campaign.code, told.campaign.id) AS campaign,
-    CASE WHEN erased THEN NULL WHEN json_valid(data) AND json_type(data) = 'OBJECT' THEN data END AS data,
-    CASE WHEN erased THEN NULL WHEN json_valid(custom_data) AND json_type(custom_data) = 'OBJECT' THEN custom_data END
-        AS custom_data
+    coalesce(nullif(trim(told.campaign.code), ''), told.campaign.id) AS campaign,
+    CASE WHEN NOT coalesce(erased, false) THEN object(fields.data) END AS data,
+    CASE WHEN NOT coalesce(erased, false) THEN object(fields.custom_data) END AS custom_data,
+    NOT coalesce(erased, false) AND (
+        fields.data IS NOT NULL AND object(fields.data) IS NULL
+        OR fields.custom_data IS NOT NULL AND object(fields.custom_data) IS NULL
+    ) AS is_unreadable
 FROM given
 LEFT JOIN told USING (lead_id)
 LEFT JOIN covered ON covered.campaign = told.campaign

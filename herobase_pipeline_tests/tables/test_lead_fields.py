@@ -1,6 +1,8 @@
 """How the texts of fields are read (trap T32)."""
 
 import datetime as dt
+import json
+import unicodedata
 
 import duckdb
 import pytest
@@ -37,6 +39,13 @@ def con(tmp_path_factory) -> duckdb.DuckDBPyConnection:
         ("da_number", "14.15", None),
         ("da_number", "1e5", None),
         ("da_number", "inf", None),
+        ("da_number", "9" * 400, None),
+        ("da_number", "0.123", None),
+        ("da_number", "000.123", None),
+        ("da_number", "1\u202f234,50\u200b", 1234.5),
+        ("da_number", "\u22123,5", -3.5),
+        ("en_number", "0,123", None),
+        ("en_number", "0.123", 0.123),
         ("en_number", "1,234.50", 1234.5),
         ("en_number", "12.5", 12.5),
         ("en_number", "12,5", None),
@@ -52,6 +61,10 @@ def con(tmp_path_factory) -> duckdb.DuckDBPyConnection:
         ("da_date", "31-12-26", None),
         ("da_date", "12-31-2026", None),
         ("da_date", "31-12-2026 09:30", None),
+        ("da_date", "1-1-0000", None),
+        ("da_date", "0001-01-01T00:00:00", None),
+        ("da_date", "31-12-9999", None),
+        ("da_date", "\u202f31-12-2026\ufeff", dt.date(2026, 12, 31)),
         ("en_date", "2026-12-31", dt.date(2026, 12, 31)),
         ("en_date", "1/2/2026", None),
         ("da_flag", "Ja", True),
@@ -65,12 +78,17 @@ def con(tmp_path_factory) -> duckdb.DuckDBPyConnection:
         ("da_instant", "31-12-2026 09:30", dt.datetime(2026, 12, 31, 8, 30, tzinfo=dt.UTC)),
         ("da_instant", "2026-07-01T09:30:00Z", dt.datetime(2026, 7, 1, 9, 30, tzinfo=dt.UTC)),
         ("da_instant", "kl. 13", None),
+        ("da_instant", "31/12-2026 09:30", dt.datetime(2026, 12, 31, 8, 30, tzinfo=dt.UTC)),
+        ("da_instant", "31-12-2026 09.30.15", dt.datetime(2026, 12, 31, 8, 30, 15, tzinfo=dt.UTC)),
+        ("da_instant", "31-12-9999 00:00", None),
+        ("en_instant", "0001-01-01T00:00:00", None),
         ("plain", " \tx\u00a0\n", "x"),
         ("plain", "  ", None),
     ],
 )
 def test_t32_a_text_is_read_by_its_locale(con, reader, text, value):
-    assert con.execute(f"SELECT {reader}($1)", [text]).fetchall() == [(value,)]
+    given = "$1" if reader == "plain" else "plain($1)"
+    assert con.execute(f"SELECT {reader}({given})", [text]).fetchall() == [(value,)]
 
 
 SALES = """
@@ -130,7 +148,8 @@ def test_t32_fields_come_and_go_and_are_spelled_anyhow():
     }  # fmt: skip
     assert set(result.findings) == {
         Finding(DAY, "campaign", "", "Other", 1),
-        Finding(DAY, "new", "sales", "Ny ting", 2),
+        Finding(DAY, "new", "sales", "Ny ting", 1),
+        Finding(DAY, "unreadable", "sales", "", 1),
     }
 
 
@@ -141,11 +160,51 @@ def test_the_latest_version_counts_and_one_that_was_emptied_stays_empty():
             lead("a", '{"Ordre":"new"}', modified=at("11:00")),
             lead("b", '{"Ordre":"x"}'),
             lead("b", "{}"),
+            lead("c", '{"Ordre":"x"}'),
+            lead("c", None),
+            lead("d", '{"Ordre":"x"}', '{"Solgt":"Ja"}'),
+            lead("d", '{"Ordre":""}'),
+            lead("e", '{"Ordre":"1"}', '{"Solgt":"nej"}'),
+            lead("e", '{"Ordre":"2"}', '{"Solgt":"Ja"}'),
         ]
     )
     assert rows["a"]["order_id"] == "new"
     assert rows["a"]["last_modified_at"] == at("11:00")
-    assert rows["b"]["order_id"] is None
+    assert {rows[emptied]["order_id"] for emptied in "bcd"} == {None}
+    assert rows["d"]["sold"] is None
+    assert (rows["e"]["order_id"], rows["e"]["sold"]) in {("1", False), ("2", True)}  # of one of them
+
+
+def test_the_present_name_comes_before_former_ones_wherever_it_stands():
+    _, rows = projected(
+        [lead("a", '{"5G \'solgt\'":"nej"}', '{"Solgt":"Ja"}'), lead("b", '{"Solgt":"","5G \'solgt\'":"nej"}')]
+    )
+    assert (rows["a"]["sold"], rows["b"]["sold"]) == (True, False)
+
+
+def test_a_number_of_json_itself_has_a_point_in_any_locale():
+    _, rows = projected(
+        [lead("a", '{"Løn / år":1.234}'), lead("b", '{"Løn / år":1234}'), lead("c", '{"Løn / år":"1.234"}')]
+    )
+    assert {i: row["salary"] for i, row in rows.items()} == {"a": 1.234, "b": 1234, "c": 1234}
+
+
+def test_500_fields_of_one_lead_are_columns():
+    declared = "\n".join(
+        f'"F{n}" = {{ column = "f{n}", type = "{("number", "date", "flag", "text")[n % 4]}" }}' for n in range(500)
+    )
+    data = json.dumps({f"F{n}": ("1,5", "31-12-2026", "Ja", "x")[n % 4] for n in range(500)})
+    _, rows = projected([lead("a", data)], f'version = 1\ncampaigns = ["*"]\n[fields]\n{declared}')
+    assert [rows["a"][f"f{n}"] for n in range(496, 500)] == [1.5, dt.date(2026, 12, 31), True, "x"]
+
+
+def test_campaigns_and_fields_are_the_same_however_their_signs_are_made():
+    text = SALES.replace("one*", "Indgående*").replace("Ordre", "Årsag")
+    spelled = unicodedata.normalize("NFD", "Årsag")
+    code = unicodedata.normalize("NFD", " INDGÅENDE 1 ")
+    result, rows = projected([lead("a", json.dumps({spelled: "x"}), campaign_code=code)], text)
+    assert rows["a"]["order_id"] == "x"
+    assert [found for found in result.findings if found.what in ("new", "campaign")] == []
 
 
 def test_a_field_that_no_lead_of_late_has_has_vanished():
@@ -154,6 +213,12 @@ def test_a_field_that_no_lead_of_late_has_has_vanished():
         [lead("old", f'{{{fields},"Ordre":"x"}}', modified=at("10:00", -40)), lead("new", f"{{{fields}}}")]
     )
     assert result.findings == [Finding(DAY - dt.timedelta(40), "vanished", "sales", "Ordre", 1)]
+
+
+def test_a_declared_name_is_told_however_long():
+    name = "Hvor mange personer bor der i husstanden i alt, børn under 18 år medregnet (2026)?"
+    result, _ = projected([lead("a", "{}")], SALES.replace("Ordre", name))
+    assert name in {found.name for found in result.findings if found.what == "vanished"}
 
 
 def test_a_name_that_looks_like_a_number_or_an_address_is_withheld():
