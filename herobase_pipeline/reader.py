@@ -259,17 +259,8 @@ def _of_unit(con: duckdb.DuckDBPyConnection, table: Table, org: str | None, leve
             ]
         )
         yield f"({is_under})"
-        if "org_key" in table.names:  # lists tell nothing of where a file's rows lie, a key does
-            con.execute("SET disable_parquet_prefetching = true")  # it fetches a file with lists whole
-            paths = f"SELECT DISTINCT org_key, org_path, org_names FROM {quoted(table.name)}"
-            keys = [
-                key for (key,) in con.execute(f"SELECT DISTINCT org_key FROM ({paths}) WHERE {is_under}").fetchall()
-            ]
-            some = ", ".join(literal(key) for key in keys if key is not None)
-            yield " OR ".join(
-                [*([f"org_key IN ({some})"] if some else []), *(["org_key IS NULL"] if None in keys else [])]
-                or ["false"]
-            ).join("()")
+        if "org_key" in table.names:
+            yield _where_it_lies(con, table, is_under)
         return
     is_it = f"{wanted} IN (lower(org_code), lower(org_name), lower(org_key))"
     if level is None:
@@ -280,6 +271,16 @@ def _of_unit(con: duckdb.DuckDBPyConnection, table: Table, org: str | None, leve
         f"starts_with(lower(org_key) || {literal(_JOINED)}, {literal(key + _JOINED if key else '')})" for (key,) in keys
     ]
     yield " OR ".join(under).join("()") if under else "false"
+
+
+def _where_it_lies(con: duckdb.DuckDBPyConnection, table: Table, is_under: str) -> str:
+    """Return what follows for the rows' org_key: a file's parts can be skipped by a key, and not by a list."""
+    con.execute("SET disable_parquet_prefetching = true")  # it fetches a file with lists whole
+    paths = f"SELECT DISTINCT org_key, org_path, org_names FROM {quoted(table.name)}"
+    keys = [key for (key,) in con.execute(f"SELECT DISTINCT org_key FROM ({paths}) WHERE {is_under}").fetchall()]
+    if None in keys:  # in files from before there was the column
+        return "true"
+    return f"org_key IN ({', '.join(map(literal, keys))})" if keys else "false"
 
 
 def _require_unit(con: duckdb.DuckDBPyConnection, org: str) -> None:

@@ -120,19 +120,20 @@ def _text(source: str, number: int, *, is_danish_number: bool) -> str:
 
 def values(declaration: Declaration, texts: str) -> str:
     """Return the SELECT of a file's columns, and of the ``_raw`` of all but texts, from a relation of their texts."""
-    read: dict[
-        str, list[str]
-    ] = {}  # by macro, what it reads: to plan it once for each field takes minutes for hundreds
+    read: dict[str, list[str]] = {}  # texts by macro: planned for each by itself, hundreds take minutes
     columns = []
     for field in declaration.fields.values():
         text = value = _quoted(field.column)
         if field.type is not Kind.TEXT:
             macro = f"{field.locale or declaration.locale}_{field.type}"
             read.setdefault(macro, []).append(text)
-            value = f"{macro}[{len(read[macro])}]"
+            value = f"{_quoted('by ' + macro)}[{len(read[macro])}]"
             columns.append(f"CASE WHEN {value} IS NULL THEN {text} END AS {_quoted(field.column + RAW)}")
         columns.append(f"{value} AS {_quoted(field.column)}")
-    lists = [f"list_transform([{', '.join(of)}], lambda text: {macro}(text)) AS {macro}" for macro, of in read.items()]
+    lists = [
+        f"list_transform([{', '.join(of)}], lambda text: {macro}(text)) AS {_quoted('by ' + macro)}"
+        for macro, of in read.items()
+    ]
     return f"SELECT {', '.join([*_OF_EACH, *columns])} FROM (SELECT {', '.join(['*', *lists])} FROM {texts})"
 
 

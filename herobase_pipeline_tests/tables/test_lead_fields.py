@@ -189,6 +189,13 @@ def test_a_number_of_json_itself_has_a_point_in_any_locale():
     assert {i: row["salary"] for i, row in rows.items()} == {"a": 1.234, "b": 1234, "c": 1234}
 
 
+def test_a_column_may_have_the_name_of_what_reads_it():
+    fields = '"A" = { column = "da_number", type = "number" }\n"B" = { column = "data_texts" }'
+    text = f'version = 1\ncampaigns = ["*"]\n[fields]\n{fields}'
+    _, rows = projected([lead("a", '{"A":"1,5","B":"x"}')], text)
+    assert (rows["a"]["da_number"], rows["a"]["data_texts"]) == (1.5, "x")
+
+
 def test_500_fields_of_one_lead_are_columns():
     declared = "\n".join(
         f'"F{n}" = {{ column = "f{n}", type = "{("number", "date", "flag", "text")[n % 4]}" }}' for n in range(500)
