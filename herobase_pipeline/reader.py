@@ -7,8 +7,9 @@ for the other, and the next query sees what is new.
 import datetime as dt
 import warnings
 from collections.abc import Iterator, Sequence
+from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import duckdb
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Day = dt.date | str
+Frame = Literal["pandas", "polars", "arrow"]
 _TABLES = {table.name: table for table in (*TABLES, *VIEWS)}
 _JOINED = " › "  # as in org_key
 _EVERYTHING = "(all)"  # the name of the node at level 0
@@ -76,7 +78,7 @@ def read(
     org: str | None = None,
     level: int | None = None,
     columns: Sequence[str] | None = None,
-    to: Literal["pandas", "polars", "arrow"] = "pandas",
+    to: Frame = "pandas",
     data_dir: str | Path | None = None,
 ) -> "pd.DataFrame | pl.DataFrame | pa.Table":
     """Return rows of a table or view of the catalogue; only the files and columns that are asked for are read.
@@ -96,7 +98,7 @@ def read(
     Raises:
         NoSuchNameError: there is no such table, column or org unit.
         NotLoadedError: none of the days is loaded, or the table is not made yet.
-        ValueError: the table has no day, or no org units, to choose by.
+        ValueError: the table has no day, or no org units, to choose by; or what was given is no day, no level, no list.
 
     Warns:
         NotLoadedWarning: some of the days are not loaded.
@@ -104,7 +106,11 @@ def read(
 
     """
     lake, found = _lake(data_dir), _found(table)
-    first, last = (None if day is None else dt.date.fromisoformat(str(day)[:10]) for day in (start, end))
+    first, last = _day_of(start), _day_of(end)
+    if first and last and first > last:
+        raise ValueError(f"start is {first} and end {last}: nothing lies between them.")
+    if isinstance(columns, str) or to not in get_args(Frame):
+        raise ValueError('columns must be a list such as ["date", "calls"], and to pandas, polars or arrow.')
     with duckdb.connect() as con:
         _read_once(con)
         _define(con, lake, found, _loaded_days(con, lake, found, first, last))
@@ -150,6 +156,13 @@ def _lake(data_dir: str | Path | None) -> Lake:
         f"There is no lake in {here / path}. Set HEROBASE_DATA_DIR to where the pipeline writes, or load something first: "
         "make demo, or any asset in the UI."
     )
+
+
+def _day_of(given: Day | None) -> dt.date | None:
+    try:
+        return None if given is None else dt.date.fromisoformat(str(given)[:10])
+    except ValueError:
+        raise ValueError(f"{given} is no day: give a date, or a text such as 2026-03-29.") from None
 
 
 def _found(name: str) -> Table:
@@ -204,9 +217,8 @@ def _loaded_days(
     asked = {begin + dt.timedelta(days=n) for n in range((end - begin).days + 1)} if begin and end else set()
     if not asked & loaded:
         there = f"Loaded are {in_words(sorted(loaded))}." if loaded else "No day is loaded."
-        raise NotLoadedError(
-            f"{table.name} is not loaded for {begin} to {end}. {there} Materialize the days in the UI."
-        )
+        span = f"from {first} on" if last is None else f"up to {last}" if first is None else f"for {first} to {last}"
+        raise NotLoadedError(f"{table.name} is not loaded {span}. {there} Materialize the days in the UI.")
     if gaps := sorted(asked - loaded):
         told = f"{table.name} is not loaded, or not since the day was over, for {in_words(gaps)}: sums are too low."
         warnings.warn(told, NotLoadedWarning, stacklevel=3)
@@ -240,7 +252,9 @@ def _of_unit(con: duckdb.DuckDBPyConnection, table: Table, org: str | None, leve
             f"{table.name} is not kept by org node, so {'level' if level is not None else 'org'} cannot choose from it."
         )
     if level is not None:
-        yield f"org_level = {int(level)}"
+        if not isinstance(level, Integral) or level < 0:
+            raise ValueError("level must be a depth of the hierarchy: 0 for everything, 1 for the roots, and so on.")
+        yield f"org_level = {level}"
     if org is None:
         return
     _require_unit(con, org)

@@ -53,13 +53,19 @@ def metrics(frame: Any, metric: str, by: str | Sequence[str] = ()) -> "pd.DataFr
         NotAMetricError: there is no such metric.
         NotAddableError: rows would count twice, or the frame has rates without their counts.
         KeyError: the frame lacks a column.
+        TypeError: it is no frame.
 
     """
     keys = [by] if isinstance(by, str) else list(by)
     found = _found(metric)
     with duckdb.connect() as con:
         con.execute(INTERVAL)
-        con.register("given", frame)
+        try:
+            con.register("given", frame)
+        except (TypeError, duckdb.InvalidInputException):
+            raise TypeError(
+                f"A frame of pandas, polars or Arrow is needed, and this is a {type(frame).__name__}."
+            ) from None
         columns = [name for (name, *_) in con.execute("DESCRIBE given").fetchall()]
         grouped = [f"{_key(key, columns)} AS {quoted(key)}" for key in keys]
         counts = _counts(found, columns, grouped)
@@ -129,10 +135,13 @@ def _require_addable(
 ) -> None:
     """See to it that no group adds up what counts the same thing twice."""
     where = f"WHERE metric = {literal(metric.name)}" if "metric" in columns else ""
+    told = {name: quoted(name) for name in columns}
+    if "org_key" in told:  # says the level too
+        told.setdefault("org_level", "if(org_key = '', 0, len(string_split(org_key, ' › ')))")
     for name, why in _ONE_OF.items():
-        if name in columns:
+        if name in told:
             groups = f"GROUP BY {', '.join(key.rpartition(' AS ')[0] for key in grouped)}" if grouped else ""
-            found = f"SELECT count(DISTINCT {quoted(name)}) AS kinds FROM given {where} {groups}"
+            found = f"SELECT count(DISTINCT {told[name]}) AS kinds FROM given {where} {groups}"
             ((kinds,),) = con.execute(f"SELECT max(kinds) FROM ({found})").fetchall()
             if kinds is not None and kinds > 1:
                 raise NotAddableError(f"{metric.name} cannot be added up over several {name}: {why}.")

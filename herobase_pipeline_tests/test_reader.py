@@ -204,6 +204,22 @@ def bytes_read() -> int:
     return int(Path("/proc/self/io").read_text().partition("rchar: ")[2].split()[0])
 
 
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ({"start": "2026-04-01", "end": "2026-03-30"}, "start is 2026-04-01 and end 2026-03-30"),
+        ({"start": "30-03-2026"}, "30-03-2026 is no day"),
+        ({"level": -1}, "level must be a depth"),
+        ({"level": "2"}, "level must be a depth"),
+        ({"columns": "calls"}, "columns must be a list"),
+        ({"to": "spark"}, "pandas, polars or arrow"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_in_a_sentence(asked, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        hb.read("call_outcomes", **asked)
+
+
 def test_a_team_is_found_also_in_files_without_a_key_and_under_its_earlier_name(tmp_path):
     earlier = dataclasses.replace(
         CALLS, order="call_id", columns=tuple(column for column in CALLS.columns if column.name != "org_key")
@@ -312,7 +328,12 @@ def test_what_cannot_be_added_up_is_refused_with_the_reason():
     outcomes, cohorts = hb.read("call_outcomes"), hb.read("lead_cohorts", level=0)
     with pytest.raises(hb.NotAddableError, match="several org_level: every call and lead counts once at each level"):
         hb.metrics(outcomes, "contact_rate_per_dial", by="campaign_id")
+    with pytest.raises(hb.NotAddableError, match="several org_level"):
+        hb.metrics(outcomes.drop(columns="org_level"), "contact_rate_per_dial", by="date")
     hb.metrics(outcomes, "contact_rate_per_dial", by=["org_level", "org_name"])
+    hb.metrics(outcomes.drop(columns="org_level"), "contact_rate_per_dial", by="org_key")
+    with pytest.raises(TypeError, match="this is a list"):
+        hb.metrics([1], "contact_rate_per_dial")
     with pytest.raises(
         hb.NotAddableError, match="several age_days: each age of a cohort holds the counts of the younger"
     ):
