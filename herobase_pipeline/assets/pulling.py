@@ -162,14 +162,22 @@ def pull_calls(
         if since is None:
             _refuse_to_shrink(con, lake, day, pull.params, accepted=accept_shrunk)
         observed = {"observed_at": herobase.budget.utcnow(), "swept": swept}
+        sort = since is None  # a day that is refreshed is written again in minutes, and whole in the night
 
         def query(table: Table) -> str:
             return table.query if since is None else f"({table.query}) {_KEPT}"
 
         rows = {
-            CALL_PHONES.name: write(lake, con, CALL_PHONES, query(CALL_PHONES), day=day, params=pull.params),
+            CALL_PHONES.name: write(lake, con, CALL_PHONES, query(CALL_PHONES), day=day, params=pull.params, sort=sort),
             CALLS.name: write(
-                lake, con, CALLS, query(CALLS), day=day, params=pull.params | observed, complete=pull.complete
+                lake,
+                con,
+                CALLS,
+                query(CALLS),
+                day=day,
+                params=pull.params | observed,
+                complete=pull.complete,
+                sort=sort,
             ),
         }
         calls = stored(lake, CALLS, day)

@@ -11,6 +11,8 @@ from herobase_pipeline.lake.engine import literal, number, quoted
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.tables.schema import Table
 
+_LEVEL = 1  # of 22: a fifth less work than the usual 3, for files that are 2 to 4 % larger
+
 
 def write(
     lake: Lake,
@@ -21,6 +23,7 @@ def write(
     day: dt.date | None = None,
     params: Mapping[str, Any] | None = None,
     complete: Collection[dt.date] = (),
+    sort: bool = True,
 ) -> int:
     """Write what ``query`` yields as a table's file, in place of the old one.
 
@@ -32,9 +35,10 @@ def write(
         day: the day of the file, for a daily table.
         params: the query's named parameters.
         complete: the days that were over and loaded when the rows were got, kept with the file (see ``completeness``).
+        sort: whether the rows lie in the table's order; to sort is a third of the work.
 
     Returns:
-        The number of rows. They lie in the table's order, or as they come where there is no memory to sort them.
+        The number of rows. Where there is no memory to sort them, they lie as they come.
 
     """
     columns = ", ".join(f"{quoted(column.name)}::{column.type} AS {quoted(column.name)}" for column in table)
@@ -46,12 +50,13 @@ def write(
             return number(
                 con,
                 f"COPY (SELECT {columns} FROM ({query or table.query}) {order}) TO {literal(str(aside))} "
-                f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {table.row_group}, KV_METADATA {{{footer}}})",
+                f"(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL {_LEVEL}, ROW_GROUP_SIZE {table.row_group}, "
+                f"KV_METADATA {{{footer}}})",
                 params,
             )
 
         try:
-            return copy(f"ORDER BY {table.order}")
+            return copy(f"ORDER BY {table.order}" if sort else "")
         except duckdb.OutOfMemoryException:  # a day of a million calls, for which there is room but not to sort them
             return copy("")
 
