@@ -36,6 +36,7 @@ _UNSETTLED = """if(
     NOT settled AND started_at > last_seen - INTERVAL 2 HOURS
         AND coalesce(ended_at, last_seen) > last_seen - INTERVAL 15 MINUTES,
     started_at, NULL)"""
+_SORTED = 50_000  # calls of a day; to sort more takes the memory that landing them has left, and then twice the time
 _KEPT = "UNION ALL BY NAME SELECT * FROM seen ANTI JOIN pulled USING (call_id)"
 
 
@@ -162,7 +163,8 @@ def pull_calls(
         if since is None:
             _refuse_to_shrink(con, lake, day, pull.params, accepted=accept_shrunk)
         observed = {"observed_at": herobase.budget.utcnow(), "swept": swept}
-        sort = since is None  # a day that is refreshed is written again in minutes, and whole in the night
+        # a day that is refreshed is written again in minutes, and whole in the night
+        sort = since is None and landing.records <= _SORTED
 
         def query(table: Table) -> str:
             return table.query if since is None else f"({table.query}) {_KEPT}"
