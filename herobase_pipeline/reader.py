@@ -1,10 +1,12 @@
 """For notebooks: the lake as a connection to query, or a table's rows as a frame. Reads files only; knows no Dagster.
 
 What is read is the Parquet, through the catalogue's views: a run replaces files while a notebook is open, neither waits
-for the other, and the next query sees what is new.
+for the other, and the next query sees what is new. A query that meets a file in the moment in which it is replaced fails, as
+DuckDB opens it twice; ``read`` asks again then.
 """
 
 import datetime as dt
+import time
 import warnings
 from collections.abc import Iterator, Sequence
 from numbers import Integral
@@ -20,7 +22,19 @@ from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.partitions import in_words
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.spelling import meant
-from herobase_pipeline.tables import KNOWN_DAYS, ORG_HISTORY, TABLES, VIEWS, Table, Type
+from herobase_pipeline.tables import (
+    ACCOUNT,
+    CAMPAIGNS,
+    KNOWN_DAYS,
+    ORG_HISTORY,
+    ORG_UNITS,
+    PROJECTS,
+    TABLES,
+    USERS,
+    VIEWS,
+    Table,
+    Type,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +45,8 @@ Day = dt.date | str
 Frame = Literal["pandas", "polars", "arrow"]
 _TABLES = {table.name: table for table in (*TABLES, *VIEWS)}
 _JOINED = " › "  # as in org_key
+_TRIES, _PAUSE_S = 6, 0.2
+_LISTS = (ORG_UNITS, USERS, CAMPAIGNS, PROJECTS, ACCOUNT)  # of today: a day without them is no gap
 _EVERYTHING = "(all)"  # the name of the node at level 0
 
 
@@ -51,7 +67,9 @@ class NoRowsWarning(UserWarning):
 
 
 def connect(data_dir: str | Path | None = None) -> duckdb.DuckDBPyConnection:
-    """Return a read-only DuckDB connection to the catalogue: a view of each table, with a comment on each column.
+    """Return a DuckDB connection to the catalogue, which it cannot change: a view of each table, a comment on each column.
+
+    A query that meets a file in the moment in which it is replaced fails with an error of DuckDB: run it again.
 
     Args:
         data_dir: where the lake lies; by default ``HEROBASE_DATA_DIR``, or ``data`` in this folder or one above it.
@@ -88,7 +106,8 @@ def read(
         start: the first day, by the table's own day: ``date``, ``closed_date``, ``cohort_date`` and so on.
         end: the last day, itself included.
         org: an org unit, by its code, its name at that time or its ``org_key``, whatever the case. Of a table by org node
-            its own rows, with ``level`` those of the nodes at that depth under it; of calls and leads, all under it.
+            its own rows, with ``level`` those of the nodes at that depth under it; of calls and leads, all under it. Where
+            several units have that name, all of them.
         level: a depth of the hierarchy, 0 for everything; counts are summed within one level only.
         columns: the columns that are wanted; all by default.
         to: ``pandas`` has plain types: days and instants are ``datetime64``, instants in the business time zone, and a list
@@ -109,31 +128,23 @@ def read(
     first, last = _day_of(start), _day_of(end)
     if first and last and first > last:
         raise ValueError(f"start is {first} and end {last}: nothing lies between them.")
-    if isinstance(columns, str) or to not in get_args(Frame):
-        raise ValueError('columns must be a list such as ["date", "calls"], and to pandas, polars or arrow.')
-    with duckdb.connect() as con:
-        _read_once(con)
-        _define(con, lake, found, _loaded_days(con, lake, found, first, last))
-        types = ({"date": Type.DAY} if found.daily else {}) | {column.name: column.type for column in found}
-        for column in columns or ():
-            if column not in types:
-                raise NoSuchNameError(f"{table} has no column {column}. {meant(column, list(types))}")
-        conditions = [f"{quoted(_day(found))} >= {literal(str(first))}"] if first else []
-        conditions += [f"{quoted(_day(found))} <= {literal(str(last))}"] if last else []
-        conditions += _of_unit(con, found, org, level)
-        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        chosen = list(columns or types)
-        if any(types[name] is Type.INSTANT for name in chosen):
-            with connect(lake.root) as catalogue:
-                ((timezone,),) = catalogue.execute("SELECT current_setting('TimeZone')").fetchall()
-            con.execute(f"SET TimeZone = {literal(timezone)}")
-        shown = [
-            f"array_to_string({quoted(name)}, {literal(_JOINED)}) AS {quoted(name)}"
-            if to == "pandas" and types[name] in (Type.TEXTS, Type.DAYS)
-            else quoted(name)
-            for name in chosen
-        ]
-        rows = con.sql(f"SELECT {', '.join(shown)} FROM {quoted(table)}{where}").to_arrow_table()
+    if isinstance(columns, str) or to not in get_args(Frame) or not isinstance(org, str | None):
+        raise ValueError(
+            'columns must be a list such as ["date", "calls"], org a text, and to pandas, polars or arrow.'
+        )
+    chosen = _columns(found, columns)
+    for attempt in range(_TRIES):
+        try:
+            rows = _rows(lake, found, (first, last), org, level, chosen, as_texts=to == "pandas")
+            break
+        except duckdb.Error:  # a file was replaced between a look at its footer and one at its rows
+            if attempt == _TRIES - 1:
+                raise
+            time.sleep(_PAUSE_S)
+    if not rows.num_rows and org is not None:
+        with duckdb.connect() as con:
+            _define(con, lake, ORG_HISTORY, None)
+            _require_unit(con, org)
     if not rows.num_rows:
         warnings.warn(f"{table}: what was asked for is loaded, and has no rows.", NoRowsWarning, stacklevel=2)
     if to == "arrow":
@@ -143,6 +154,49 @@ def read(
 
         return pl.DataFrame(rows)
     return _plain(rows)
+
+
+def _columns(table: Table, columns: Sequence[str] | None) -> dict[str, Type]:
+    """Return the columns that are wanted, with their types."""
+    types = ({"date": Type.DAY} if table.daily else {}) | {column.name: column.type for column in table}
+    if columns is None:
+        return types
+    for column in columns:
+        if column not in types:
+            raise NoSuchNameError(f"{table.name} has no column {column}. {meant(column, list(types))}")
+    return {column: types[column] for column in columns} or types
+
+
+def _rows(
+    lake: Lake,
+    table: Table,
+    days: tuple[dt.date | None, dt.date | None],
+    org: str | None,
+    level: int | None,
+    columns: dict[str, Type],
+    *,
+    as_texts: bool,
+) -> "pa.Table":
+    """Return the rows that ``read`` is asked for, with lists as texts if wished."""
+    first, last = days
+    with duckdb.connect() as con:
+        _read_once(con)
+        _define(con, lake, table, _loaded_days(con, lake, table, first, last))
+        conditions = [f"{quoted(_day(table))} >= {literal(str(first))}"] if first else []
+        conditions += [f"{quoted(_day(table))} <= {literal(str(last))}"] if last else []
+        conditions += list(_of_unit(con, table, org, level, " AND ".join(conditions) or "true"))
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        if Type.INSTANT in columns.values():
+            with connect(lake.root) as catalogue:
+                ((timezone,),) = catalogue.execute("SELECT current_setting('TimeZone')").fetchall()
+            con.execute(f"SET TimeZone = {literal(timezone)}")
+        shown = [
+            f"array_to_string({quoted(name)}, {literal(_JOINED)}) AS {quoted(name)}"
+            if as_texts and kind in (Type.TEXTS, Type.DAYS)
+            else quoted(name)
+            for name, kind in columns.items()
+        ]
+        return con.sql(f"SELECT {', '.join(shown)} FROM {quoted(table.name)}{where}").to_arrow_table()
 
 
 def _lake(data_dir: str | Path | None) -> Lake:
@@ -207,7 +261,7 @@ def _loaded_days(
         raise NotLoadedError(
             f"{table.name} cannot be read: {', '.join(lacking)} has not been made yet. Materialize it in the UI."
         )
-    if first is None and last is None:
+    if first is None and last is None and (table in _LISTS or not (table.daily or table.columns[0].type is Type.DAY)):
         return None
     _day(table)
     loaded = set.intersection(
@@ -215,14 +269,14 @@ def _loaded_days(
     )
     begin, end = first or min(loaded, default=last), last or max(loaded, default=first)
     asked = {begin + dt.timedelta(days=n) for n in range((end - begin).days + 1)} if begin and end else set()
-    if not asked & loaded:
+    if (first or last) and not asked & loaded:
         there = f"Loaded are {in_words(sorted(loaded))}." if loaded else "No day is loaded."
         span = f"from {first} on" if last is None else f"up to {last}" if first is None else f"for {first} to {last}"
         raise NotLoadedError(f"{table.name} is not loaded {span}. {there} Materialize the days in the UI.")
     if gaps := sorted(asked - loaded):
         told = f"{table.name} is not loaded, or not since the day was over, for {in_words(gaps)}: sums are too low."
-        warnings.warn(told, NotLoadedWarning, stacklevel=3)
-    return sorted(asked)
+        warnings.warn(told, NotLoadedWarning, stacklevel=4)
+    return None if first is None and last is None else sorted(asked)
 
 
 def _define(con: duckdb.DuckDBPyConnection, lake: Lake, table: Table, days: Sequence[dt.date] | None) -> None:
@@ -242,8 +296,10 @@ def _read_once(con: duckdb.DuckDBPyConnection) -> None:
         con.execute(f"SET {setting} = true")
 
 
-def _of_unit(con: duckdb.DuckDBPyConnection, table: Table, org: str | None, level: int | None) -> Iterator[str]:
-    """Yield the conditions for the rows of a unit and a level."""
+def _of_unit(
+    con: duckdb.DuckDBPyConnection, table: Table, org: str | None, level: int | None, within: str
+) -> Iterator[str]:
+    """Yield the conditions for the rows of a unit and a level; its names are those of the days of ``within``."""
     if org is None and level is None:
         return
     is_by_node = "org_level" in table.names
@@ -257,12 +313,11 @@ def _of_unit(con: duckdb.DuckDBPyConnection, table: Table, org: str | None, leve
         yield f"org_level = {level}"
     if org is None:
         return
-    _require_unit(con, org)
-    wanted = literal(org.casefold())
+    wanted = literal(org.lower())  # as DuckDB's lower does
     if not is_by_node:
-        if org.casefold() == _EVERYTHING:
+        if org.lower() == _EVERYTHING:
             return
-        above = literal(org.casefold() + _JOINED)
+        above = literal(org.lower() + _JOINED)
         is_under = " OR ".join(
             [
                 f"starts_with(lower(array_to_string(org_path, {literal(_JOINED)})) || {literal(_JOINED)}, {above})",
@@ -274,13 +329,15 @@ def _of_unit(con: duckdb.DuckDBPyConnection, table: Table, org: str | None, leve
         )
         yield f"({is_under})"
         if "org_key" in table.names:
-            yield _where_it_lies(con, table, is_under)
+            yield _where_it_lies(con, table, f"({is_under}) AND {within}")
         return
     is_it = f"{wanted} IN (lower(org_code), lower(org_name), lower(org_key))"
     if level is None:
         yield is_it
         return
-    keys = con.execute(f"SELECT DISTINCT lower(org_key) FROM {quoted(table.name)} WHERE {is_it}").fetchall()
+    keys = con.execute(
+        f"SELECT DISTINCT lower(org_key) FROM {quoted(table.name)} WHERE {is_it} AND {within}"
+    ).fetchall()
     under = [
         f"starts_with(lower(org_key) || {literal(_JOINED)}, {literal(key + _JOINED if key else '')})" for (key,) in keys
     ]
@@ -290,7 +347,8 @@ def _of_unit(con: duckdb.DuckDBPyConnection, table: Table, org: str | None, leve
 def _where_it_lies(con: duckdb.DuckDBPyConnection, table: Table, is_under: str) -> str:
     """Return what follows for the rows' org_key: a file's parts can be skipped by a key, and not by a list."""
     con.execute("SET disable_parquet_prefetching = true")  # it fetches a file with lists whole
-    paths = f"SELECT DISTINCT org_key, org_path, org_names FROM {quoted(table.name)}"
+    day = _day(table)
+    paths = f"SELECT DISTINCT {quoted(day)}, org_key, org_path, org_names FROM {quoted(table.name)}"
     keys = [key for (key,) in con.execute(f"SELECT DISTINCT org_key FROM ({paths}) WHERE {is_under}").fetchall()]
     if None in keys:  # in files from before there was the column
         return "true"

@@ -8,14 +8,14 @@ import duckdb
 from herobase_pipeline.lake.catalogue import INTERVAL
 from herobase_pipeline.lake.engine import literal, quoted
 from herobase_pipeline.spelling import meant
-from herobase_pipeline.tables import TABLES
+from herobase_pipeline.tables import TABLES, VIEWS
 from herobase_pipeline.tables.metrics import METRICS, Metric, Unit
 from herobase_pipeline.tables.rates import told, words
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_COLUMNS = {table.name: table.names for table in TABLES}
+_OF = {table.name: table.names for table in (*TABLES, *VIEWS)}
 _SPANS = ("week", "month", "quarter", "year")
 _DAYS = ("date", "closed_date", "cohort_date", "uploaded_date")
 # what a count must not be summed over, and why
@@ -68,7 +68,7 @@ def metrics(frame: Any, metric: str, by: str | Sequence[str] = ()) -> "pd.DataFr
             ) from None
         columns = [name for (name, *_) in con.execute("DESCRIBE given").fetchall()]
         grouped = [f"{_key(key, columns)} AS {quoted(key)}" for key in keys]
-        counts = _counts(found, columns, grouped)
+        counts = _counts(con, found, columns, grouped)
         _require_addable(con, found, columns, grouped)
         known = "denominator > 0 AND is_mature" if found.basis.blank_until_mature else "denominator > 0"
         is_share = f"{known} AND {found.unit is Unit.SHARE}"
@@ -92,10 +92,15 @@ def _found(metric: str) -> Metric:
     return METRICS[names.index(metric)]
 
 
-def _counts(metric: Metric, columns: Sequence[str], grouped: Sequence[str]) -> str:
+def _counts(con: duckdb.DuckDBPyConnection, metric: Metric, columns: Sequence[str], grouped: Sequence[str]) -> str:
     """Return the SELECT of numerator and denominator: of a view's rows added up, of a table's counted as the view does."""
     groups = "".join(f"{key}, " for key in grouped)
     if {"metric", "numerator", "denominator"} <= set(columns):
+        ((given, its),) = con.execute(
+            f"SELECT count(*), count(*) FILTER (metric = {literal(metric.name)}) FROM given"
+        ).fetchall()
+        if given and not its:
+            raise KeyError(f"The frame has no row of {metric.name}, which is in {metric.basis.found_in}.")
         return f"""
             SELECT {groups}metric, category, sum(numerator) AS numerator, sum(denominator) AS denominator,
                 bool_and(is_mature) AS is_mature, max(metric_version) AS metric_version
@@ -110,7 +115,7 @@ def _counts(metric: Metric, columns: Sequence[str], grouped: Sequence[str]) -> s
     if not basis.source.isidentifier():
         raise KeyError(f"{metric.name} is made from several tables: read {basis.found_in}, and give its rows.")
     parts = [metric.numerator, metric.denominator, *(condition for _, condition in metric.shares)]
-    needed = [word for word in dict.fromkeys(words(" ".join(parts))) if word in _COLUMNS[basis.source]]
+    needed = [word for word in dict.fromkeys(words(" ".join(parts))) if word in _OF[basis.source]]
     if missing := [name for name in (*needed, "is_mature") if name not in columns]:
         raise KeyError(f"{metric.name} is made from {basis.source}: the frame lacks its {', '.join(missing)}.")
     rows = ", ".join(told(metric))
@@ -139,6 +144,8 @@ def _require_addable(
     if "org_key" in told:  # says the level too
         told.setdefault("org_level", "if(org_key = '', 0, len(string_split(org_key, ' › ')))")
     for name, why in _ONE_OF.items():
+        if name not in told and name in _OF[metric.basis.found_in]:
+            raise KeyError(f"The frame lacks {name}, without which nobody can tell whether rows count twice: {why}.")
         if name in told:
             groups = f"GROUP BY {', '.join(key.rpartition(' AS ')[0] for key in grouped)}" if grouped else ""
             found = f"SELECT count(DISTINCT {told[name]}) AS kinds FROM given {where} {groups}"

@@ -2,6 +2,8 @@
 
 import dataclasses
 import datetime as dt
+import threading
+import time
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -19,7 +21,7 @@ from herobase_pipeline.lake.catalogue import refresh
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.writing import empty, write
 from herobase_pipeline.settings import SandboxSettings, Settings
-from herobase_pipeline.tables import CALLS, LEAD_FIELDS, RESTATEMENTS, TABLES, VIEWS, Table, Type
+from herobase_pipeline.tables import CALLS, LEAD_FIELDS, ORG_HISTORY, RESTATEMENTS, TABLES, VIEWS, Table, Type
 from herobase_pipeline.tables.metrics import METRICS
 from herobase_pipeline_tests.conftest import ASSETS, WHOLE
 
@@ -233,6 +235,47 @@ def test_a_team_is_found_also_in_files_without_a_key_and_under_its_earlier_name(
     assert len(hb.read("calls", org="reds", data_dir=tmp_path)) == 1_000
 
 
+def test_a_unit_that_only_the_calls_tell_of_is_found(tmp_path):
+    made_day(tmp_path, TEAMS)
+    with duckdb.connect() as con:
+        known = "SELECT 'Nord' AS org_code, 'Nord' AS org_name"
+        write(Lake(tmp_path), con, ORG_HISTORY, f"{empty(ORG_HISTORY)} UNION ALL BY NAME {known}")
+    assert len(hb.read("calls", org="Team 7", data_dir=tmp_path)) == 5_000
+    with pytest.raises(hb.NoSuchNameError, match="No call tells of an org unit Teem 7"):
+        hb.read("calls", org="Teem 7", data_dir=tmp_path)
+
+
+def test_a_day_that_is_replaced_again_and_again_is_read_whole_each_time(tmp_path):
+    lake, day, stop = made_day(tmp_path, TEAMS), dt.date(2026, 3, 2), threading.Event()
+    sizes = [40_000, 60_000, 90_000]
+
+    def replace() -> None:
+        with duckdb.connect() as con:
+            while not stop.is_set():
+                for size in sizes:
+                    some = f"SELECT * REPLACE (sha256(random()::VARCHAR) AS phone_token) FROM ({TEAMS}) LIMIT {size}"
+                    write(lake, con, CALLS, f"{empty(CALLS)} UNION ALL BY NAME {some}", day=day)
+                    time.sleep(0.3)
+
+    writer = threading.Thread(target=replace)
+    writer.start()
+    try:
+        seen = {hb.read("calls", data_dir=tmp_path, to="arrow").num_rows for _ in range(40)}
+    finally:
+        stop.set()
+        writer.join()
+    assert seen <= {100_000, *sizes}
+    assert len(seen) > 1
+
+
+def test_a_gap_is_told_also_where_all_days_are_asked_for(tmp_path):
+    lake = made_day(tmp_path, TEAMS)
+    with duckdb.connect() as con:
+        write(lake, con, CALLS, empty(CALLS), day=dt.date(2026, 3, 4))
+    with pytest.warns(hb.NotLoadedWarning, match="for 2026-03-03: sums are too low"):
+        hb.read("calls", data_dir=tmp_path)
+
+
 @pytest.mark.parametrize("level", [None, 4])
 def test_everything_is_a_unit_too(level):
     frame = hb.read("call_outcomes", org="(all)", level=level)
@@ -309,7 +352,7 @@ def test_a_metric_of_any_frame_is_its_counts_added_up_and_then_divided(metric):
 def test_t30_counts_are_divided_last():
     frame = pd.DataFrame({
         "end_cause": ["NormalDisconnect", "Busy"] * 2, "settled_dials": [1, 1, 10, 90], "team": ["a", "a", "b", "b"],
-        "is_mature": True,
+        "is_mature": True, "org_level": 4,
     })  # fmt: skip
     assert hb.metrics(frame, "contact_rate_per_dial")["rate"].tolist() == [11 / 102]
     assert hb.metrics(pl.DataFrame(frame), "contact_rate_per_dial", by="team")["rate"].tolist() == [0.5, 0.1]
@@ -330,6 +373,16 @@ def test_what_cannot_be_added_up_is_refused_with_the_reason():
         hb.metrics(outcomes, "contact_rate_per_dial", by="campaign_id")
     with pytest.raises(hb.NotAddableError, match="several org_level"):
         hb.metrics(outcomes.drop(columns="org_level"), "contact_rate_per_dial", by="date")
+    for frame, name, metric in (
+        (outcomes.drop(columns=["org_level", "org_key"]), "org_level", "contact_rate_per_dial"),
+        (cohorts.drop(columns="age_days"), "age_days", "conversion_per_lead_worked"),
+        (hb.read("cohort_rates", level=0).drop(columns="age_days"), "age_days", "conversion_per_lead_worked"),
+        (hb.read("drop_rates").drop(columns="regime"), "regime", "drop_rate_live_conservative"),
+    ):
+        with pytest.raises(KeyError, match=f"lacks {name}, without which nobody can tell whether rows count twice"):
+            hb.metrics(frame, metric)
+    with pytest.raises(KeyError, match="no row of conversion_net, which is in conversion_rates"):
+        hb.metrics(hb.read("outcome_rates", level=0), "conversion_net")
     hb.metrics(outcomes, "contact_rate_per_dial", by=["org_level", "org_name"])
     hb.metrics(outcomes.drop(columns="org_level"), "contact_rate_per_dial", by="org_key")
     with pytest.raises(TypeError, match="this is a list"):
