@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import herobase_pipeline as hb
-from herobase_pipeline import charts
+from herobase_pipeline import charts, reader
 from herobase_pipeline.lake.arrow import schema as arrow_schema
 from herobase_pipeline.lake.catalogue import refresh
 from herobase_pipeline.lake.layout import Lake
@@ -266,6 +266,23 @@ def test_a_day_that_is_replaced_again_and_again_is_read_whole_each_time(tmp_path
         writer.join()
     assert seen <= {100_000, *sizes}
     assert len(seen) > 1
+
+
+def test_a_read_that_meets_a_file_as_it_is_replaced_asks_again_for_a_second(tmp_path, monkeypatch):
+    made_day(tmp_path, TEAMS)
+    rows, failures = reader._rows, [duckdb.Error("Invalid data")] * 3
+
+    def failing_first(*asked, **more):
+        if failures:
+            raise failures.pop()
+        return rows(*asked, **more)
+
+    monkeypatch.setattr(reader, "_rows", failing_first)
+    monkeypatch.setattr(reader, "_PAUSE_S", 0)
+    assert hb.read("calls", data_dir=tmp_path, to="arrow").num_rows == 100_000
+    failures += [duckdb.Error("Invalid data")] * 6
+    with pytest.raises(duckdb.Error, match="Invalid data"):
+        hb.read("calls", data_dir=tmp_path)
 
 
 def test_a_gap_is_told_also_where_all_days_are_asked_for(tmp_path):
