@@ -11,7 +11,7 @@ from herobase_pipeline.tables.schema import Column, Table, Type, of
 LEAD_FIELDS = Table(
     name="lead_fields",
     description="The fields of each lead that are declared, as typed columns, as its latest version has them. What is no "
-    "number, date and so on stands in <column>_raw. Identifies customers: private.",
+    "number, date and so on stands beside it, in the column with _raw behind its name. Identifies customers: private.",
     grain="one row a lead; of an erased one, without its fields",
     private=True,
     order="lead_id",
