@@ -11,7 +11,7 @@ demo: .venv/ready
 
 # what computes uses both cores; what waits for a webserver and a daemon does so four times at once
 SUITE := --numprocesses 2 --dist worksteal --ignore herobase_pipeline_tests/stack
-READERS := --numprocesses 2 herobase_pipeline_tests/test_reader.py herobase_pipeline_tests/lake/test_catalogue.py
+READERS := --numprocesses 2 herobase_pipeline_tests/reading/test_reader.py herobase_pipeline_tests/lake/test_catalogue.py
 STACK := --numprocesses 4 --dist loadfile herobase_pipeline_tests/stack
 
 # readers of the lake may still have DuckDB 1.5
@@ -28,7 +28,7 @@ dev: .venv/ready
 
 # Prints what fields the loaded leads have as files for fields/, without a value; --to and --all: see the module.
 fields: .venv/ready
-	@$(BIN)/python -m herobase_pipeline.proposing
+	@$(BIN)/python -m herobase_pipeline.fields.proposals
 
 bench: .venv-bench/ready
 	.venv-bench/bin/python -m benchmarks

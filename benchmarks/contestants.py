@@ -44,9 +44,9 @@ def _duckdb(source: Path, kind: str, target: Path) -> Work:
 
 def herobase_pipeline(folder: Path, port: int) -> Work:
     """The pipeline itself: over HTTP, typed, hierarchy placed, numbers apart, put in place atomically."""
-    from herobase_pipeline.assets.pulling import pull_calls
     from herobase_pipeline.herobase.client import HeroBase
     from herobase_pipeline.lake.layout import Lake
+    from herobase_pipeline.pulling.days import pull_calls
     from herobase_pipeline.settings import Settings
 
     settings = Settings(

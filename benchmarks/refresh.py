@@ -27,9 +27,9 @@ def run(job_name: str, now: str) -> dict[str, float]:
     """Run a job for the day at a time by the sandbox's clock, as a run worker does; returns CPU seconds and rows."""
     import dagster as dg
 
-    from herobase_pipeline.assets import account
     from herobase_pipeline.definitions import defs
     from herobase_pipeline.herobase.quota import Budget
+    from herobase_pipeline.pulling import account
 
     budget = Budget(utcnow=lambda: dt.datetime.fromisoformat(now))
     account._budget = lambda _: budget  # the pipeline's clock

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from herobase_pipeline.herobase.enums import CallEndCause, CallStatus, LeadClosure, LeadStatus
+from herobase_pipeline.enums import CallEndCause, CallStatus, LeadClosure, LeadStatus
 from herobase_pipeline.lake.engine import connect, literal, quoted
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.spool import spool

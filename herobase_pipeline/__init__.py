@@ -7,8 +7,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from herobase_pipeline import charts
-    from herobase_pipeline.reader import (
+    from herobase_pipeline.reading import charts
+    from herobase_pipeline.reading.rates import NotAddableError, NotAMetricError, metrics
+    from herobase_pipeline.reading.reader import (
         NoRowsWarning,
         NoSuchNameError,
         NotLoadedError,
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
         connect,
         read,
     )
-    from herobase_pipeline.rolling import NotAddableError, NotAMetricError, metrics
 
 __all__ = [
     "NoRowsWarning",
@@ -30,7 +30,7 @@ __all__ = [
     "metrics",
     "read",
 ]
-_OF_ROLLING = ("NotAMetricError", "NotAddableError", "metrics")
+_MODULES = dict.fromkeys(("NotAMetricError", "NotAddableError", "metrics"), "rates")
 
 
 def __getattr__(name: str) -> Any:
@@ -38,8 +38,8 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name == "charts":
-        return import_module("herobase_pipeline.charts")
-    return getattr(import_module(f"herobase_pipeline.{'rolling' if name in _OF_ROLLING else 'reader'}"), name)
+        return import_module("herobase_pipeline.reading.charts")
+    return getattr(import_module(f"herobase_pipeline.reading.{_MODULES.get(name, 'reader')}"), name)
 
 
 def __dir__() -> list[str]:

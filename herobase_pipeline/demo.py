@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table as Grid
 
 from herobase_pipeline.definitions import defs
-from herobase_pipeline.herobase.enums import CallEndCause, LeadClosure
+from herobase_pipeline.enums import CallEndCause, LeadClosure
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.operations.jobs import BY_DAY, DERIVE, FROM_ALL_DAYS, LISTS, PULL_DAYS, PULL_LISTS
 from herobase_pipeline.settings import Settings

@@ -14,11 +14,12 @@ import duckdb
 import pytest
 from dagster._core.execution.plan import active
 
-from herobase_pipeline.assets import account, derived, fields, pulled, waiting
+from herobase_pipeline.assets import derived, fields, pulled, waiting
 from herobase_pipeline.herobase.quota import Budget
 from herobase_pipeline.lake.catalogue import INTERVAL, selection
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.partitions import Window, day_bounds
+from herobase_pipeline.pulling import account
 from herobase_pipeline.sandbox import Sandbox, World
 from herobase_pipeline.sandbox.world.truth import Call
 from herobase_pipeline.settings import SandboxSettings, Settings

@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from herobase_pipeline.herobase.enums import OPEN_LEAD_STATUSES, CallEndCause, CallStatus, LeadClosure, LeadStatus
+from herobase_pipeline.enums import OPEN_LEAD_STATUSES, CallEndCause, CallStatus, LeadClosure, LeadStatus
 from herobase_pipeline.partitions import day_bounds, local_day
 from herobase_pipeline.sandbox.world.truth import Call, Lead
 from herobase_pipeline.sandbox.world.world import World

@@ -17,7 +17,7 @@ from typing import NamedTuple, Self
 
 import pytest
 
-from herobase_pipeline.declarations import declaration
+from herobase_pipeline.fields.declarations import declaration
 from herobase_pipeline.operations.schedules import SCHEDULES
 from herobase_pipeline.operations.sensors import SENSORS
 from herobase_pipeline.sandbox import Sandbox

@@ -9,13 +9,13 @@ import dagster as dg
 import duckdb
 import pytest
 
-from herobase_pipeline.declarations import read_declarations
+from herobase_pipeline.fields.columns import typed
+from herobase_pipeline.fields.declarations import read_declarations
 from herobase_pipeline.lake.catalogue import view
 from herobase_pipeline.lake.writing import write
 from herobase_pipeline.operations.checks import CHECKS
 from herobase_pipeline.settings import SANDBOX_FIELDS
 from herobase_pipeline.tables import LEAD_FIELDS, SIMPLE_LEADS
-from herobase_pipeline.tables.lead_fields import typed
 from herobase_pipeline_tests.conftest import ASSETS, failure
 
 KEY = "private/lead_fields"

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 from herobase_pipeline_tests.conftest import ROOT, WHOLE
-from herobase_pipeline_tests.test_reader import materialize
+from herobase_pipeline_tests.reading.test_reader import materialize
 
 pytestmark = pytest.mark.slow
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

@@ -11,8 +11,8 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from herobase_pipeline import charts
 from herobase_pipeline.assets import pictures
+from herobase_pipeline.reading import charts
 
 pytestmark = pytest.mark.slow
 FIRST, LAST = "2026-11-09", "2026-11-12"

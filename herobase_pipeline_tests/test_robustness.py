@@ -23,8 +23,8 @@ DAY = "2026-11-18"
 PULL = """
 import datetime as dt, re, sys
 from pathlib import Path
-from herobase_pipeline.assets.account import herobase
-from herobase_pipeline.assets.pulling import pull_calls
+from herobase_pipeline.pulling.account import herobase
+from herobase_pipeline.pulling.days import pull_calls
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.settings import Settings
 settings = Settings.load()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from herobase_pipeline.herobase.enums import OPEN_LEAD_STATUSES, CallEndCause, CallStatus, LeadStatus
+from herobase_pipeline.enums import OPEN_LEAD_STATUSES, CallEndCause, CallStatus, LeadStatus
 from herobase_pipeline_tests import second
 from herobase_pipeline_tests.conftest import Centre
 

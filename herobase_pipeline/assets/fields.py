@@ -7,12 +7,12 @@ import dagster as dg
 
 from herobase_pipeline.assets.describing import lineage, schema, spec
 from herobase_pipeline.assets.pulled import SettingsResource
-from herobase_pipeline.declarations import FieldsError, read_declarations
+from herobase_pipeline.fields.columns import typed
+from herobase_pipeline.fields.declarations import FieldsError, read_declarations
+from herobase_pipeline.fields.projection import Projected, forget_erased, project
 from herobase_pipeline.lake.deriving import NotDerivedError
 from herobase_pipeline.lake.layout import Lake
-from herobase_pipeline.lake.projecting import Projected, forget_erased, project
 from herobase_pipeline.tables import CAMPAIGNS, LEAD_DATA, LEAD_FIELDS, SIMPLE_LEADS
-from herobase_pipeline.tables.lead_fields import typed
 
 FINDINGS = "fields_that_do_not_fit"
 _SOURCES = (LEAD_DATA, SIMPLE_LEADS, CAMPAIGNS)

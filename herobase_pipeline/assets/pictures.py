@@ -48,7 +48,7 @@ _CONVERSION = f"""
 
 def outcomes(lake: Lake, last: dt.date) -> dict[str, dg.MetadataValue[Any]]:
     """Return the picture of the dials of the five weeks up to a day; nothing where none of these days is known."""
-    from herobase_pipeline import charts  # takes half a second to load, and most runs draw nothing
+    from herobase_pipeline.reading import charts  # takes half a second to load, and most runs draw nothing
 
     days = _rows(lake, _OUTCOMES, first=last - _DAYS, last=last)
     title = f"Settled dials by end cause, five weeks up to {last}; hatched: not known"
@@ -57,7 +57,7 @@ def outcomes(lake: Lake, last: dt.date) -> dict[str, dg.MetadataValue[Any]]:
 
 def conversion(lake: Lake) -> dict[str, dg.MetadataValue[Any]]:
     """Return the picture of the net conversion of the latest half year; nothing where none is known."""
-    from herobase_pipeline import charts
+    from herobase_pipeline.reading import charts
 
     weeks = _rows(lake, _CONVERSION)
     title = "Net conversion by week of closing: Success of Success and NotInterested"

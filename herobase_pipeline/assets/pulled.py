@@ -7,10 +7,8 @@ from typing import Any
 
 import dagster as dg
 
-from herobase_pipeline.assets.account import herobase
 from herobase_pipeline.assets.days import CHUNKS
 from herobase_pipeline.assets.describing import POOL, spec
-from herobase_pipeline.assets.pulling import Pulled, ShrunkError, pull_calls, pull_list, pull_simple_leads
 from herobase_pipeline.assets.sources import service_of, source_of
 from herobase_pipeline.assets.waiting import done_before, foretell, wait_for_quota
 from herobase_pipeline.herobase.client import HeroBase, Record
@@ -19,6 +17,8 @@ from herobase_pipeline.herobase.organisation import flat
 from herobase_pipeline.lake import catalogue
 from herobase_pipeline.lake.landing import UnreadableError
 from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.pulling.account import herobase
+from herobase_pipeline.pulling.days import Pulled, ShrunkError, pull_calls, pull_list, pull_simple_leads
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import (
     ACCOUNT,

@@ -11,9 +11,9 @@ from requests.auth import HTTPBasicAuth
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 from urllib3.exceptions import ProtocolError
 
+from herobase_pipeline.enums import LeadStatus
 from herobase_pipeline.herobase import errors
 from herobase_pipeline.herobase.documents import Segment, segments
-from herobase_pipeline.herobase.enums import LeadStatus
 from herobase_pipeline.herobase.quota import FAIR_USE, Budget
 from herobase_pipeline.herobase.windows import iso_duration
 from herobase_pipeline.partitions import Window

@@ -15,12 +15,12 @@ import dagster as dg
 from herobase_pipeline.assets.days import DAYS
 from herobase_pipeline.assets.fields import FINDINGS
 from herobase_pipeline.assets.pulled import SettingsResource
-from herobase_pipeline.assets.pulling import ShrunkError
 from herobase_pipeline.lake.catalogue import define_views
 from herobase_pipeline.lake.completeness import known_in_full
 from herobase_pipeline.lake.engine import connect, literal, quoted
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.spool import spool
+from herobase_pipeline.pulling.days import ShrunkError
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import (
     ACCOUNT,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from herobase_pipeline.herobase.enums import LeadClosure, LeadStatus
+from herobase_pipeline.enums import LeadClosure, LeadStatus
 from herobase_pipeline.sandbox.world.chance import Array, below, bits, many
 from herobase_pipeline.sandbox.world.days import phone_numbers
 from herobase_pipeline.sandbox.world.leads import States

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from herobase_pipeline.herobase.enums import OPEN_LEAD_STATUSES, LeadClosure, LeadStatus
+from herobase_pipeline.enums import OPEN_LEAD_STATUSES, LeadClosure, LeadStatus
 from herobase_pipeline.sandbox.answers import ApiError, Records, Table, Value
 from herobase_pipeline.sandbox.fields import DEFINITIONS, visible
 from herobase_pipeline.sandbox.limits import Limits

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from herobase_pipeline.herobase.enums import CallEndCause, CallStatus, LeadClosure, LeadStatus
+from herobase_pipeline.enums import CallEndCause, CallStatus, LeadClosure, LeadStatus
 from herobase_pipeline.sandbox.fields import data_objects
 from herobase_pipeline.sandbox.world.campaigns import SITE
 from herobase_pipeline.sandbox.world.chance import Array, below, bits, many

@@ -1,6 +1,6 @@
 """Calls as pulled: one row a call, on the local day of its start."""
 
-from herobase_pipeline.herobase.enums import CallEndCause, CallStatus, LeadClosure
+from herobase_pipeline.enums import CallEndCause, CallStatus, LeadClosure
 from herobase_pipeline.tables.schema import Column, Table, Type
 
 CALLS = Table(

@@ -1,6 +1,6 @@
 """Lead versions as pulled, and leads as derived from all their versions and calls."""
 
-from herobase_pipeline.herobase.enums import LeadClosure, LeadStatus
+from herobase_pipeline.enums import LeadClosure, LeadStatus
 from herobase_pipeline.tables.schema import Column, Table, Type, of
 
 # what decides which version of a lead, which of its calls and which dials a value is from; see leads.sql

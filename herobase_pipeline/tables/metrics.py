@@ -7,7 +7,7 @@ rolled up over any rows of its basis within one level of the hierarchy.
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from herobase_pipeline.herobase.enums import LeadClosure
+from herobase_pipeline.enums import LeadClosure
 from herobase_pipeline.tables.schema import of
 
 

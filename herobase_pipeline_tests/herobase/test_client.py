@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from herobase_pipeline.enums import LeadStatus
 from herobase_pipeline.herobase import errors
 from herobase_pipeline.herobase.client import HeroBase
-from herobase_pipeline.herobase.enums import LeadStatus
 from herobase_pipeline.herobase.quota import Budget
 from herobase_pipeline.partitions import Window
 

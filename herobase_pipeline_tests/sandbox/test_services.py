@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from herobase_pipeline.herobase.enums import OPEN_LEAD_STATUSES, LeadStatus
+from herobase_pipeline.enums import OPEN_LEAD_STATUSES, LeadStatus
 from herobase_pipeline.sandbox import Sandbox
 from herobase_pipeline_tests.sandbox.conftest import NOW, ROOT, Ask
 

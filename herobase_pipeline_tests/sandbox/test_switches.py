@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from herobase_pipeline.herobase.enums import CallEndCause, CallStatus, LeadClosure
+from herobase_pipeline.enums import CallEndCause, CallStatus, LeadClosure
 from herobase_pipeline.sandbox import Sandbox
 from herobase_pipeline.sandbox.world.truth import Call
 from herobase_pipeline_tests.sandbox.conftest import NOW, ROOT, Ask

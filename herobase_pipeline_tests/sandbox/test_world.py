@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from herobase_pipeline.herobase.enums import CallEndCause, CallStatus, LeadClosure, LeadStatus
+from herobase_pipeline.enums import CallEndCause, CallStatus, LeadClosure, LeadStatus
 from herobase_pipeline.partitions import day_bounds
 from herobase_pipeline.sandbox import World
 from herobase_pipeline.sandbox.world.truth import Call

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from herobase_pipeline.herobase.enums import CallEndCause, LeadClosure
+from herobase_pipeline.enums import CallEndCause, LeadClosure
 from herobase_pipeline.tables import (
     CALL_OUTCOMES,
     COHORT_RATES,

@@ -14,7 +14,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from herobase_pipeline.herobase.enums import CallEndCause, CallStatus, LeadClosure, LeadStatus
+from herobase_pipeline.enums import CallEndCause, CallStatus, LeadClosure, LeadStatus
 from herobase_pipeline.sandbox.world.chance import Array, Draws
 
 LIVES = 1024

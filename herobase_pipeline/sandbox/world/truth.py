@@ -3,7 +3,7 @@
 import datetime as dt
 from dataclasses import dataclass
 
-from herobase_pipeline.herobase.enums import CallEndCause, CallStatus, LeadClosure, LeadStatus
+from herobase_pipeline.enums import CallEndCause, CallStatus, LeadClosure, LeadStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from herobase_pipeline.herobase.enums import CallEndCause, CallStatus, LeadClosure, LeadStatus
+from herobase_pipeline.enums import CallEndCause, CallStatus, LeadClosure, LeadStatus
 from herobase_pipeline.sandbox.world import truth
 from herobase_pipeline.sandbox.world.calendar import DAYS, FOUNDED, Calendar, date_of, ordinal, unix, utc
 from herobase_pipeline.sandbox.world.campaigns import PROJECTS, SITE, Campaigns

@@ -15,11 +15,11 @@ import pyarrow.parquet as pq
 import pytest
 
 import herobase_pipeline as hb
-from herobase_pipeline import charts, reader
 from herobase_pipeline.lake.arrow import schema as arrow_schema
 from herobase_pipeline.lake.catalogue import refresh
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.writing import empty, write
+from herobase_pipeline.reading import charts, reader
 from herobase_pipeline.settings import SandboxSettings, Settings
 from herobase_pipeline.tables import CALLS, LEAD_FIELDS, ORG_HISTORY, RESTATEMENTS, TABLES, VIEWS, Table, Type
 from herobase_pipeline.tables.metrics import METRICS

@@ -7,14 +7,14 @@ import unicodedata
 import dagster as dg
 import pytest
 
-from herobase_pipeline import proposing
-from herobase_pipeline.declarations import Kind, declaration, normal, read_declarations
-from herobase_pipeline.lake.projecting import project
-from herobase_pipeline.proposing import main, slug, unique
+from herobase_pipeline.fields import proposals as command
+from herobase_pipeline.fields.columns import typed
+from herobase_pipeline.fields.declarations import Kind, declaration, normal, read_declarations
+from herobase_pipeline.fields.projection import project
+from herobase_pipeline.fields.proposals import main, slug, unique
 from herobase_pipeline.sandbox.fields import DEFINITIONS
 from herobase_pipeline.settings import SANDBOX_FIELDS, Settings
 from herobase_pipeline.tables import LEAD_DATA, LEAD_FIELDS, SIMPLE_LEADS
-from herobase_pipeline.tables.lead_fields import typed
 from herobase_pipeline_tests.tables.making import DAY, ZONE, at, fill, temporary_lake, version
 
 KINDS = {"Date": Kind.DATE, "Integer": Kind.NUMBER, "Decimal": Kind.NUMBER}
@@ -36,7 +36,7 @@ def here(centre, tmp_path, monkeypatch):
 def use(monkeypatch, here, folder):
     chosen = here.settings.model_copy(update={"fields_dir": folder})
     here.settings = chosen
-    monkeypatch.setattr(proposing.Settings, "load", classmethod(lambda _: chosen))
+    monkeypatch.setattr(command.Settings, "load", classmethod(lambda _: chosen))
     assert Settings.load() is chosen
 
 
@@ -153,7 +153,7 @@ def proposals(leads, folder, monkeypatch, *arguments):
         fill(lake, LEAD_DATA, given, DAY)
         folder.mkdir(exist_ok=True)
         chosen = Settings(data_dir=lake.root, fields_dir=folder)
-        monkeypatch.setattr(proposing.Settings, "load", classmethod(lambda _: chosen))
+        monkeypatch.setattr(command.Settings, "load", classmethod(lambda _: chosen))
         assert main(["--to", str(folder), *arguments]) == 0
         written = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.toml")}
         files = read_declarations(folder, LEAD_FIELDS.names)

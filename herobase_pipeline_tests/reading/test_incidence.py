@@ -6,7 +6,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from herobase_pipeline.incidence import cumulative_incidence
+from herobase_pipeline.reading.incidence import cumulative_incidence
 
 DAY = dt.date(2026, 3, 2)
 VECTOR = ((0, 1), (0, 2), (1, 2), (1, 1), (2, 0), (2, 2), (3, 1), (3, 2), (5, 0), (7, 1))  # domain.md, section 4

@@ -1,6 +1,6 @@
 """``make fields``: proposes files of declared lead fields from what was seen. Counts are told, and never a value.
 
-``python -m herobase_pipeline.proposing`` prints a file for each lead definition that has none, and the new fields of those
+``python -m herobase_pipeline.fields.proposals`` prints a file for each lead definition that has none, and the new fields of those
 that have one; ``--to fields`` writes the files, none of which may exist; ``--all`` proposes all of them anew.
 """
 
@@ -11,11 +11,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from herobase_pipeline.declarations import RAW, FieldsError, Kind, normal, read_declarations
+from herobase_pipeline.fields.declarations import RAW, FieldsError, Kind, normal, read_declarations
+from herobase_pipeline.fields.projection import WITHHELD, told
+from herobase_pipeline.fields.survey import Definition, Locale, Surveyed, survey
 from herobase_pipeline.lake.deriving import NotDerivedError
 from herobase_pipeline.lake.layout import Lake
-from herobase_pipeline.lake.projecting import WITHHELD, told
-from herobase_pipeline.lake.surveying import Definition, Locale, Surveyed, survey
 from herobase_pipeline.settings import Settings, SettingsError
 from herobase_pipeline.tables import LEAD_FIELDS
 
@@ -28,7 +28,7 @@ Taken = dict[str, tuple[Kind, str]]
 
 def main(arguments: list[str] | None = None) -> int:
     """Print or write the proposals; returns the exit code."""
-    options = argparse.ArgumentParser(prog="python -m herobase_pipeline.proposing", description=__doc__)
+    options = argparse.ArgumentParser(prog="python -m herobase_pipeline.fields.proposals", description=__doc__)
     options.add_argument("--to", type=Path, metavar="FOLDER", help="write the files there; none may exist")
     options.add_argument("--all", action="store_true", help="as if there were no files yet")
     asked = options.parse_args(arguments)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from herobase_pipeline.declarations import FieldsError, Kind, declaration, normal, pattern, read_declarations
+from herobase_pipeline.fields.columns import typed
+from herobase_pipeline.fields.declarations import FieldsError, Kind, declaration, normal, pattern, read_declarations
 from herobase_pipeline.settings import SANDBOX_FIELDS, Settings, SettingsError
 from herobase_pipeline.tables import LEAD_FIELDS, Type
-from herobase_pipeline.tables.lead_fields import typed
 
 HEAD = 'version = 1\ncampaigns = ["*"]\n[fields]\n'
 

@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
-from herobase_pipeline.declarations import Declaration, Kind, normal, pattern
+from herobase_pipeline.fields.declarations import Declaration, Kind, normal, pattern
+from herobase_pipeline.fields.projection import gather
 from herobase_pipeline.lake.deriving import deriving
 from herobase_pipeline.lake.layout import Lake
-from herobase_pipeline.lake.projecting import gather
 from herobase_pipeline.tables import LEAD_FIELDS
 
 Locale = Literal["da", "en"]

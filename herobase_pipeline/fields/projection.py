@@ -9,14 +9,14 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
-from herobase_pipeline.declarations import RAW, Declaration, Kind, normal
+from herobase_pipeline.fields.columns import MACROS, covering, texts, typed, values
+from herobase_pipeline.fields.declarations import RAW, Declaration, Kind, normal
 from herobase_pipeline.lake.arrow import columns_of
 from herobase_pipeline.lake.deriving import NotDerivedError, NotLoadedError, define_sources, deriving
 from herobase_pipeline.lake.engine import literal, number, quoted
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.writing import write
 from herobase_pipeline.tables import CAMPAIGNS, LEAD_DATA, LEAD_FIELDS, SIMPLE_LEADS
-from herobase_pipeline.tables.lead_fields import MACROS, covering, texts, typed, values
 
 RECENT = 35  # days: a field that no lead changed in them has, has vanished
 _LISTED = 80  # signs of a name

@@ -12,7 +12,6 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from herobase_pipeline.assets.placing import find, place, raw
 from herobase_pipeline.herobase.client import HeroBase
 from herobase_pipeline.herobase.documents import Segment
 from herobase_pipeline.herobase.errors import NotFoundError, RightMissingError
@@ -26,6 +25,7 @@ from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.lake.writing import stored, write
 from herobase_pipeline.partitions import Window, day_bounds, local_day, repeated_hour
+from herobase_pipeline.pulling.placement import find, place, raw
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import CALL_PHONES, CALLS, LEAD_DATA, SIMPLE_LEADS, Column, Table, Type
 
