@@ -46,7 +46,7 @@ def herobase_pipeline(folder: Path, port: int) -> Work:
     """The pipeline itself: over HTTP, typed, hierarchy placed, numbers apart, put in place atomically."""
     from herobase_pipeline.herobase.client import HeroBase
     from herobase_pipeline.lake.layout import Lake
-    from herobase_pipeline.pulling.days import pull_calls
+    from herobase_pipeline.pulling.calls import pull_calls
     from herobase_pipeline.settings import Settings
 
     settings = Settings(

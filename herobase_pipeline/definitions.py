@@ -11,7 +11,7 @@ from herobase_pipeline.operations.schedules import SCHEDULES
 from herobase_pipeline.operations.sensors import SENSORS
 
 defs = dg.Definitions(
-    assets=[*SOURCES, pulled.calls, pulled.simple_leads, *pulled.LISTS, *derived.DERIVED, fields.lead_fields],
+    assets=[*SOURCES, *pulled.PULLED, *derived.DERIVED, fields.lead_fields],
     asset_checks=CHECKS,
     jobs=JOBS,
     schedules=SCHEDULES,

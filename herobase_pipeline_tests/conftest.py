@@ -39,7 +39,7 @@ NOW = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
 BY_DAY = (CALLS, CALL_PHONES, SIMPLE_LEADS, LEAD_DATA, CALL_OUTCOMES)
 WHOLE = ",".join("/".join(table.key) for table in TABLES if table not in (*BY_DAY, RESTATEMENTS))
 """The assets without partitions."""
-ASSETS = [pulled.calls, pulled.simple_leads, *pulled.LISTS, *derived.DERIVED, fields.lead_fields]
+ASSETS = [*pulled.PULLED, *derived.DERIVED, fields.lead_fields]
 
 
 @dataclass

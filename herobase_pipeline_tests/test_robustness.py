@@ -24,7 +24,7 @@ PULL = """
 import datetime as dt, re, sys
 from pathlib import Path
 from herobase_pipeline.pulling.account import herobase
-from herobase_pipeline.pulling.days import pull_calls
+from herobase_pipeline.pulling.calls import pull_calls
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.settings import Settings
 settings = Settings.load()

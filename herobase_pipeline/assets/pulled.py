@@ -1,100 +1,77 @@
-"""The assets that are pulled from HeroBase: calls and lead versions by day, the small lists whole."""
+"""The assets that are pulled from HeroBase, one for each service: daily data by day, the small lists whole."""
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
 
 from herobase_pipeline.assets.days import CHUNKS
 from herobase_pipeline.assets.describing import POOL, spec
-from herobase_pipeline.assets.sources import service_of, source_of
+from herobase_pipeline.assets.sources import source_key
 from herobase_pipeline.assets.waiting import done_before, foretell, wait_for_quota
-from herobase_pipeline.herobase.client import HeroBase, Record
-from herobase_pipeline.herobase.errors import HeroBaseError, NotFoundError, QuotaSpentError, RightMissingError
-from herobase_pipeline.herobase.organisation import flat
+from herobase_pipeline.herobase.errors import HeroBaseError, QuotaSpentError
 from herobase_pipeline.lake import catalogue
 from herobase_pipeline.lake.landing import UnreadableError
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.pulling.account import herobase
-from herobase_pipeline.pulling.days import Pulled, ShrunkError, pull_calls, pull_list, pull_simple_leads
+from herobase_pipeline.pulling.calls import ShrunkError
+from herobase_pipeline.pulling.day import Mode, Pulled
+from herobase_pipeline.pulling.lists import pull_list
+from herobase_pipeline.pulling.services import DAY_SERVICES, LIST_SERVICES, DayService, ListService
 from herobase_pipeline.settings import Settings
-from herobase_pipeline.tables import (
-    ACCOUNT,
-    CALL_PHONES,
-    CALLS,
-    CAMPAIGNS,
-    LEAD_DATA,
-    ORG_UNITS,
-    PROJECTS,
-    SIMPLE_LEADS,
-    USERS,
-    Table,
-)
+from herobase_pipeline.tables import Table
 
-PullDay = Callable[[dt.date, HeroBase, Lake, Settings], Pulled]
 Results = Iterator[dg.MaterializeResult[None]]
 ACCEPT_SHRUNK = "herobase/accept_shrunk"  # run tag by which an operator says that a day may lose calls
 REFRESH = "herobase/refresh"  # run tag of the runs that ask only for what is new
 SettingsResource = dg.ResourceParam[Settings]
 
 
-@dg.multi_asset(
-    specs=[spec(table, group="calls", deps=[source_of(table)]) for table in (CALLS, CALL_PHONES)],
-    can_subset=True,
-    pool=POOL,
-    backfill_policy=CHUNKS,
-)
-def calls(context: dg.AssetExecutionContext, settings: SettingsResource) -> Results:
-    """Pull the calls of each day of the run, and the private table of their numbers with them."""
-    accept_shrunk, refresh = (context.run.tags.get(tag) == "true" for tag in (ACCEPT_SHRUNK, REFRESH))
-    pull_day = partial(pull_calls, accept_shrunk=accept_shrunk, refresh=refresh)
-    yield from _pull_days(context, settings, (CALLS, CALL_PHONES), pull_day)
+def _day_asset(service: DayService) -> dg.AssetsDefinition:
+    """Return the asset of a service that is asked by day; its tables are always written together."""
+
+    @dg.multi_asset(
+        name=service.tables[0].name,
+        specs=[spec(table, group=service.group, deps=[source_key(service)]) for table in service.tables],
+        can_subset=True,
+        pool=POOL,
+        backfill_policy=CHUNKS,
+    )
+    def pull_by_day(context: dg.AssetExecutionContext, settings: SettingsResource) -> Results:
+        yield from _pull_days(context, settings, service)
+
+    return pull_by_day
 
 
-@dg.multi_asset(
-    specs=[spec(table, group="leads", deps=[source_of(table)]) for table in (SIMPLE_LEADS, LEAD_DATA)],
-    can_subset=True,
-    pool=POOL,
-    backfill_policy=CHUNKS,
-)
-def simple_leads(context: dg.AssetExecutionContext, settings: SettingsResource) -> Results:
-    """Pull the lead versions of each day of the run, and the private table of their fields with them."""
-    refresh = context.run.tags.get(REFRESH) == "true"
-    yield from _pull_days(context, settings, (SIMPLE_LEADS, LEAD_DATA), partial(pull_simple_leads, refresh=refresh))
-
-
-def _pull_days(
-    context: dg.AssetExecutionContext, settings: Settings, tables: Sequence[Table], pull_day: PullDay
-) -> Results:
+def _pull_days(context: dg.AssetExecutionContext, settings: Settings, service: DayService) -> Results:
     """Pull each day of the run; days that were finished before another failed are recorded as done.
 
     Where the account's daily quota is spent the step ends, and goes on by itself with the rest once the quota starts anew.
     """
-    client, lake, service = herobase(settings), Lake(settings.data_dir), service_of(tables[0])
-    if resets_at := client.budget.spent_until(service):
-        raise wait_for_quota(context, client, service, resets_at)
+    client, lake, tables = herobase(settings), Lake(settings.data_dir), service.tables
+    mode = Mode(*(context.run.tags.get(tag) == "true" for tag in (REFRESH, ACCEPT_SHRUNK)))
+    if resets_at := client.budget.spent_until(service.name):
+        raise wait_for_quota(context, client, service.name, resets_at)
     before = done_before(context, tables)
     # a refresh says nothing of the quota, which would double its requests
-    is_refresh = context.run.tags.get(REFRESH) == "true"
-    left = None if is_refresh else foretell(context, client, service, len(context.partition_keys) - len(before))
-    asked_before = client.budget.requests.get(service, 0)
+    left = None if mode.refresh else foretell(context, client, service.name, len(context.partition_keys) - len(before))
+    asked_before = client.budget.requests.get(service.name, 0)
     done: dict[str, dict[Table, dict[str, Any]]] = {}
     for key in context.partition_keys:
         if key in before:
             continue
         try:
-            pulled = pull_day(dt.date.fromisoformat(key), client, lake, settings)
+            pulled = service.pull(dt.date.fromisoformat(key), client, lake, settings, mode)
         except (HeroBaseError, UnreadableError, ShrunkError) as error:
             for table in tables:
                 _record(context, table, done)
             catalogue.refresh(lake, settings.zone)
             if isinstance(error, QuotaSpentError):
-                raise wait_for_quota(context, client, service, error.resets_at) from error
+                raise wait_for_quota(context, client, service.name, error.resets_at) from error
             raise dg.Failure(f"{key} was not loaded. {error}", allow_retries=False) from error
-        quota = {} if left is None else {"quota_left": left - client.budget.requests[service] + asked_before}
-        done[key] = {table: _metadata(table, pulled) | quota for table in tables}
+        quota = {} if left is None else {"quota_left": left - client.budget.requests[service.name] + asked_before}
+        done[key] = {table: _metadata(service, table, pulled) | quota for table in tables}
         context.log.info(f"{key}: {pulled.rows} from {pulled.requests} requests")
     catalogue.refresh(lake, settings.zone)
     for table in tables:
@@ -104,7 +81,7 @@ def _pull_days(
                 metadata = done[key][table] if key in done else before[key][asset]
                 context.add_asset_metadata(metadata, asset_key=asset, partition_key=key)
             yield dg.MaterializeResult(asset_key=asset)
-        else:  # the two are always written together, so both are told
+        else:  # they are always written together, so each is recorded
             _record(context, table, done)
 
 
@@ -115,9 +92,9 @@ def _record(
         context.log_event(dg.AssetMaterialization(dg.AssetKey(table.key), partition=key, metadata=metadata[table]))
 
 
-def _metadata(table: Table, pulled: Pulled) -> dict[str, Any]:
+def _metadata(service: DayService, table: Table, pulled: Pulled) -> dict[str, Any]:
     """Return the numbers of one day that the UI shows and plots."""
-    told: dict[str, Any] = {
+    shown: dict[str, Any] = {
         "dagster/partition_row_count": pulled.rows[table.name],
         "requests": pulled.requests,
         "bytes": pulled.bytes,
@@ -125,24 +102,23 @@ def _metadata(table: Table, pulled: Pulled) -> dict[str, Any]:
         "unreadable_values": pulled.unreadable,
     }
     if pulled.lag_s is not None:
-        told["lag_s"] = pulled.lag_s
-    if table is CALLS:
-        told["calls_without_hierarchy"] = pulled.without_org
-        if pulled.org_field is not None:
-            told["hierarchy_field"] = pulled.org_field or "(none)"
-    return told
+        shown["lag_s"] = pulled.lag_s
+    return shown | (dict(pulled.details) if table is service.tables[0] else {})
 
 
-def _list_asset(table: Table, records: Callable[[HeroBase], Sequence[Record]]) -> dg.AssetsDefinition:
+def _list_asset(service: ListService) -> dg.AssetsDefinition:
     """Return the asset of a list that is pulled whole and kept by the day of the pull."""
+    table = service.table
 
     @dg.multi_asset(
-        name=table.name, specs=[spec(table, group="directory", deps=[source_of(table)], partitioned=False)], pool=POOL
+        name=table.name,
+        specs=[spec(table, group="directory", deps=[source_key(service)], partitioned=False)],
+        pool=POOL,
     )
     def pull_whole(settings: SettingsResource) -> dg.MaterializeResult[None]:
         lake = Lake(settings.data_dir)
         try:
-            rows = pull_list(table, records(herobase(settings)), lake, settings)
+            rows = pull_list(table, service.records(herobase(settings)), lake, settings)
         except HeroBaseError as error:
             raise dg.Failure(f"{table.name} was not loaded. {error}", allow_retries=False) from error
         catalogue.refresh(lake, settings.zone)
@@ -151,21 +127,4 @@ def _list_asset(table: Table, records: Callable[[HeroBase], Sequence[Record]]) -
     return pull_whole
 
 
-def _account(client: HeroBase) -> list[Record]:
-    """Return the account's record with its limits and counts, where it may read them."""
-    record = client.account()
-    for name, ask in (("limits", client.request_limits), ("counts", client.request_counts)):
-        try:
-            record[name] = ask()
-        except (RightMissingError, NotFoundError):
-            record[name] = None
-    return [record]
-
-
-LISTS = [
-    _list_asset(ORG_UNITS, lambda client: list(flat(client.org_units()))),
-    _list_asset(USERS, lambda client: client.users()),
-    _list_asset(CAMPAIGNS, lambda client: client.campaigns()),
-    _list_asset(PROJECTS, lambda client: client.projects()),
-    _list_asset(ACCOUNT, _account),
-]
+PULLED = [*map(_day_asset, DAY_SERVICES), *map(_list_asset, LIST_SERVICES)]

@@ -2,57 +2,19 @@
 
 import dagster as dg
 
-from herobase_pipeline.tables import (
-    ACCOUNT,
-    CALL_PHONES,
-    CALLS,
-    CAMPAIGNS,
-    LEAD_DATA,
-    ORG_UNITS,
-    PROJECTS,
-    SIMPLE_LEADS,
-    USERS,
-    Table,
-)
-
-_SERVICES = {
-    "calls": "GET /calls: the calls of a unit and its subtree in a span of time, with the hierarchy captured on each.",
-    "simpleleads": "GET /simpleleads: the leads by the time of their last modification, as they stand now.",
-    "organizationalunits": "GET /organizationalunits: the org units of today.",
-    "users": "GET /users: the users of today.",
-    "campaigns": "GET /campaigns: the campaigns of today, closed ones included.",
-    "projects": "GET /projects: the projects that the account may see.",
-    "myaccount": "GET /myaccount: the account's rights, and its limits and counts of requests.",
-}
-_READ_INTO = {
-    "calls": (CALLS, CALL_PHONES),
-    "simpleleads": (SIMPLE_LEADS, LEAD_DATA),
-    "organizationalunits": (ORG_UNITS,),
-    "users": (USERS,),
-    "campaigns": (CAMPAIGNS,),
-    "projects": (PROJECTS,),
-    "myaccount": (ACCOUNT,),
-}
+from herobase_pipeline.pulling.services import DAY_SERVICES, LIST_SERVICES, DayService, ListService
+from herobase_pipeline.tables import Table
 
 
-def service_of(table: Table) -> str:
-    """Return the name of the service that a table is read from."""
-    return next(name for name, tables in _READ_INTO.items() if table in tables)
+def source_key(service: DayService | ListService) -> dg.AssetKey:
+    """Return the asset key of a service."""
+    return dg.AssetKey(["herobase", service.name])
 
 
-def source_of(table: Table) -> dg.AssetKey:
-    """Return the asset key of that service."""
-    return _key(service_of(table))
-
-
-def _key(service: str) -> dg.AssetKey:
-    return dg.AssetKey(["herobase", service])
-
-
-def _fields(name: str) -> dg.TableSchema:
+def _fields(tables: tuple[Table, ...]) -> dg.TableSchema:
     """Return the fields of a service's answer that are read, and what they become."""
     read: dict[str, list[str]] = {}
-    for table in _READ_INTO[name]:
+    for table in tables:
         for column in table:
             if column.field:
                 read.setdefault(column.field, []).append(f"{table.name}.{column.name}")
@@ -61,13 +23,15 @@ def _fields(name: str) -> dg.TableSchema:
     )
 
 
-SOURCES = [
-    dg.AssetSpec(
-        _key(name),
-        description=description,
+def _source(service: DayService | ListService) -> dg.AssetSpec:
+    tables = service.tables if isinstance(service, DayService) else (service.table,)
+    return dg.AssetSpec(
+        source_key(service),
+        description=service.description,
         group_name="herobase",
         kinds={"api"},
-        metadata={"dagster/column_schema": _fields(name)},
+        metadata={"dagster/column_schema": _fields(tables)},
     )
-    for name, description in _SERVICES.items()
-]
+
+
+SOURCES = [_source(service) for service in (*DAY_SERVICES, *LIST_SERVICES)]

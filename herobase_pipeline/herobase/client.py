@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -23,17 +23,20 @@ T = TypeVar("T")
 
 _CHUNK = 1 << 20
 _CONNECT_SECONDS, _READ_SECONDS = 10, 60
-_RESOURCES = {
-    "calls": "Calls",
-    "simpleleads": "Leads",
-    "organizationalunits": "Organization",
-    "orgunits": "Organization",
-    "users": "Organization",
-    "campaigns": "Campaigns",
-    "projects": "Campaigns",
-    "myaccount": "Account",
-}
-"""By service, what a right is given to (API reference, section 1.2)."""
+
+
+class _Asked(NamedTuple):
+    """A request: the path below the API's root, the resource whose right it needs, its parameters, and it in words."""
+
+    path: str
+    right: str
+    params: Mapping[str, str]
+    words: str
+
+    @property
+    def service(self) -> str:
+        """The service, as its quota is named."""
+        return self.path.split("/")[0]
 
 
 class HeroBase:
@@ -103,7 +106,7 @@ class HeroBase:
             "StartTime": f"{window.start:%Y-%m-%dT%H:%M:%SZ}",
             "TimeSpan": iso_duration(window.length),
         }
-        return self._segments("calls", params, f"{_asked('calls', window)} of {org_code}")
+        return self._segments(_Asked("calls", "Calls", params, f"{_span('calls', window)} of {org_code}"))
 
     def simple_leads(self, projects: Sequence[str], window: Window) -> Iterator[Segment]:
         """Leads whose last modification lies in ``window``, whatever their status (API reference, 1.2.1).
@@ -125,50 +128,50 @@ class HeroBase:
             "AllClosedStatuses": "true",
             "AllOpenStatuses": "true",
         }
-        return self._segments("simpleleads", params, _asked("simpleleads", window))
+        return self._segments(_Asked("simpleleads", "Leads", params, _span("simpleleads", window)))
 
-    def _segments(self, service: str, params: Mapping[str, str], asked: str) -> Iterator[Segment]:
-        with self._answer(service, service, params, asked) as answer:
-            yield from segments(self._chunks(answer, asked), asked)
+    def _segments(self, asked: _Asked) -> Iterator[Segment]:
+        with self._answer(asked) as answer:
+            yield from segments(self._chunks(answer, asked.words), asked.words)
 
     # -- small lists, whole --------------------------------------------------------------------------------------------
 
     def org_units(self) -> list[Record]:
         """Every org unit the account may see; ``/orgunits`` where HeroBase does not know ``/organizationalunits``."""
         try:
-            return self._records("organizationalunits", {"include": "parent"})
+            return self._records("organizationalunits", "Organization", {"include": "parent"})
         except errors.NotFoundError:
-            return self._records("orgunits", {"include": "parent"})
+            return self._records("orgunits", "Organization", {"include": "parent"})
 
     def users(self) -> list[Record]:
         """Every user the account may see."""
-        return self._records("users", {"include": "parent"})
+        return self._records("users", "Organization", {"include": "parent"})
 
     def campaigns(self) -> list[Record]:
         """Every campaign, closed ones included."""
-        return self._records("campaigns", {"Active": "All"})
+        return self._records("campaigns", "Campaigns", {"Active": "All"})
 
     def projects(self) -> list[Record]:
         """Every project the account may see."""
-        return self._records("projects", {})
+        return self._records("projects", "Campaigns", {})
 
     def account(self) -> Record:
         """What the account is and may do (``/myaccount``)."""
-        answer = self._json("myaccount", {})
+        answer = self._json("myaccount", "Account", {})
         if not isinstance(answer, dict):
             raise errors.NotJsonError("myaccount: HeroBase answered with a list instead of an object. Run it again.")
         return answer
 
     def request_limits(self) -> Any:
         """The limit of each service, as HeroBase gives it: its shape is not documented."""
-        return self._json("myaccount/request/limits", {})
+        return self._json("myaccount/request/limits", "Account", {})
 
     def request_counts(self) -> Any:
         """The count of each service, as HeroBase gives it: its shape is not documented."""
-        return self._json("myaccount/request/counts", {})
+        return self._json("myaccount/request/counts", "Account", {})
 
-    def _records(self, path: str, params: Mapping[str, str]) -> list[Record]:
-        answer = self._json(path, params)
+    def _records(self, path: str, right: str, params: Mapping[str, str]) -> list[Record]:
+        answer = self._json(path, right, params)
         if not isinstance(answer, list) or not all(isinstance(record, dict) for record in answer):
             raise errors.NotJsonError(
                 f"{path}: HeroBase answered with something other than a list of records. "
@@ -176,9 +179,11 @@ class HeroBase:
             )
         return answer
 
-    def _json(self, path: str, params: Mapping[str, str]) -> Any:
+    def _json(self, path: str, right: str, params: Mapping[str, str]) -> Any:
+        asked = _Asked(path, right, params, path)
+
         def ask() -> Any:
-            with self._answer(path.split("/")[0], path, params, path) as answer:
+            with self._answer(asked) as answer:
                 body = b"".join(self._chunks(answer, path)).removeprefix(b"\xef\xbb\xbf")
             try:
                 return msgspec.json.decode(body)
@@ -195,33 +200,37 @@ class HeroBase:
     # -- one request -----------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def _answer(self, service: str, path: str, params: Mapping[str, str], asked: str) -> Iterator[requests.Response]:
+    def _answer(self, asked: _Asked) -> Iterator[requests.Response]:
         """Make one request within the budget and hand out its answer if it is a 200.
 
         Raises:
             HeroBaseError: it is not.
 
         """
-        self.budget.spend(service)
+        self.budget.spend(asked.service)
         try:
             answer = self._session.get(
-                f"{self.url}/{path}", params=dict(params), timeout=self._timeout, stream=True, allow_redirects=False
+                f"{self.url}/{asked.path}",
+                params=dict(asked.params),
+                timeout=self._timeout,
+                stream=True,
+                allow_redirects=False,
             )
         except requests.exceptions.ReadTimeout:
-            raise errors.TimedOutError(_slow(asked)) from None
+            raise errors.TimedOutError(_slow(asked.words)) from None
         except requests.exceptions.RequestException as error:
             if error.args and isinstance(error.args[0], ProtocolError):  # a connection there was
-                raise errors.BrokenOffError(_broken_off(asked)) from None
+                raise errors.BrokenOffError(_broken_off(asked.words)) from None
             raise errors.UnreachableError(
-                f"{asked}: no connection to {self.url} ({type(error).__name__}). "
+                f"{asked.words}: no connection to {self.url} ({type(error).__name__}). "
                 "Check HEROBASE_URL and this machine's network, then run it again."
             ) from None
         with answer:
             if answer.status_code == requests.codes.too_many_requests:
-                raise self.budget.refused(service, answer.headers)
-            self.budget.learn(service, answer.headers)
+                raise self.budget.refused(asked.service, answer.headers)
+            self.budget.learn(asked.service, answer.headers)
             if answer.status_code != requests.codes.ok:
-                raise _failure(answer.status_code, service, asked)
+                raise _failure(answer.status_code, asked)
             yield answer
 
     def _chunks(self, answer: requests.Response, asked: str) -> Iterator[bytes]:
@@ -235,7 +244,7 @@ class HeroBase:
             raise errors.BrokenOffError(_broken_off(asked)) from None
 
 
-def _asked(service: str, window: Window) -> str:
+def _span(service: str, window: Window) -> str:
     return f"{service} from {window.start:%Y-%m-%d %H:%M:%S} to {window.end:%Y-%m-%d %H:%M:%S} UTC"
 
 
@@ -247,26 +256,26 @@ def _broken_off(asked: str) -> str:
     return f"{asked}: the connection to HeroBase broke off in mid-answer, so none of it was kept. Run it again."
 
 
-def _failure(status: int, service: str, asked: str) -> errors.HeroBaseError:
+def _failure(status: int, asked: _Asked) -> errors.HeroBaseError:
     """Return the error for a status, in a sentence that says what to do."""
     if status == requests.codes.unauthorized:
         return errors.LoginRefusedError(
-            f"{asked}: HeroBase refused the login (401). Check HEROBASE_USERNAME and HEROBASE_PASSWORD."
+            f"{asked.words}: HeroBase refused the login (401). Check HEROBASE_USERNAME and HEROBASE_PASSWORD."
         )
     if status == requests.codes.forbidden:
         return errors.RightMissingError(
-            f"{asked}: the account lacks the right to read {service} (403). "
-            f"Ask HeroBase's support to grant the web-service account GET on {_RESOURCES[service]}."
+            f"{asked.words}: the account lacks the right to read {asked.service} (403). "
+            f"Ask HeroBase's support to grant the web-service account GET on {asked.right}."
         )
     if status == requests.codes.not_found:
         return errors.NotFoundError(
-            f"{asked}: HeroBase knows no such thing (404). Check HEROBASE_URL and HEROBASE_ORG_CODES."
+            f"{asked.words}: HeroBase knows no such thing (404). Check HEROBASE_URL and HEROBASE_ORG_CODES."
         )
     if status >= requests.codes.server_error:
         return errors.ServerFailedError(
-            f"{asked}: HeroBase failed ({status}), also for smaller spans of time. Run it again later; "
+            f"{asked.words}: HeroBase failed ({status}), also for smaller spans of time. Run it again later; "
             "if it stays, send this sentence to HeroBase's support."
         )
     return errors.RequestRefusedError(
-        f"{asked}: HeroBase answered {status}, which was not expected. Check HEROBASE_URL; if it is right, report this."
+        f"{asked.words}: HeroBase answered {status}, which was not expected. Check HEROBASE_URL; if it is right, report this."
     )

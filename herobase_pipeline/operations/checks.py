@@ -20,7 +20,8 @@ from herobase_pipeline.lake.completeness import known_in_full
 from herobase_pipeline.lake.engine import connect, literal, quoted
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.spool import spool
-from herobase_pipeline.pulling.days import ShrunkError
+from herobase_pipeline.pulling.calls import ShrunkError
+from herobase_pipeline.pulling.services import DAY_SERVICES
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import (
     ACCOUNT,
@@ -30,7 +31,6 @@ from herobase_pipeline.tables import (
     LEAD_FIELDS,
     LEADS,
     PROJECTS,
-    SIMPLE_LEADS,
     Table,
 )
 
@@ -339,9 +339,10 @@ _QUOTA = rf"""
 """
 
 
+_DAILY = [service.tables[0] for service in DAY_SERVICES]
 _EACH_DAY = [
     check
-    for table in (CALLS, SIMPLE_LEADS)
+    for table in _DAILY
     for check in (
         Check(
             "no_gap_days", [table], ERROR,
@@ -370,7 +371,7 @@ _FAILURES = [
         "the day.",
         partial(_left_failed, table),
     )
-    for table in (CALLS, SIMPLE_LEADS, CALL_OUTCOMES)
+    for table in (*_DAILY, CALL_OUTCOMES)
 ]  # fmt: skip
 _OTHERS = [
     Check(

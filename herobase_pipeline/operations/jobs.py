@@ -3,30 +3,22 @@
 import dagster as dg
 
 from herobase_pipeline.assets.pulled import REFRESH
+from herobase_pipeline.pulling.services import DAY_SERVICES, LIST_SERVICES
 from herobase_pipeline.tables import (
-    ACCOUNT,
     CALL_OUTCOMES,
-    CALL_PHONES,
-    CALLS,
-    CAMPAIGNS,
     CUMULATIVE_INCIDENCE,
     DROP_RATES,
     LEAD_COHORTS,
     LEAD_CONVERSION,
-    LEAD_DATA,
     LEAD_FIELDS,
     LEADS,
     METRIC_REGISTRY,
     ORG_HISTORY,
-    ORG_UNITS,
-    PROJECTS,
-    SIMPLE_LEADS,
-    USERS,
     Table,
 )
 
-BY_DAY = (CALLS, CALL_PHONES, SIMPLE_LEADS, LEAD_DATA, CALL_OUTCOMES)
-LISTS = (ORG_UNITS, USERS, CAMPAIGNS, PROJECTS, ACCOUNT)
+BY_DAY = (*(table for service in DAY_SERVICES for table in service.tables), CALL_OUTCOMES)
+LISTS = tuple(service.table for service in LIST_SERVICES)
 FROM_ALL_DAYS = (
     LEADS,
     LEAD_CONVERSION,

@@ -23,14 +23,9 @@ from herobase_pipeline.partitions import in_words
 from herobase_pipeline.reading.spelling import meant
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import (
-    ACCOUNT,
-    CAMPAIGNS,
     KNOWN_DAYS,
     ORG_HISTORY,
-    ORG_UNITS,
-    PROJECTS,
     TABLES,
-    USERS,
     VIEWS,
     Table,
     Type,
@@ -46,7 +41,6 @@ Frame = Literal["pandas", "polars", "arrow"]
 _TABLES = {table.name: table for table in (*TABLES, *VIEWS)}
 _JOINED = " › "  # as in org_key
 _TRIES, _PAUSE_S = 6, 0.2
-_LISTS = (ORG_UNITS, USERS, CAMPAIGNS, PROJECTS, ACCOUNT)  # of today: a day without them is no gap
 _EVERYTHING = "(all)"  # the name of the node at level 0
 
 
@@ -261,7 +255,7 @@ def _loaded_days(
         raise NotLoadedError(
             f"{table.name} cannot be read: {', '.join(lacking)} has not been made yet. Materialize it in the UI."
         )
-    if first is None and last is None and (table in _LISTS or not (table.daily or table.columns[0].type is Type.DAY)):
+    if first is None and last is None and (table.snapshot or not (table.daily or table.columns[0].type is Type.DAY)):
         return None
     _day(table)
     loaded = set.intersection(

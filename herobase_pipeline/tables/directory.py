@@ -10,6 +10,7 @@ ORG_UNITS = Table(
     description="The org units of today. History comes from the calls themselves, never from here.",
     grain="one row a unit and day of pull",
     daily=True,
+    snapshot=True,
     columns=(
         Column("org_code", Type.TEXT, "the unit's code", "orgCode"),
         Column("name", Type.TEXT, "its name", "name"),
@@ -24,6 +25,7 @@ USERS = Table(
     description="The users of today: agents, back office and integrations. Personal data of employees.",
     grain="one row a user and day of pull",
     daily=True,
+    snapshot=True,
     columns=(
         Column("org_code", Type.TEXT, "the user's code, as it stands on calls and leads", "orgCode"),
         Column("name", Type.TEXT, "the user's name", "name"),
@@ -41,6 +43,7 @@ CAMPAIGNS = Table(
     description="The campaigns of today, closed ones included.",
     grain="one row a campaign and day of pull",
     daily=True,
+    snapshot=True,
     columns=(
         Column("campaign_id", Type.TEXT, "the campaign's id", "uniqueId"),
         Column("campaign_code", Type.TEXT, "the code used for imports", "code"),
@@ -57,6 +60,7 @@ PROJECTS = Table(
     description="The projects that the account may see. A project without a right is missing here without an error (T15).",
     grain="one row a project and day of pull",
     daily=True,
+    snapshot=True,
     columns=(
         Column("project_id", Type.TEXT, "the project's id", "uniqueId"),
         Column("name", Type.TEXT, "its name, which HEROBASE_PROJECTS is matched against", "name"),
@@ -71,6 +75,7 @@ ACCOUNT = Table(
     description="What the web-service account may do, and its request limits and counts, as observed.",
     grain="one row a day of pull",
     daily=True,
+    snapshot=True,
     columns=(
         Column("username", Type.TEXT, "the account", "username"),
         Column("project_rights", Type.TEXTS, "patterns of the projects it may see", "projectRights"),

@@ -71,6 +71,7 @@ class Table:
         grain: what one row is.
         columns: in the order of the file.
         daily: one file a day (``date=YYYY-MM-DD``) rather than one file.
+        snapshot: its daily file is what HeroBase listed on the day of the pull, so a day without one is no gap.
         private: identifies customers, so lies under ``data/private`` and is in no catalogue.
         order: the order of the rows in its file, so that the same rows make the same file; by all columns if nothing less does.
         row_group: the rows of its file that are read or skipped together; small enough that several threads write it, large
@@ -84,6 +85,7 @@ class Table:
     grain: str
     columns: tuple[Column, ...]
     daily: bool = False
+    snapshot: bool = False
     private: bool = False
     order: str = "ALL"
     row_group: int = 20_480

@@ -1,0 +1,157 @@
+"""The pull of one local day: asked for with a margin, landed, and summed up."""
+
+import datetime as dt
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import duckdb
+
+from herobase_pipeline.herobase.client import HeroBase
+from herobase_pipeline.herobase.documents import Segment
+from herobase_pipeline.herobase.windows import Pull, margin, recent
+from herobase_pipeline.lake.engine import connect, instant, number
+from herobase_pipeline.lake.landing import Landing, UnreadableError
+from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.lake.spool import spool
+from herobase_pipeline.lake.writing import stored
+from herobase_pipeline.partitions import Window, day_bounds, repeated_hour
+from herobase_pipeline.settings import Settings
+from herobase_pipeline.tables import Table
+
+_OVERLAP = dt.timedelta(minutes=10)  # asked for again at a refresh, as a record may turn up later than its time says
+
+
+class Mode(NamedTuple):
+    """How a day is pulled.
+
+    Attributes:
+        refresh: only what is new since the last pull of it.
+        accept_shrunk: an operator says that the day may lose records (trap T2).
+
+    """
+
+    refresh: bool = False
+    accept_shrunk: bool = False
+
+
+WHOLE = Mode()
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """What a pull of one day brought.
+
+    Attributes:
+        rows: rows of the day's file, by table.
+        requests: requests made.
+        bytes: bytes received.
+        unreadable: values that had none of the known forms and became NULL.
+        seconds: that it took, waits for the account's limit per minute included.
+        lag_s: seconds from the end of the day, or from the newest record of a day that still runs, to now; None for a
+            running day without any.
+        details: what else is shown of the service's first table, by name.
+
+    """
+
+    rows: Mapping[str, int]
+    requests: int
+    bytes: int
+    unreadable: int
+    seconds: float
+    lag_s: int | None
+    details: Mapping[str, int | str] = field(default_factory=dict)
+
+
+class Day:
+    """The pull of one local day into a landing of its own."""
+
+    def __init__(
+        self, day: dt.date, herobase: HeroBase, landing: Landing, settings: Settings, since: dt.datetime | None
+    ) -> None:
+        self.landing = landing
+        self.bounds = day_bounds(day, settings.zone)
+        self.params: dict[str, Any] = {"day_start": self.bounds.start, "day_end": self.bounds.end}
+        now = herobase.budget.utcnow()  # before anything is asked: what comes later is not known
+        self.complete = [day] if now >= self.bounds.end and since is None else []
+        self._herobase = herobase
+        self._margin = margin(self.bounds, settings.zone)
+        self._asked = self.bounds.widened(self._margin) if since is None else recent(since, now, settings.zone)
+        self._before = herobase.budget.total, herobase.bytes_received, time.monotonic()
+
+    def ask(self, answer: Callable[[Window], Iterator[Segment]], asked: str = "") -> None:
+        """Land all that ``answer`` yields for the day and its margins, in smaller windows where that is needed."""
+
+        def land(window: Window) -> int:
+            return self._herobase.retrying(lambda: self.landing.document(answer(window), asked))
+
+        def strays(window: Window) -> int:
+            return self.landing.strays(window.widened(self._margin))
+
+        Pull(land, strays).run(self._asked)
+
+    def pulled(self, rows: Mapping[str, int], newest: str, details: Mapping[str, int | str] | None = None) -> Pulled:
+        """Sum up. ``newest`` is the query for the time of the newest record of the day's file."""
+        requests, received, began = self._before
+        reached = self.bounds.end if self.complete else instant(self.landing.con, newest)
+        return Pulled(
+            rows,
+            self._herobase.budget.total - requests,
+            self._herobase.bytes_received - received,
+            number(self.landing.con, "SELECT coalesce(sum(unreadable), 0) FROM pulled"),
+            round(time.monotonic() - began, 2),
+            None if reached is None else round((self._herobase.budget.utcnow() - reached).total_seconds()),
+            details or {},
+        )
+
+
+@contextmanager
+def pull(
+    day: dt.date,
+    herobase: HeroBase,
+    lake: Lake,
+    settings: Settings,
+    tables: Sequence[Table],
+    since: dt.datetime | None,
+    raw_fields: Sequence[str] = (),
+) -> Iterator[Day]:
+    """Start the pull of a day, in a connection and a spool of its own.
+
+    Args:
+        day: the local day.
+        herobase: whom to ask.
+        lake: where it goes.
+        settings: the zone of the day.
+        tables: the tables that the records feed.
+        since: from when on to ask; None for the whole day.
+        raw_fields: fields whose text is kept beside what is read from it.
+
+    Raises:
+        UnreadableError: DuckDB fails on a record.
+
+    """
+    bounds = day_bounds(day, settings.zone)
+    twice = repeated_hour(bounds.widened(margin(bounds, settings.zone)), settings.zone)
+    with (
+        spool(lake) as folder,
+        connect(settings.zone, folder) as con,
+        Landing(con, folder, tables, raw_fields, twice) as landing,
+    ):
+        try:
+            yield Day(day, herobase, landing, settings, since)
+        except duckdb.Error as error:
+            raise UnreadableError(
+                f"The records of {day} from HeroBase could not be processed ({type(error).__name__}), so nothing was changed. "
+                "What DuckDB says of them is withheld, as it may quote a customer's data: report the day and this sentence."
+            ) from None
+
+
+def last_seen(lake: Lake, table: Table, day: dt.date, settings: Settings, also: str = "NULL") -> dt.datetime | None:
+    """Return from when on a refresh has to ask, for a day of a table; None if the day has to be asked for whole."""
+    with spool(lake) as folder, connect(settings.zone, folder) as con:
+        seen = f"SELECT *, max(observed_at) OVER () AS last_seen FROM ({stored(lake, table, day)})"
+        query = f"SELECT least(max(last_seen) - $overlap, min({also})) FROM ({seen})"
+        ((since,),) = con.execute(query, {"overlap": _OVERLAP}).fetchall()
+    return None if since is None else since.astimezone(dt.UTC)
