@@ -98,9 +98,7 @@ def test_t16_a_run_of_several_days_says_beforehand_what_it_costs_and_what_is_lef
     said = told_by(here, here.load("calls", "2026-11-12", "2026-11-14"))
     assert "the account has 2 of 5 left: the run will wait for the next quota." in said
     here.sandbox.script("/myaccount/request/limits status=403")
-    assert "does not tell this account what it has left" in told_by(
-        here, here.load("calls", "2026-11-15", "2026-11-16")
-    )
+    assert "does not say what this account has left" in told_by(here, here.load("calls", "2026-11-15", "2026-11-16"))
 
 
 def test_a_wrong_password_says_what_to_check(centre):

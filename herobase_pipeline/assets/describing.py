@@ -1,4 +1,4 @@
-"""What Dagster is told of a table, all of it from the table's one declaration."""
+"""What Dagster shows of a table, all of it from the table's one declaration."""
 
 from collections.abc import Sequence
 
@@ -39,11 +39,11 @@ def spec(
 
 def _description(table: Table) -> str:
     """Return what the UI says of a table: what it is, its grain, and the metrics found in it."""
-    told = f"{table.description} One row: {table.grain.removeprefix('one row ')}."
+    text = f"{table.description} One row: {table.grain.removeprefix('one row ')}."
     if table in VIEWS:
-        told += " A view in the catalogue, reckoned as it is read: there is nothing to materialize."
+        text += " A view in the catalogue, computed as it is read: there is nothing to materialize."
     metrics = as_list(table.name)
-    return f"{told}\n\n{metrics}" if metrics else told
+    return f"{text}\n\n{metrics}" if metrics else text
 
 
 def schema(table: Table) -> dg.TableSchema:

@@ -20,7 +20,7 @@ _SOURCES = (LEAD_DATA, SIMPLE_LEADS, CAMPAIGNS)
 
 @dg.multi_asset(name=LEAD_FIELDS.name, specs=[spec(LEAD_FIELDS, group="leads", deps=_SOURCES)])
 def lead_fields(context: dg.AssetExecutionContext, settings: SettingsResource) -> dg.MaterializeResult[None]:
-    """Read the declared fields of all leads; names and counts are told, and never a value."""
+    """Read the declared fields of all leads; names and counts are shown, never a value."""
     lake = Lake(settings.data_dir)
     try:
         declarations = read_declarations(settings.declared_fields, LEAD_FIELDS.names)
@@ -44,7 +44,7 @@ def _metadata(projected: Projected) -> dict[str, Any]:
     for line in projected.fields:
         if line.type != "text":
             unreadable[line.column] = unreadable.get(line.column, 0) + line.unreadable
-    told: dict[str, Any] = {
+    shown: dict[str, Any] = {
         "dagster/row_count": projected.rows,
         "leads_without_declaration": projected.undeclared_rows,
         "new_fields": sum(found.what == "new" for found in projected.findings),
@@ -61,5 +61,5 @@ def _metadata(projected: Projected) -> dict[str, Any]:
                 }
                 for line in lines
             ]
-            told[name] = dg.MetadataValue.table([dg.TableRecord(record) for record in records])
-    return told
+            shown[name] = dg.MetadataValue.table([dg.TableRecord(record) for record in records])
+    return shown

@@ -18,19 +18,19 @@ _SLACK = dt.timedelta(seconds=5)
 
 
 def foretell(context: dg.AssetExecutionContext, client: HeroBase, service: str, days: int) -> int | None:
-    """Say what a run will cost in requests against what the account has left, and return that, if HeroBase tells it."""
+    """Say what a run will cost in requests against what the account has left, and return that, if HeroBase says so."""
     try:
-        limit, count = (quoted_for(service, told()) for told in (client.request_limits, client.request_counts))
+        limit, count = (quoted_for(service, ask()) for ask in (client.request_limits, client.request_counts))
     except HeroBaseError:
         limit = count = None
-    told = f"{days} days of {service} take about {days} requests" if days > 1 else f"A day of {service} takes a request"
+    cost = f"{days} days of {service} take about {days} requests" if days > 1 else f"A day of {service} takes a request"
     if limit is None or count is None:
-        context.log.info(f"{told}; HeroBase does not tell this account what it has left.")
+        context.log.info(f"{cost}; HeroBase does not say what this account has left.")
         return None
     if (left := limit - count) < days:
-        context.log.warning(f"{told}; the account has {left} of {limit} left: the run will wait for the next quota.")
+        context.log.warning(f"{cost}; the account has {left} of {limit} left: the run will wait for the next quota.")
     else:
-        context.log.info(f"{told}; the account has {left} of {limit} left.")
+        context.log.info(f"{cost}; the account has {left} of {limit} left.")
     return left
 
 
@@ -42,8 +42,8 @@ def wait_for_quota(
     While it waits the step holds no slot of its pool, so that other services of HeroBase can be asked. It wakes up now and
     then, as a sleeping step does not notice that it was terminated.
     """
-    told = f"The account's daily quota of {service} is spent until {resets_at:%Y-%m-%d %H:%M} UTC."
-    context.log.warning(f"{told} This run waits for that, and then goes on by itself.")
+    reason = f"The account's daily quota of {service} is spent until {resets_at:%Y-%m-%d %H:%M} UTC."
+    context.log.warning(f"{reason} This run waits for that, and then goes on by itself.")
     wait = max(resets_at - client.budget.utcnow(), dt.timedelta()) + _SLACK
     return dg.RetryRequested(max_retries=_NAPS, seconds_to_wait=min(wait, NAP).total_seconds())
 

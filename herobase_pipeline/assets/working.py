@@ -1,4 +1,4 @@
-"""A sign of life of each process that works on a run, so that one that was killed is told from one that takes long.
+"""A sign of life of each process that works on a run, to tell one that was killed from one that takes long.
 
 Dagster's launcher knows no health check: a run whose process died with the whole stack would stay "started", with its slot.
 """

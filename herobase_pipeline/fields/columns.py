@@ -33,11 +33,11 @@ def typed(declarations: Sequence[Declaration]) -> Table:
 
 def _columns(declaration: Declaration) -> Iterator[Column]:
     for name, field in declaration.fields.items():
-        told = field.description or f"the field “{name}”"
-        yield Column(field.column, _TYPES[field.type], told, made_from=_FIELDS)
+        meaning = field.description or f"the field “{name}”"
+        yield Column(field.column, _TYPES[field.type], meaning, made_from=_FIELDS)
         if keeps_raw(field):
-            told = f"what {field.column} could not read as a {_WORDS[field.type]}; NULL where it could"
-            yield Column(field.column + RAW, Type.TEXT, told, made_from=_FIELDS)
+            meaning = f"what {field.column} could not read as a {_WORDS[field.type]}; NULL where it could"
+            yield Column(field.column + RAW, Type.TEXT, meaning, made_from=_FIELDS)
 
 
 def keeps_raw(field: DeclaredField) -> bool:

@@ -72,7 +72,7 @@ class Declaration(BaseModel):
 
     Attributes:
         name: the file's name without its ending.
-        version: told beside each row that was read by it.
+        version: stands beside each row that was read by it.
         campaigns: patterns of the codes or ids of the campaigns it is for.
         projects: patterns of the names of their projects.
         locale: how numbers, dates and flags are written.
@@ -133,7 +133,7 @@ def read_declarations(folder: Path, reserved: Sequence[str] = ()) -> tuple[Decla
             other, meant = first.setdefault(field.column, (each, field))
             if (meant.type, meant.unreadable) != (field.type, field.unreadable):
                 raise FieldsError(
-                    f"{folder}: the column {field.column} is {_told(meant)} in {other.name}.toml and {_told(field)} in "
+                    f"{folder}: the column {field.column} is {_described(meant)} in {other.name}.toml and {_described(field)} in "
                     f"{each.name}.toml. Give one of them another name, or both the same type."
                 )
     return found
@@ -161,7 +161,7 @@ def declaration(name: str, text: bytes, where: str, reserved: Sequence[str] = ()
     return found
 
 
-def _told(field: DeclaredField) -> str:
+def _described(field: DeclaredField) -> str:
     return f"{field.type}, unreadable: {field.unreadable},"
 
 
@@ -211,15 +211,15 @@ def _sentence(loc: tuple[int | str, ...], error: Any) -> str:
         return f'{loc[1]} belongs above [fields], or is a field only if it is a table such as {{ column = "name" }}.'
     match error["type"]:
         case "enum" | "literal_error":
-            said = f"must be {error['ctx']['expected']}"
+            problem = f"must be {error['ctx']['expected']}"
         case "extra_forbidden":
-            said = "is nothing that this version knows"
+            problem = "is nothing that this version knows"
         case "tuple_type":
-            said = 'must be a list of texts such as ["…"]'
+            problem = 'must be a list of texts such as ["…"]'
         case "missing":
-            said = "is missing"
+            problem = "is missing"
         case "model_type" | "dict_type" | "mapping_type" | "model_attributes_type":
-            said = 'must be a table such as { column = "name", type = "text" }'
+            problem = 'must be a table such as { column = "name", type = "text" }'
         case _:
-            said = str(error["msg"]).replace("Input should be", "must be")
-    return f"{at} {said}."
+            problem = str(error["msg"]).replace("Input should be", "must be")
+    return f"{at} {problem}."

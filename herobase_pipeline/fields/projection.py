@@ -26,7 +26,7 @@ WITHHELD = "(withheld)"
 
 @dataclass(frozen=True)
 class Census:
-    """How often a declared field was there, and read; numbers only, so it may be told."""
+    """How often a declared field was there, and read; numbers only, so it may be shown."""
 
     declaration: str
     field: str
@@ -217,7 +217,7 @@ def _misfits(con: duckdb.DuckDBPyConnection, declaration: Declaration, seen: Seq
     for name, spelled in by_name.items():
         if name not in declaration.known:
             leads, day = _with_any(con, declaration, spelled), max(each.last_day for each in spelled)
-            found.append(Finding(day, "new", declaration.name, told(spelled[0].key), leads))
+            found.append(Finding(day, "new", declaration.name, shown_name(spelled[0].key), leads))
     for name, field in declaration.fields.items():
         spelled = [each for other in (name, *field.formerly) for each in by_name.get(normal(other), [])]
         last_seen = max((each.last_day for each in spelled), default=None)
@@ -239,7 +239,7 @@ def _with_any(con: duckdb.DuckDBPyConnection, declaration: Declaration, spelled:
     )
 
 
-def told(name: str) -> str:
+def shown_name(name: str) -> str:
     """Return a field's name as it may be shown: what looks like a number or an address was a value once."""
     digits = sum(sign.isdigit() for sign in name)
     return WITHHELD if digits >= _MANY or "@" in name or len(name) > _LISTED else " ".join(name.split())

@@ -1,4 +1,4 @@
-"""``make fields``: proposes files of declared lead fields from what was seen. Counts are told, and never a value.
+"""``make fields``: proposes files of declared lead fields from what was seen. It shows counts, never a value.
 
 ``python -m herobase_pipeline.fields.proposals`` prints a file for each lead definition that has none, and the new fields of those
 that have one; ``--to fields`` writes the files, none of which may exist; ``--all`` proposes all of them anew.
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from herobase_pipeline.fields.declarations import RAW, FieldsError, Kind, normal, read_declarations
-from herobase_pipeline.fields.projection import WITHHELD, told
+from herobase_pipeline.fields.projection import WITHHELD, shown_name
 from herobase_pipeline.fields.survey import Definition, Locale, Surveyed, survey
 from herobase_pipeline.lake.deriving import NotDerivedError
 from herobase_pipeline.lake.layout import Lake
@@ -116,7 +116,7 @@ def _new(definition: Definition) -> list[Surveyed]:
 
 
 def _has_name(field: Surveyed) -> bool:
-    return field.name != "" and told(field.name) != WITHHELD
+    return field.name != "" and shown_name(field.name) != WITHHELD
 
 
 def _lines(definition: Definition, fields: list[Surveyed], locale: Locale, taken: Taken) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """One budget of requests for everything that is asked of an account (API page, "Rate limiting"; trap T16).
 
-What the last answers said is kept in a file that all processes share, so that a run that starts in the middle of a minute
+What the last answers reported is kept in a file that all processes share, so that a run that starts in the middle of a minute
 knows what others have spent of it. Every request carries the fair-use header, so it costs 1 and the three
 ``X-Rate-Limit-*`` headers speak of the current minute, or, on a rejection, of the period that was exceeded.
 """
@@ -29,7 +29,7 @@ _EPOCH_MS = 1e11  # and a larger one than this counts milliseconds
 
 
 class _Service(msgspec.Struct):
-    """What the last answer of one service said of the running minute, and of the day if that is spent."""
+    """What the last answer of one service reported of the running minute, and of the day if that is spent."""
 
     remaining: int | None = None
     resets_at: float = 0.0
@@ -68,7 +68,7 @@ class Budget:
         """Take one request from the budget of ``service``, after waiting for the next minute if this one is spent.
 
         Raises:
-            QuotaSpentError: the day is spent, as somebody was told before; nothing is asked.
+            QuotaSpentError: the day is spent, as an earlier answer showed; nothing is asked.
 
         """
         while (wait := self._take(service)) > 0:
@@ -96,7 +96,7 @@ class Budget:
                 shared.seek(0)
                 try:
                     books = msgspec.json.decode(shared.read(), type=dict[str, _Service])
-                except msgspec.DecodeError:  # new, or of a process that died as it wrote: the next answer tells
+                except msgspec.DecodeError:  # new, or of a process that died as it wrote: the next answer corrects it
                     books = {}
                 yield books
                 shared.truncate(0)

@@ -127,8 +127,8 @@ def rates(points: pd.DataFrame, title: str = "") -> Chart:
         raise ValueError(
             f"There is {what} to draw, and {most} groups fit at most: choose a level, some groups or other days."
         )
-    told = title or str(drawn["metric"].iloc[0])
-    return _panels(groups, along, told) if along else _ranking(groups, told)
+    shown = title or str(drawn["metric"].iloc[0])
+    return _panels(groups, along, shown) if along else _ranking(groups, shown)
 
 
 def png(figure: Figure) -> bytes:

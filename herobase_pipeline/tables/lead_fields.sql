@@ -1,5 +1,5 @@
 -- Every lead once, with the fields of its latest version as HeroBase gave them, and the file of declared fields that is
--- for its campaign. More than one in ``declarations`` is an error, told by who asked.
+-- for its campaign. More than one in ``declarations`` is an error that the caller reports.
 WITH
 latest AS (
     SELECT lead_id, max(last_modified_at) AS last_modified_at FROM lead_data GROUP BY lead_id
@@ -16,7 +16,7 @@ given AS (  -- of a version that was seen with different fields, the shortest: w
     JOIN latest USING (lead_id, last_modified_at)
     GROUP BY lead_id, last_modified_at
 ),
-told AS (
+named AS (
     SELECT
         lead_id,
         bool_or(status = 'Anonymized') AS erased,
@@ -38,7 +38,7 @@ files AS (
 ),
 covered AS (
     SELECT seen.campaign AS campaign, list(file.name ORDER BY file.name) AS declarations, min(file.version) AS version
-    FROM (SELECT DISTINCT campaign FROM told) AS seen
+    FROM (SELECT DISTINCT campaign FROM named) AS seen
     LEFT JOIN projects ON projects.campaign = seen.campaign.id
     JOIN files ON regexp_full_match(nfc_normalize(trim(seen.campaign.code)), nullif(file.campaigns, ''), 'i')
         OR regexp_full_match(nfc_normalize(trim(seen.campaign.id)), nullif(file.campaigns, ''), 'i')
@@ -51,7 +51,7 @@ SELECT
     declarations[1] AS declaration,
     version AS declaration_version,
     declarations,
-    coalesce(nullif(trim(told.campaign.code), ''), told.campaign.id) AS campaign,
+    coalesce(nullif(trim(named.campaign.code), ''), named.campaign.id) AS campaign,
     CASE WHEN NOT coalesce(erased, false) THEN object(fields.data) END AS data,
     CASE WHEN NOT coalesce(erased, false) THEN object(fields.custom_data) END AS custom_data,
     NOT coalesce(erased, false) AND (
@@ -59,5 +59,5 @@ SELECT
         OR fields.custom_data IS NOT NULL AND object(fields.custom_data) IS NULL
     ) AS is_unreadable
 FROM given
-LEFT JOIN told USING (lead_id)
-LEFT JOIN covered ON covered.campaign = told.campaign
+LEFT JOIN named USING (lead_id)
+LEFT JOIN covered ON covered.campaign = named.campaign

@@ -41,7 +41,7 @@ closings AS (  -- a later edit is no second closing (trap T11); a lead that was 
     WHERE is_closed AND (last_open_at IS NULL OR last_modified_at > last_open_at)
     GROUP BY lead_id
 ),
-told AS (
+states AS (
     SELECT
         lead_id,
         last_modified_at,
@@ -76,8 +76,8 @@ known AS (
         coalesce(decided.lead, current.lead) AS lead
     FROM history
     LEFT JOIN closings USING (lead_id)
-    JOIN told AS current ON current.lead_id = history.lead_id AND current.last_modified_at = current_at
-    LEFT JOIN told AS decided ON decided.lead_id = history.lead_id AND decided.last_modified_at = decided_at
+    JOIN states AS current ON current.lead_id = history.lead_id AND current.last_modified_at = current_at
+    LEFT JOIN states AS decided ON decided.lead_id = history.lead_id AND decided.last_modified_at = decided_at
 ),
 legs AS NOT MATERIALIZED (  -- a transfer is a leg of a call that is counted already (trap T17)
     SELECT
