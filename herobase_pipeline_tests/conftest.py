@@ -118,10 +118,10 @@ class Centre:
         }
 
     def leftovers(self) -> list[Path]:
-        """What is in the lake and is neither a table's file nor the catalogue nor the budget of requests."""
+        """What is in the lake and is neither a table's file, the catalogue, a note nor the budget of requests."""
         everything = (path for path in self.lake.root.rglob("*") if path.is_file())
         meant = ("part.parquet", "herobase.duckdb", ".requests-")
-        return [path for path in everything if not path.name.startswith(meant)]
+        return [path for path in everything if not path.name.startswith(meant) and path.parent.name != ".notes"]
 
 
 def failure(result: dg.ExecuteInProcessResult) -> str:
