@@ -567,8 +567,8 @@ class Stack:
         return Counter(str(_middle(served, self.settings)) for served in self.asked(service))
 
     def leftovers(self) -> list[str]:
-        """What lies in the data directory and is neither a table's file, the catalogue, the budget's book nor a sign."""
-        files = [p for p in self.data.rglob("*") if p.is_file() and p.parent.name != ".working"]
+        """What lies in the data directory and is neither a table's file, the catalogue, the budget's book, a note nor a sign."""
+        files = [p for p in self.data.rglob("*") if p.is_file() and p.parent.name not in (".working", ".notes")]
         kept = ("part.parquet", "herobase.duckdb")
         left = [p for p in files if p.name not in kept and not p.name.startswith(".requests-")]
         spools = [p for p in self.data.glob("private/.spool/*") if p.is_dir()]
