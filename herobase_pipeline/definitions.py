@@ -3,8 +3,8 @@
 import dagster as dg
 
 from herobase_pipeline.assets import derived, fields, pulled
+from herobase_pipeline.assets.liveness import working_settings
 from herobase_pipeline.assets.sources import SOURCES
-from herobase_pipeline.assets.working import working_settings
 from herobase_pipeline.operations.checks import CHECKS
 from herobase_pipeline.operations.jobs import JOBS
 from herobase_pipeline.operations.schedules import SCHEDULES

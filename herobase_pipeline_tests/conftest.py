@@ -14,7 +14,7 @@ import duckdb
 import pytest
 from dagster._core.execution.plan import active
 
-from herobase_pipeline.assets import derived, fields, pulled, waiting
+from herobase_pipeline.assets import daily_quota, derived, fields, pulled
 from herobase_pipeline.herobase.quota import Budget
 from herobase_pipeline.lake.catalogue import INTERVAL, selection
 from herobase_pipeline.lake.layout import Lake
@@ -144,7 +144,7 @@ def centre(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
 
     budget = Budget(clock=lambda: clock[0].timestamp(), sleep=sleep, utcnow=lambda: clock[0])
     monkeypatch.setattr(account, "_budget", lambda _: budget)
-    monkeypatch.setattr(waiting, "NAP", dt.timedelta(days=1))
+    monkeypatch.setattr(daily_quota, "NAP", dt.timedelta(days=1))
     monkeypatch.setattr(active, "time", SimpleNamespace(time=lambda: clock[0].timestamp(), sleep=sleep))
 
     def start(

@@ -31,8 +31,8 @@ TYPED_ELSEWHERE = {
     "make bench": "it takes long",
     ".venv/bin/dagster-webserver -w workspace.yaml": "stack",
     ".venv/bin/dagster-daemon run -w workspace.yaml": "stack",
-    ".venv/bin/python -m herobase_pipeline.tables.telling metrics > docs/metrics.md": "test_readme",
-    ".venv/bin/python -m herobase_pipeline.tables.telling tables > docs/tables.md": "test_readme",
+    ".venv/bin/python -m herobase_pipeline.tables.pages metrics > docs/metrics.md": "test_readme",
+    ".venv/bin/python -m herobase_pipeline.tables.pages tables > docs/tables.md": "test_readme",
 }
 IN_SQL = "import sys, herobase_pipeline as hb\nprint(hb.connect().sql(sys.stdin.read()).df().to_string())"
 

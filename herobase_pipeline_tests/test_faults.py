@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from herobase_pipeline.assets import waiting
+from herobase_pipeline.assets import daily_quota
 from herobase_pipeline.herobase.client import HeroBase
 from herobase_pipeline.herobase.documents import segments
 from herobase_pipeline.tables import CALLS
@@ -72,7 +72,7 @@ def test_t13_a_lasting_fault_says_what_to_do_and_leaves_the_day_as_it_was(centre
 def test_t16_a_run_that_spends_the_daily_quota_goes_on_by_itself_when_it_starts_anew(
     centre, table, service, monkeypatch
 ):
-    monkeypatch.setattr(waiting, "NAP", dt.timedelta(hours=5))  # it asks nothing when it wakes up too early
+    monkeypatch.setattr(daily_quota, "NAP", dt.timedelta(hours=5))  # it asks nothing when it wakes up too early
     here = centre(calls_per_day=60, service_limits=(f"{service}=4",))
     first, last = "2026-11-09", "2026-11-18"
     here.load(table, first, last)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from herobase_pipeline.tables import TABLES, VIEWS
-from herobase_pipeline.tables.telling import PAGES
+from herobase_pipeline.tables.pages import PAGES
 from herobase_pipeline_tests.test_commands import ROOT, run
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -26,7 +26,7 @@ def test_it_names_every_table():
 @pytest.mark.parametrize("page", PAGES)
 def test_the_pages_are_those_of_the_declarations(page):
     written = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
-    assert written == PAGES[page](), f"python -m herobase_pipeline.tables.telling {page} > docs/{page}.md"
+    assert written == PAGES[page](), f"python -m herobase_pipeline.tables.pages {page} > docs/{page}.md"
 
 
 @pytest.mark.slow

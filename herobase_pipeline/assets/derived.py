@@ -8,8 +8,8 @@ import dagster as dg
 
 from herobase_pipeline.assets import pictures
 from herobase_pipeline.assets.days import CHUNKS
-from herobase_pipeline.assets.describing import spec
 from herobase_pipeline.assets.pulled import REFRESH, SettingsResource
+from herobase_pipeline.assets.specs import spec
 from herobase_pipeline.lake import catalogue
 from herobase_pipeline.lake.deriving import NotDerivedError, derive, derive_days
 from herobase_pipeline.lake.layout import Lake

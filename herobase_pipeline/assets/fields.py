@@ -5,8 +5,8 @@ from typing import Any
 
 import dagster as dg
 
-from herobase_pipeline.assets.describing import lineage, schema, spec
 from herobase_pipeline.assets.pulled import SettingsResource
+from herobase_pipeline.assets.specs import lineage, schema, spec
 from herobase_pipeline.fields.columns import typed
 from herobase_pipeline.fields.declarations import FieldsError, read_declarations
 from herobase_pipeline.fields.projection import Projected, forget_erased, project

@@ -6,10 +6,10 @@ from typing import Any
 
 import dagster as dg
 
+from herobase_pipeline.assets.daily_quota import done_before, foretell, wait_for_quota
 from herobase_pipeline.assets.days import CHUNKS
-from herobase_pipeline.assets.describing import POOL, spec
 from herobase_pipeline.assets.sources import source_key
-from herobase_pipeline.assets.waiting import done_before, foretell, wait_for_quota
+from herobase_pipeline.assets.specs import POOL, spec
 from herobase_pipeline.herobase.errors import HeroBaseError, QuotaSpentError
 from herobase_pipeline.lake import catalogue
 from herobase_pipeline.lake.landing import UnreadableError

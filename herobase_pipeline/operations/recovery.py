@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import dagster as dg
 from dagster._core.execution.backfill import BULK_ACTION_TERMINAL_STATUSES
 
-from herobase_pipeline.assets.working import forget, signs
+from herobase_pipeline.assets.liveness import forget, signs
 from herobase_pipeline.settings import Settings
 
 _AT_WORK = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]

@@ -8,9 +8,9 @@ import dagster as dg
 
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.operations.jobs import COUNT_DAYS, DERIVE, FROM_ALL_DAYS, REFRESH_TODAY
+from herobase_pipeline.operations.old_runs import tidy
 from herobase_pipeline.operations.recovery import recover
 from herobase_pipeline.operations.schedules import UNFINISHED, is_running
-from herobase_pipeline.operations.tidying import tidy
 from herobase_pipeline.partitions import stretches
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, SIMPLE_LEADS, Table

@@ -13,17 +13,17 @@ import pytest
 import sqlalchemy
 from dagster._core.events import EngineEventData, StepMaterializationData
 
-from herobase_pipeline.assets.working import at_work, signs
+from herobase_pipeline.assets.liveness import at_work, signs
 from herobase_pipeline.definitions import defs
 from herobase_pipeline.lake.engine import connect
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.writing import empty, write
-from herobase_pipeline.operations import recovery, tidying
+from herobase_pipeline.operations import old_runs, recovery
 from herobase_pipeline.operations.jobs import FROM_ALL_DAYS
+from herobase_pipeline.operations.old_runs import tidy
 from herobase_pipeline.operations.recovery import recover
 from herobase_pipeline.operations.schedules import close_yesterday, late_truth, pull_lists, refresh_today
 from herobase_pipeline.operations.sensors import follow
-from herobase_pipeline.operations.tidying import tidy
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, SIMPLE_LEADS
 
@@ -129,7 +129,7 @@ def test_a_run_whose_process_was_killed_is_ended_and_one_at_work_is_not(instance
     job = defs.resolve_job_def("pull_lists")
     killed, alive, silent = (instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED) for _ in range(3))
     code = (
-        "import sys, time; from herobase_pipeline.assets.working import at_work; "
+        "import sys, time; from herobase_pipeline.assets.liveness import at_work; "
         "from herobase_pipeline.settings import Settings; s = at_work(Settings(), sys.argv[1]); s.__enter__(); "
         "print('held', flush=True); time.sleep(60)"
     )
@@ -234,7 +234,7 @@ def test_a_run_stays_while_it_is_the_latest_that_materialized_its_day(instance, 
 
 
 def test_a_tick_deletes_no_more_than_it_can(instance, old_run, monkeypatch):
-    monkeypatch.setattr(tidying, "_AT_ONCE", 2)
+    monkeypatch.setattr(old_runs, "_AT_ONCE", 2)
     for job in ("refresh_today", "check"):
         for _ in range(3):
             old_run(job, 20)

@@ -1,4 +1,4 @@
-"""What people are told of the metrics, in the UI and in the docs."""
+"""The generated pages: the metrics and the tables, for the UI and the docs."""
 
 import sys
 
@@ -13,7 +13,7 @@ the hierarchy (and at one age), and divide then; never add or average rates. Sha
 empty denominator is NULL. `is_mature` says whether all that a rate is made of is over, loaded and settled; rates of
 `cohort_rates` are NULL until then.
 
-This page is made from the registry: `.venv/bin/python -m herobase_pipeline.tables.telling metrics > docs/metrics.md`
+This page is made from the registry: `.venv/bin/python -m herobase_pipeline.tables.pages metrics > docs/metrics.md`
 """
 _TABLES_PREFACE = """# The tables
 
@@ -21,7 +21,7 @@ Instants are UTC, days are those of the business time zone, durations are second
 metadata of the fields in each file (`pyarrow.parquet.read_schema`) and descriptions in the Dagster UI. What the metrics are:
 [metrics.md](metrics.md).
 
-This page is made from the declarations: `.venv/bin/python -m herobase_pipeline.tables.telling tables > docs/tables.md`
+This page is made from the declarations: `.venv/bin/python -m herobase_pipeline.tables.pages tables > docs/tables.md`
 """
 
 
@@ -42,8 +42,8 @@ def as_document() -> str:
         parts.append(f"## `{found_in}`\n")
         parts.append("| metric | numerator | denominator | in | counted on | know before you quote it |")
         parts.append("|---|---|---|---|---|---|")
-        told = ("numerator", "denominator", "unit", "date_basis", "caveat")
-        parts += [f"| `{row['metric']}` | " + " | ".join(str(row[name]) for name in told) + " |" for row in rows]
+        shown = ("numerator", "denominator", "unit", "date_basis", "caveat")
+        parts += [f"| `{row['metric']}` | " + " | ".join(str(row[name]) for name in shown) + " |" for row in rows]
         parts.append("")
     return "\n".join(parts)
 
@@ -74,5 +74,5 @@ def _made_from(column: Column) -> str:
 
 PAGES = {"metrics": as_document, "tables": as_dictionary}
 
-if __name__ == "__main__":  # python -m herobase_pipeline.tables.telling tables > docs/tables.md
+if __name__ == "__main__":  # python -m herobase_pipeline.tables.pages tables > docs/tables.md
     sys.stdout.write(PAGES[sys.argv[1]]())

@@ -6,7 +6,7 @@ import dagster as dg
 
 from herobase_pipeline.assets.days import DAYS
 from herobase_pipeline.tables import VIEWS, Column, Table
-from herobase_pipeline.tables.telling import as_list
+from herobase_pipeline.tables.pages import as_list
 
 POOL = "herobase_api"  # one step at a time asks HeroBase, so a process's budget is the account's
 
