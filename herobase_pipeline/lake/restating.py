@@ -73,14 +73,14 @@ def _changes(published: Published, old: str, new: str) -> str:
     """
     return f"""
     WITH
-    both AS (
+    compared AS (
         SELECT false AS is_new, {columns} FROM ({old}) UNION ALL BY NAME SELECT true AS is_new, {columns} FROM ({new})
     ),
     growing AS (  -- not published yet: it is meant to change
-        SELECT DISTINCT day, node, campaign_id FROM both WHERE NOT is_new AND NOT is_mature
+        SELECT DISTINCT day, node, campaign_id FROM compared WHERE NOT is_new AND NOT is_mature
     ),
     numbers AS (
-        UNPIVOT (SELECT * EXCLUDE (is_mature) FROM both) ON {", ".join(map(quoted, measures))} INTO NAME measure VALUE value
+        UNPIVOT (SELECT * EXCLUDE (is_mature) FROM compared) ON {", ".join(map(quoted, measures))} INTO NAME measure VALUE value
     )
     SELECT
         {literal(published.table.name)} AS table_name,
