@@ -110,7 +110,7 @@ DERIVED: list[dg.AssetsDefinition | dg.AssetSpec] = [
     _whole(DROP_RATES, "metrics", [CALL_OUTCOMES], {"regimes": regimes(), "version": version(DROPS)}),
     _whole(ORG_HISTORY, "directory", [CALLS]),
     _whole(METRIC_REGISTRY, "metrics", [], {"metrics": registry()}),
-    # written by the runs of the tables that they tell of, or reckoned as they are read
+    # written by the runs of the tables that they are about, or computed as they are read
     spec(RESTATEMENTS, group="metrics", deps=[CALL_OUTCOMES, LEAD_CONVERSION]),
     spec(KNOWN_DAYS, group="rates", deps=[CALL_OUTCOMES, LEAD_CONVERSION]),
     spec(OUTCOME_RATES, group="rates", deps=[CALL_OUTCOMES]),

@@ -65,7 +65,7 @@ class _Records:
             try:
                 return Segment(array, len(self._decoder.decode(array)), self.keys)
             except msgspec.ValidationError:
-                pass  # a key not seen before, or a record that is no object: the slow way tells which
+                pass  # a key not seen before, or a record that is no object: the slow way finds out which
         records = msgspec.json.decode(array, type=list[dict[str, msgspec.Raw]])
         self.keys = self.keys.union(*records)
         if any(_NO_FIELD_NAME.search(key) for key in self.keys):  # then every segment is read the slow way

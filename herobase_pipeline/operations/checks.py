@@ -75,7 +75,7 @@ class Check:
 
 
 def utcnow() -> dt.datetime:
-    """Return the time by which it is reckoned which days are due."""
+    """Return the time that decides which days are due."""
     return dt.datetime.now(dt.UTC)
 
 
@@ -146,7 +146,7 @@ def _failure(instance: dg.DagsterInstance, run_id: str, step: str) -> tuple[str,
         if entry.step_key == step and failure.error and failure.user_failure_data:
             name = failure.error.cause.cls_name if failure.error.cause else None
             return name or "", failure.user_failure_data.description or ""
-    return "", f"Run {run_id.split('-')[0]} failed; its page tells why."
+    return "", f"Run {run_id.split('-')[0]} failed; its page says why."
 
 
 def _undeclared(instance: dg.DagsterInstance) -> list[Finding]:

@@ -354,7 +354,7 @@ def _require_unit(con: duckdb.DuckDBPyConnection, org: str) -> None:
     names = [_EVERYTHING, *dict.fromkeys(name for unit in units for name in unit if name)]
     known = {name.casefold() for name in names}
     if units and org.casefold().rpartition(_JOINED)[2] not in known:
-        raise NoSuchNameError(f"No call tells of an org unit {org}. {meant(org, names)}")
+        raise NoSuchNameError(f"No call has an org unit {org}. {meant(org, names)}")
 
 
 def _plain(rows: "pa.Table") -> "pd.DataFrame":

@@ -44,7 +44,7 @@ TABLES = (
 """Those with files."""
 
 VIEWS = (KNOWN_DAYS, OUTCOME_RATES, CONVERSION_RATES, COHORT_RATES, POOL_RATES)
-"""Those that the catalogue reckons from the others as they are read."""
+"""Those that the catalogue computes from the others as they are read."""
 
 __all__ = [
     "ACCOUNT",

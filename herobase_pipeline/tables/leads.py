@@ -95,7 +95,7 @@ LEADS = Table(
         Column(
             "status",
             Type.TEXT,
-            "LeadStatus of the latest version; NULL for a lead that only calls tell of",
+            "LeadStatus of the latest version; NULL for a lead that only calls name",
             made_from=_LATEST + of("simple_leads", "status"),
         ),
         Column(

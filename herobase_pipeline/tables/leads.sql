@@ -134,7 +134,7 @@ credited AS (  -- the order of trap T28
         agent,
         incoming,
         place,
-        -- by its status alone: what a call tells of the closure may be today's (trap T29)
+        -- by its status alone: what a call says of the closure may be today's (trap T29)
         over_at >= coalesce(last_open_at, over_at)
             AND coalesce(call_status = 'UserProcessed', lead_closure <> 'NotSet', false) AS is_closing
     FROM legs

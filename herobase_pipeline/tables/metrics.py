@@ -54,10 +54,10 @@ class Metric:
     Attributes:
         name: its name; never changes its meaning without a new ``version``.
         basis: the counts it is made of; None where a table of its own holds it.
-        numerator: what is above the line, in SQL over the counts.
-        denominator: what is below the line, in SQL over the counts.
-        above: the numerator in words.
-        below: the denominator in words.
+        numerator: in SQL over the counts.
+        denominator: in SQL over the counts.
+        numerator_words: the numerator in words.
+        denominator_words: the denominator in words.
         unit: what the rate is in.
         caveat: what one has to know before one quotes it.
         shares: for a mix, the category that each numerator is of, and the condition for it; empty for a single rate.
@@ -69,8 +69,8 @@ class Metric:
     basis: Basis
     numerator: str
     denominator: str
-    above: str
-    below: str
+    numerator_words: str
+    denominator_words: str
     unit: Unit = Unit.SHARE
     caveat: str = ""
     shares: tuple[tuple[str, str], ...] = ()
@@ -163,7 +163,7 @@ _BY_AGENT = "leads - by_system"
 _COMPLETED_WORDS = "settled dials that were not cancelled, with a documented end cause"
 _CONTACTS_WORDS = "settled dials that reached a person (NormalDisconnect)"
 _SALES_WORDS = "leads closed with Success and credited to an outbound call"
-_NO_TEAM = "Dropped calls have no agent, so a team's rate leaves them out above and below the line (trap T30a)."
+_NO_TEAM = "Dropped calls have no agent, so a team's rate has them neither in its numerator nor in its denominator (trap T30a)."
 _TRANSFERS = (
     "A transfer leg is in the team of who received it, its contact in that of who dialled: a team that receives many has few "
     "contacts under its seconds."
@@ -173,7 +173,7 @@ _FIRST_SEEN = (
     "first dial was dropped is in no team."
 )
 _DEPENDENT = "Calls of one lead are not independent, so the interval is too narrow."
-_OTHER_DAY = "The closings of the day over its calls: a lead called on several days is above the line once."
+_OTHER_DAY = "The closings of the day over its calls: a lead called on several days is in the numerator once."
 _POOL = "As of the last run. Leads that have not changed since the first day that is loaded are not known."
 _AGENT_MARKED = "Voice mail is marked by agents, not all of them do (trap T20)."
 
@@ -207,7 +207,7 @@ METRICS = (
     Metric(
         "aht_talk_wrap", CALLS, _handled("talk", "wrap_up"), _CONTACTS,
         "seconds of talk and wrap-up of contacts, transfer legs included", _CONTACTS_WORDS, Unit.SECONDS,
-        caveat=f"HeroBase tells of no hold time. {_TRANSFERS}",
+        caveat=f"HeroBase gives no hold time. {_TRANSFERS}",
     ),
     Metric(
         "aht_incl_dialing", CALLS, _handled("dialing", "talk", "wrap_up"), _CONTACTS,

@@ -16,8 +16,8 @@ _COUNTED = (CALL_OUTCOMES, LEAD_CONVERSION, LEAD_COHORTS, LEADS)
 _RATE = (
     Column("metric", Type.TEXT, "name of the metric; what it is stands in metrics"),
     Column("category", Type.TEXT, "the end cause or closure whose share it is; NULL for a metric without"),
-    Column("numerator", Type.NUMBER, "what is above the line"),
-    Column("denominator", Type.NUMBER, "what is below the line"),
+    Column("numerator", Type.NUMBER, "what is counted"),
+    Column("denominator", Type.NUMBER, "what it is divided by"),
     Column("rate", Type.NUMBER, "numerator / denominator; NULL over an empty denominator"),
     Column("ci_low", Type.SHARE, "lower end of the Wilson interval, 95 %; NULL where the rate is no share"),
     Column("ci_high", Type.SHARE, "upper end"),
@@ -158,8 +158,8 @@ METRIC_REGISTRY = Table(
     columns=(
         Column("metric", Type.TEXT, "its name"),
         Column("found_in", Type.TEXT, "the table or view that gives it"),
-        Column("numerator", Type.TEXT, "what is above the line"),
-        Column("denominator", Type.TEXT, "what is below the line"),
+        Column("numerator", Type.TEXT, "what is counted, in words"),
+        Column("denominator", Type.TEXT, "what it is divided by, in words"),
         Column("unit", Type.TEXT, "what the rate is in; a share has a Wilson interval, 95 %"),
         Column("date_basis", Type.TEXT, "the day that it is counted on"),
         Column("grain", Type.TEXT, "what it is given for"),
@@ -175,8 +175,8 @@ def registry() -> list[dict[str, str | int]]:
         {
             "metric": metric.name,
             "found_in": metric.basis.found_in,
-            "numerator": metric.above,
-            "denominator": metric.below,
+            "numerator": metric.numerator_words,
+            "denominator": metric.denominator_words,
             "unit": metric.unit.value,
             "date_basis": metric.basis.of_day,
             "grain": metric.basis.grain,
