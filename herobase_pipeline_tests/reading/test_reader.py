@@ -241,7 +241,7 @@ def test_a_unit_that_only_the_calls_tell_of_is_found(tmp_path):
         known = "SELECT 'Nord' AS org_code, 'Nord' AS org_name"
         write(Lake(tmp_path), con, ORG_HISTORY, f"{empty(ORG_HISTORY)} UNION ALL BY NAME {known}")
     assert len(hb.read("calls", org="Team 7", data_dir=tmp_path)) == 5_000
-    with pytest.raises(hb.NoSuchNameError, match="No call tells of an org unit Teem 7"):
+    with pytest.raises(hb.NoSuchNameError, match="No call has an org unit Teem 7"):
         hb.read("calls", org="Teem 7", data_dir=tmp_path)
 
 
