@@ -185,7 +185,7 @@ def test_an_error_that_has_no_sentence_is_not_quoted(watched, monkeypatch):
     monkeypatch.setattr("herobase_pipeline.herobase.client.HeroBase.org_units", crash)
     failed = here.materialize("calls", "2026-11-18")
     assert fails(here, "calls:no_partition_left_failed") == {
-        "2026-11-18": f"Run {failed.run_id.split('-')[0]} failed; its page tells why."
+        "2026-11-18": f"Run {failed.run_id.split('-')[0]} failed; its page says why."
     }
 
 
