@@ -219,9 +219,7 @@ def test_t30b_case_does_not_matter_and_is_kept(shape):
         assert codes(hierarchy.path((written(SHAPES[shape](path)),))) == list(path)
 
 
-@pytest.mark.parametrize(
-    "shape", sorted(set(SHAPES) - {*CHAINS, "objects with other keys", *(s for s in SHAPES if "text" in s)})
-)
+@pytest.mark.parametrize("shape", SHAPES)
 def test_t24_units_that_no_longer_exist_stay_in_the_path(shape):
     gone = ("Nord Salg", "Odense (closed)", "Team 9")
     hierarchy = find_hierarchy(pulled(shape, [*PATHS, gone]), TREE)
@@ -329,9 +327,10 @@ def test_a_field_with_one_unit_a_call_does_not_pass_for_the_hierarchy_though_it_
 
 
 def test_a_code_with_a_separator_in_it_stays_whole():
-    hierarchy = find_hierarchy({("h",): {("København A/S",): 5}}, TREE)
+    path = "Nord Salg > København A/S > Team 3"
+    hierarchy = find_hierarchy({("h",): {("København A/S",): 5, (path,): 5}}, TREE)
     assert codes(hierarchy.path(("København A/S",))) == ["København A/S"]
-    assert codes(hierarchy.path(("Nord Salg > København A/S > Team 3",))) == ["Nord Salg", "København A/S", "Team 3"]
+    assert codes(hierarchy.path((path,))) == ["Nord Salg", "København A/S", "Team 3"]
 
 
 @pytest.mark.parametrize("leaf_first", [False, True])
@@ -342,6 +341,44 @@ def test_a_hierarchy_that_ends_with_the_agent_is_found_and_stands_right(shape, l
     hierarchy = find_hierarchy(pulled(shape, order), TREE)
     for path, stands in zip(longer, order, strict=True):
         assert codes(hierarchy.path((written(SHAPES[shape](stands)),))) in (list(path), list(path[:-1]))
+
+
+def test_t24_a_code_with_a_separator_in_it_stays_whole_when_its_unit_is_gone_if_it_was_known_before():
+    without = OrgTree.of([unit for unit in FLAT if unit["orgCode"] != "København A/S"])
+    texts = {("h",): {("Nord Salg/Aarhus/Team 1",): 9, ("Nord Salg/København A/S/Team 3",): 1}}
+    hierarchy = find_hierarchy(texts, without, codes=["KØBENHAVN A/S"])
+    assert codes(hierarchy.path(("Nord Salg/København A/S/Team 3",))) == ["Nord Salg", "København A/S", "Team 3"]
+
+
+@pytest.mark.parametrize("one", ["Gamle Salg A/S", "client C - Mødebooking", "Salg, Øst"])
+def test_t24_a_field_of_one_unit_a_call_is_not_split_though_its_unit_is_gone(one):
+    hierarchy = find_hierarchy({("h",): {("Aarhus",): 9, ("København A/S",): 9, (one,): 9}}, TREE)
+    assert codes(hierarchy.path((one,))) == [one]
+
+
+@pytest.mark.parametrize("spelled", ["A\u030arhus", "\u00c5rhus ", " \u00c5rhus\u00a0"])
+def test_spellings_that_look_alike_are_one_unit(spelled):
+    tree = OrgTree.of([{"orgCode": spelled, "name": "Aarhus"}, {"orgCode": "Team", "parent": "\u00c5rhus"}])
+    assert codes(tree.path("Team")) == ["\u00c5rhus", "Team"]
+    for raw in (json.dumps([spelled, "Team"]), json.dumps([{"orgCode": spelled}, {"orgCode": "Team "}])):
+        assert codes(find_hierarchy({("h",): {(raw,): 3}}, tree).path((raw,))) == ["\u00c5rhus", "Team"]
+
+
+@pytest.mark.parametrize("leaf_first", [False, True])
+def test_the_agents_place_gives_the_direction_where_the_tree_gives_none(leaf_first):
+    raw = json.dumps(["Team 1", "Aarhus", "anna"][:: -1 if leaf_first else 1])
+    tree = OrgTree.of([{"orgCode": "Team 1"}, {"orgCode": "Aarhus"}])
+    hierarchy = find_hierarchy({("h",): {(raw,): 3}}, tree, agents=["ANNA"])
+    assert codes(hierarchy.path((raw,))) == ["Team 1", "Aarhus", "anna"]
+
+
+def test_levels_that_are_members_of_one_object_stand_in_the_order_of_their_numbers_and_keep_what_is_gone():
+    def of(*path: str) -> str:
+        return json.dumps({f"level{n}": code for n, code in enumerate(path, 1)})
+
+    texts = {(of("Nord Salg", "Aarhus", "Team 1"),): 9, (of("Nord Salg", "Gone", "Gone too"),): 1}
+    hierarchy = find_hierarchy({("h",): texts}, TREE)
+    assert codes(hierarchy.path((of("Nord Salg", "Gone", "Gone too"),))) == ["Nord Salg", "Gone", "Gone too"]
 
 
 def likeliest(values: dict[str, list[str]]) -> tuple[str, ...]:
