@@ -148,10 +148,25 @@ def pull(
             ) from None
 
 
-def last_seen(lake: Lake, table: Table, day: dt.date, settings: Settings, also: str = "NULL") -> dt.datetime | None:
-    """Return from when on a refresh has to ask, for a day of a table; None if the day has to be asked for whole."""
+def last_seen(
+    lake: Lake, table: Table, day: dt.date, settings: Settings, also: str = "NULL", now: dt.datetime | None = None
+) -> dt.datetime | None:
+    """Return from when on a refresh has to ask, for a day of a table; None if the day has to be asked for whole.
+
+    Args:
+        lake: where the day is.
+        table: the table.
+        day: the day.
+        settings: the zone.
+        also: SQL of an earlier time for a row, over the table's columns, ``last_seen`` and ``$now``; NULL for none.
+        now: the time of the refresh, for ``also``.
+
+    """
     with spool(lake) as folder, connect(settings.zone, folder) as con:
         seen = f"SELECT *, max(observed_at) OVER () AS last_seen FROM ({stored(lake, table, day)})"
-        query = f"SELECT least(max(last_seen) - $overlap, min({also})) FROM ({seen})"
-        ((since,),) = con.execute(query, {"overlap": _OVERLAP}).fetchall()
+        query = (
+            f"SELECT least(max(last_seen) - $overlap, min(also)) FROM (SELECT last_seen, {also} AS also FROM ({seen}))"
+        )
+        params = {"overlap": _OVERLAP} | ({} if now is None else {"now": now})
+        ((since,),) = con.execute(query, params).fetchall()
     return None if since is None else since.astimezone(dt.UTC)

@@ -1,28 +1,122 @@
-"""Where each pulled call belongs: the hierarchy that it carries, or the units it was found under."""
+"""Where each pulled call belongs: the hierarchy that it carries, or the units it was found under.
+
+What thousands of calls have shown of the hierarchy is kept in the lake (note ``hierarchy``) and used again: a refresh brings
+a handful of calls, and a handful may show another field or another direction.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 
 import duckdb
 import msgspec
 
-from herobase_pipeline.herobase.organisation import UNKNOWN, Hierarchy, Level, OrgTree, candidates, find_hierarchy
-from herobase_pipeline.lake.engine import quoted
+from herobase_pipeline.herobase.organisation import (
+    UNKNOWN,
+    Form,
+    Hierarchy,
+    Level,
+    OrgTree,
+    candidates,
+    find_hierarchy,
+    with_separators,
+)
+from herobase_pipeline.lake import notes
+from herobase_pipeline.lake.engine import number, quoted
 from herobase_pipeline.lake.landing import WIRE
+from herobase_pipeline.lake.layout import Lake
 
+ENOUGH = 200
+"""Calls with an agent: as many settle where the hierarchy is, and fewer do not unsettle it."""
+_NOTE = "hierarchy"
 _LOOKED_AT = 20_000  # calls whose fields are looked at to find the hierarchy
 _PATH = ("org_path", "org_names")
 _PATHS = '"org_path": ["VARCHAR"], "org_names": ["VARCHAR"]}'
 
 
-def find(con: duckdb.DuckDBPyConnection, fields: Iterable[str], tree: OrgTree, forced: str | None) -> Hierarchy:
-    """Find the hierarchy of the calls in ``pulled``, by what the first of them have in fields that no column names."""
+@dataclass(frozen=True)
+class Remembered:
+    """What a lake knows of its calls' hierarchy.
+
+    Attributes:
+        form: where it is and how it is written; without fields, calls carry none.
+        calls: the calls with an agent that showed it.
+        codes: codes with a separator in them that were units at some time, in lower case.
+
+    """
+
+    form: Form
+    calls: int
+    codes: tuple[str, ...] = ()
+
+
+def recall(lake: Lake) -> Remembered | None:
+    """Return what the lake remembers of the hierarchy; None where it has none, or cannot be read."""
+    try:
+        return msgspec.convert(notes.read(lake, _NOTE), Remembered, strict=False)
+    except msgspec.ValidationError:
+        return None
+
+
+def remember(lake: Lake, hierarchy: Hierarchy, calls: int) -> None:
+    """Keep what a whole pull has shown of the hierarchy, if it was found anew or by more calls than before."""
+    before = recall(lake)
+    codes = sorted({*hierarchy.codes, *(before.codes if before else ())})
+    if before is None or before.form != hierarchy.form:
+        now = Remembered(hierarchy.form, calls, tuple(codes))
+    else:
+        now = replace(before, calls=max(calls, before.calls), codes=tuple(codes))
+    if now != before:
+        with notes.updating(lake, _NOTE) as note:
+            note.update(asdict(now))
+
+
+def find(
+    con: duckdb.DuckDBPyConnection,
+    fields: Iterable[str],
+    tree: OrgTree,
+    forced: str | None,
+    known: Remembered | None,
+) -> Hierarchy:
+    """Find the hierarchy of the calls in ``pulled``: the one that is known, or by what the first of them have.
+
+    Args:
+        con: the connection that has ``pulled``.
+        fields: the fields of the wire that may hold it.
+        tree: today's units.
+        forced: the field's name where it must not be sought.
+        known: what the lake remembers. It is used where the calls carry its fields, and where they are too few to say
+            otherwise.
+
+    """
+    ways = candidates(fields)
+    if forced is None and known is not None:
+        there = _as_spelled(ways, known.form.fields)
+        shown = agents_calls(con)
+        if shown <= known.calls if there and known.calls < ENOUGH else bool(there) or shown < min(known.calls, ENOUGH):
+            return Hierarchy(replace(known.form, fields=there), tree, with_separators(tree, known.codes))
     values = {}
-    for candidate in candidates(fields):
+    for way in ways:
         frequent = con.execute(
-            f"SELECT raw, count(*) FROM (SELECT {raw(candidate)} AS raw FROM pulled LIMIT {_LOOKED_AT}) GROUP BY raw"
+            f"SELECT raw, count(*) FROM (SELECT {raw(way)} AS raw FROM pulled LIMIT {_LOOKED_AT}) GROUP BY raw"
         ).fetchall()
-        values[candidate] = {tuple(texts): calls for texts, calls in frequent}
-    return find_hierarchy(values, tree, forced)
+        values[way] = {tuple(texts): calls for texts, calls in frequent}
+    agents = [agent for (agent,) in con.execute("SELECT DISTINCT agent FROM pulled WHERE agent IS NOT NULL").fetchall()]
+    return find_hierarchy(values, tree, forced, agents=agents, codes=known.codes if known else ())
+
+
+def agents_calls(con: duckdb.DuckDBPyConnection) -> int:
+    """Return how many of the pulled calls have an agent: a call that was dropped has none, and no hierarchy."""
+    return number(con, "SELECT count(DISTINCT call_id) FROM pulled WHERE agent IS NOT NULL")
+
+
+def _as_spelled(ways: Sequence[tuple[str, ...]], fields: Sequence[str]) -> tuple[str, ...]:
+    """Return the fields as these calls spell them, deeper numbered ones included; none where they have none of them."""
+    wanted = {field.casefold() for field in fields}
+    alike = [
+        way for way in ways if wanted & {field.casefold() for field in way} and (len(way) > 1) == (len(fields) > 1)
+    ]
+    alone = [way for way in ways if len(way) == 1 and way[0].casefold() in wanted]
+    return next(iter([*alike, *alone]), ())
 
 
 def place(con: duckdb.DuckDBPyConnection, hierarchy: Hierarchy, asked: Sequence[str]) -> None:
@@ -59,4 +153,6 @@ def _columns(path: Sequence[Level], tree: OrgTree) -> tuple[list[str], list[str]
 def _relation(con: duckdb.DuckDBPyConnection, name: str, rows: Sequence[Mapping[str, object]], shape: str) -> None:
     """Make a temporary table of rows; by way of JSON, as the Arrow bridge takes longer to import than a day to land."""
     records = msgspec.json.encode(rows).decode()
-    con.execute(f"CREATE TEMP TABLE {name} AS SELECT unnest(from_json(?, '[{shape}]'), max_depth := 2)", [records])
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT unnest(from_json(?, '[{shape}]'), max_depth := 2)", [records]
+    )

@@ -7,7 +7,7 @@ import duckdb
 
 from herobase_pipeline.lake.catalogue import INTERVAL
 from herobase_pipeline.lake.engine import literal, quoted
-from herobase_pipeline.reading.spelling import meant
+from herobase_pipeline.spelling import meant
 from herobase_pipeline.tables import TABLES, VIEWS
 from herobase_pipeline.tables.metrics import METRICS, Metric, Unit
 from herobase_pipeline.tables.rates import told, words

@@ -20,8 +20,8 @@ from herobase_pipeline.lake.completeness import known_in_full
 from herobase_pipeline.lake.engine import literal, quoted
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.partitions import in_words
-from herobase_pipeline.reading.spelling import meant
 from herobase_pipeline.settings import Settings
+from herobase_pipeline.spelling import meant
 from herobase_pipeline.tables import (
     KNOWN_DAYS,
     ORG_HISTORY,

@@ -27,6 +27,9 @@ once AS (
             hash(of_the_day)
     ) = 1
 ),
+placed_before AS (  -- a place once found stays: a call that is asked for again without one has not moved (trap T24)
+    SELECT call_id, org_source AS source, org_path AS path, org_names AS names FROM seen WHERE org_source <> 'missing'
+),
 placed AS (
     SELECT
         once.call_id,
@@ -47,18 +50,26 @@ placed AS (
         coalesce(campaign_id, campaign_code) AS campaign_id,
         campaign_code,
         agent,
-        -- some hierarchies end with the agent, who is no unit
-        CASE WHEN lower(hierarchy.org_path[-1]) = lower(agent) THEN -2 ELSE -1 END AS leaf,
+        -- some hierarchies have the agent at an end, who is no unit
+        if(lower(hierarchy.org_path[1]) = lower(agent), 2, 1) AS root,
+        if(lower(hierarchy.org_path[-1]) = lower(agent), -2, -1) AS leaf,
         CASE
-            WHEN len(hierarchy.org_path[:leaf]) > 0 THEN 'call'
+            WHEN len(hierarchy.org_path[root:leaf]) > 0 THEN 'call'
+            WHEN before.call_id IS NOT NULL THEN before.source
             WHEN $swept AND len(asked_units.org_path) > 0 AND scattered.call_id IS NULL THEN 'sweep'
             ELSE 'missing'
         END AS org_source,
-        CASE org_source
-            WHEN 'call' THEN hierarchy.org_path[:leaf] WHEN 'sweep' THEN asked_units.org_path ELSE []
+        CASE
+            WHEN len(hierarchy.org_path[root:leaf]) > 0 THEN hierarchy.org_path[root:leaf]
+            WHEN before.call_id IS NOT NULL THEN before.path
+            WHEN org_source = 'sweep' THEN asked_units.org_path
+            ELSE []
         END AS org_path,
-        CASE org_source
-            WHEN 'call' THEN hierarchy.org_names[:leaf] WHEN 'sweep' THEN asked_units.org_names ELSE []
+        CASE
+            WHEN len(hierarchy.org_path[root:leaf]) > 0 THEN hierarchy.org_names[root:leaf]
+            WHEN before.call_id IS NOT NULL THEN before.names
+            WHEN org_source = 'sweep' THEN asked_units.org_names
+            ELSE []
         END AS org_names,
         phone_token,
         -- in progress, or its status not set yet: without an outcome until it is 8 days old (traps T8, T9)
@@ -70,5 +81,6 @@ placed AS (
     LEFT JOIN scattered ON scattered.call_id = once.call_id
     LEFT JOIN hierarchy ON hierarchy.raw = once.hierarchy_raw
     LEFT JOIN asked_units USING (asked)
+    LEFT JOIN placed_before AS before ON before.call_id = once.call_id
 )
 SELECT *, array_to_string(org_path, ' › ') AS org_key FROM placed

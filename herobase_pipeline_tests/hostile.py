@@ -1,0 +1,63 @@
+"""An account that is not the sandbox: a server between the client and the sandbox that changes its answers.
+
+The sandbox answers as the documentation says. Here a test says what another account does otherwise: fields of its own,
+records that cannot be read, answers that are cut, units that are gone.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import requests
+
+Record = dict[str, Any]
+Change = Callable[[str, dict[str, list[str]], list[Record]], list[Record | str]]
+"""From path, parameters and records to what is answered: records, or texts that stand for one as they are."""
+
+_PASSED_ON = ("authorization", "accept", "x-rate-limit-fair-use-policy")
+
+
+@contextmanager
+def hostile(url: str, change: Change) -> Iterator[str]:
+    """Serve what ``url`` (ending in ``/api``) answers, with every list changed by ``change``; yields its own address."""
+    session = requests.Session()
+    session.trust_env = False
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            asked = urlsplit(self.path)
+            headers = {name: value for name, value in self.headers.items() if name.lower() in _PASSED_ON}
+            answer = session.get(f"{url}{asked.path.removeprefix('/api')}?{asked.query}", headers=headers, timeout=60)
+            body = answer.content
+            if answer.ok and isinstance(records := json.loads(body), list):
+                changed = change(asked.path.removeprefix("/api"), parse_qs(asked.query), records)
+                texts = (text if isinstance(text, str) else json.dumps(text, ensure_ascii=False) for text in changed)
+                body = f"[{','.join(texts)}]".encode(errors="surrogatepass")
+            self.send_response(answer.status_code)
+            for name, value in answer.headers.items():
+                if name.lower().startswith("x-rate-limit") or name.lower() == "content-type":
+                    self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/api"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        session.close()
