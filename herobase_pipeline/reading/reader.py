@@ -17,7 +17,7 @@ import duckdb
 
 from herobase_pipeline.lake.catalogue import INTERVAL, selection, view
 from herobase_pipeline.lake.completeness import known_in_full
-from herobase_pipeline.lake.engine import literal, quoted
+from herobase_pipeline.lake.engine import ORG_KEY, literal, quoted
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.partitions import in_words
 from herobase_pipeline.settings import Settings
@@ -185,7 +185,7 @@ def _rows(
                 ((timezone,),) = catalogue.execute("SELECT current_setting('TimeZone')").fetchall()
             con.execute(f"SET TimeZone = {literal(timezone)}")
         shown = [
-            f"array_to_string({quoted(name)}, {literal(_JOINED)}) AS {quoted(name)}"
+            f"org_key({quoted(name)}::VARCHAR[]) AS {quoted(name)}"
             if as_texts and kind in (Type.TEXTS, Type.DAYS)
             else quoted(name)
             for name, kind in columns.items()
@@ -276,6 +276,7 @@ def _loaded_days(
 def _define(con: duckdb.DuckDBPyConnection, lake: Lake, table: Table, days: Sequence[dt.date] | None) -> None:
     """Make views of what is read, over the files of those days only: the catalogue's look into every file's footer."""
     con.execute(INTERVAL)
+    con.execute(ORG_KEY)
     for source in {*_sources(table), ORG_HISTORY}:
         con.execute(f"CREATE VIEW {quoted(source.name)} AS {view(lake, source, days if source.daily else None)}")
     for made in dict.fromkeys((KNOWN_DAYS, table)) if table in VIEWS else ():
@@ -314,7 +315,7 @@ def _of_unit(
         above = literal(org.lower() + _JOINED)
         is_under = " OR ".join(
             [
-                f"starts_with(lower(array_to_string(org_path, {literal(_JOINED)})) || {literal(_JOINED)}, {above})",
+                f"starts_with(lower(org_key(org_path)) || {literal(_JOINED)}, {above})",
                 *(
                     f"list_contains(list_transform({path}, lambda unit: lower(unit)), {wanted})"
                     for path in ("org_path", "org_names")

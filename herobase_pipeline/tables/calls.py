@@ -43,7 +43,11 @@ CALLS = Table(
         Column("campaign_code", Type.TEXT, "the campaign's code", "campaign.code"),
         Column("agent", Type.TEXT, "org code of the agent as given; NULL where no agent took part", "user.orgCode"),
         Column("org_path", Type.TEXTS, "org codes root→leaf at call time; empty where org_source is missing"),
-        Column("org_key", Type.TEXT, "org_path joined by ' › ', to group by; empty text where org_source is missing"),
+        Column(
+            "org_key",
+            Type.TEXT,
+            "org_path joined by ' › ' (› in a code doubled), to group by; empty text where org_source is missing",
+        ),
         Column(
             "org_names",
             Type.TEXTS,

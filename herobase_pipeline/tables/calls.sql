@@ -83,4 +83,4 @@ placed AS (
     LEFT JOIN asked_units USING (asked)
     LEFT JOIN placed_before AS before ON before.call_id = once.call_id
 )
-SELECT *, array_to_string(org_path, ' › ') AS org_key FROM placed
+SELECT *, org_key(org_path) AS org_key FROM placed

@@ -22,7 +22,7 @@ named AS (
 SELECT
     nodes.* EXCLUDE (path, names, node, latest),
     last.path AS org_path,
-    array_to_string(last.path, ' › ') AS org_key,
+    org_key(last.path) AS org_key,
     last.path[-1] AS org_code,
     CASE WHEN org_level = 0 THEN '(all)' ELSE last.name END AS org_name
 FROM nodes

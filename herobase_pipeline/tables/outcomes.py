@@ -20,7 +20,12 @@ def org_node(
             "org_level", Type.COUNT, "depth of the node; 0 is everything, with a hierarchy or without", made_from=path
         ),
         Column("org_path", Type.TEXTS, "org codes from the root to the node; empty at level 0", made_from=spelled),
-        Column("org_key", Type.TEXT, "org_path joined by ' › ', to group by; empty text at level 0", made_from=spelled),
+        Column(
+            "org_key",
+            Type.TEXT,
+            "org_path joined by ' › ' (› in a code doubled), to group by; empty text at level 0",
+            made_from=spelled,
+        ),
         Column("org_code", Type.TEXT, "the node's code; NULL at level 0", made_from=spelled),
         Column("org_name", Type.TEXT, "the node's name at that time; (all) at level 0", made_from=spelled + names),
     )

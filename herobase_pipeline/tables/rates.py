@@ -28,7 +28,7 @@ _CAMPAIGN = Column("campaign_id", Type.TEXT, "the campaign; NULL for none")
 # a node that two tables spell differently on a day is shown in one of the spellings
 _NAMES = {
     "org_path": "max(org_path)",
-    "org_key": "array_to_string(max(org_path), ' › ')",
+    "org_key": "arg_max(org_key, org_path)",
     "org_code": "max(org_path)[-1]",
     "org_name": "max(org_name)",
 }

@@ -5,10 +5,12 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+import duckdb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from herobase_pipeline.lake.deriving import derive, derive_days
+from herobase_pipeline.lake.engine import ORG_KEY
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, LEAD_CONVERSION, LEADS
 from herobase_pipeline_tests.tables.making import ZONE, fill, read
@@ -89,3 +91,24 @@ def test_t30b_conversion_of_any_leads(leads):
         fill(lake, LEADS, rows)
         derive(lake, ZONE, LEAD_CONVERSION, [LEADS])
         check(read(lake, LEAD_CONVERSION), "closed_date", "leads", expected)
+
+
+code = st.text("ab› ", min_size=1, max_size=5).map(str.strip).filter(bool)  # codes come without blanks around them
+
+
+@given(one=st.lists(code, min_size=1, max_size=3), other=st.lists(code, min_size=1, max_size=3))
+def test_two_paths_never_have_one_key(one, other):
+    with duckdb.connect() as con:
+        con.execute(ORG_KEY)
+        ((is_one_key,),) = con.execute(
+            "SELECT org_key($1::VARCHAR[]) = org_key($2::VARCHAR[])", [one, other]
+        ).fetchall()
+    assert is_one_key == (one == other)
+
+
+def test_the_key_of_plain_codes_is_the_codes_joined():
+    with duckdb.connect() as con:
+        con.execute(ORG_KEY)
+        assert con.execute("SELECT org_key(['Nord', 'Salg']), org_key(['a › b']), org_key([])").fetchall() == [
+            ("Nord › Salg", "a ›› b", "")
+        ]
