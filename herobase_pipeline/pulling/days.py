@@ -37,7 +37,16 @@ _UNSETTLED = """if(
         AND coalesce(ended_at, last_seen) > last_seen - INTERVAL 15 MINUTES,
     started_at, NULL)"""
 _SORTED = 50_000  # calls of a day; to sort more takes the memory that landing them has left, and then twice the time
-_KEPT = "UNION ALL BY NAME SELECT * FROM seen ANTI JOIN pulled USING (call_id)"
+_KEPT = {
+    CALLS: """UNION ALL BY NAME
+        SELECT * REPLACE ($day AS call_date, kinds(extra) AS extra) FROM seen ANTI JOIN pulled USING (call_id)""",
+    # files of older versions have the content of unknown fields in calls
+    CALL_PHONES: """UNION ALL BY NAME
+        SELECT call_id, phone, coalesce(seen.extra, of_calls.extra) AS extra
+        FROM seen FULL JOIN (SELECT call_id, extra FROM seen_calls WHERE NOT is_kinds(extra)) AS of_calls USING (call_id)
+        ANTI JOIN pulled USING (call_id)""",
+}
+"""What a refresh keeps of a day's file."""
 
 
 @dataclass(frozen=True)
@@ -156,18 +165,19 @@ def pull_calls(
                 asked.append(code)
             landing.gather()
         place(con, hierarchy, asked)
-        extra = landing.extra(without=hierarchy.fields)
+        unknown = landing.unknown(without=hierarchy.fields)
         con.execute(
-            f"CREATE TEMP VIEW pulled_calls AS SELECT *, {raw(hierarchy.fields)} AS hierarchy_raw, {extra} AS extra FROM pulled"
+            f"CREATE TEMP VIEW pulled_calls AS SELECT *, {raw(hierarchy.fields)} AS hierarchy_raw, {unknown} FROM pulled"
         )
+        con.execute(f"CREATE TEMP VIEW seen_calls AS {stored(lake, CALLS, day)}")
         if since is None:
             _refuse_to_shrink(con, lake, day, pull.params, accepted=accept_shrunk)
-        observed = {"observed_at": herobase.budget.utcnow(), "swept": swept}
+        observed = {"day": day, "observed_at": herobase.budget.utcnow(), "swept": swept}
         # a day that is refreshed is written again in minutes, and whole in the night
         sort = since is None and landing.records <= _SORTED
 
         def query(table: Table) -> str:
-            return table.query if since is None else f"({table.query}) {_KEPT}"
+            return table.query if since is None else f"({table.query}) {_KEPT[table]}"
 
         rows = {
             CALL_PHONES.name: write(lake, con, CALL_PHONES, query(CALL_PHONES), day=day, params=pull.params, sort=sort),
@@ -206,8 +216,9 @@ def pull_simple_leads(
         landing, con = pull.landing, pull.landing.con
         pull.ask(partial(herobase.simple_leads, settings.projects))
         landing.gather()
-        con.execute(f"CREATE TEMP VIEW pulled_leads AS SELECT *, {landing.extra(without=())} AS extra FROM pulled")
-        observed = {"observed_at": herobase.budget.utcnow()}
+        con.execute(f"CREATE TEMP VIEW pulled_leads AS SELECT *, {landing.unknown(without=())} FROM pulled")
+        con.execute(f"CREATE TEMP VIEW seen_versions AS {stored(lake, SIMPLE_LEADS, day)}")
+        observed = {"day": day, "observed_at": herobase.budget.utcnow()}
         rows = {
             LEAD_DATA.name: write(lake, con, LEAD_DATA, day=day, params=pull.params),
             SIMPLE_LEADS.name: write(

@@ -30,7 +30,7 @@ once AS (
 placed AS (
     SELECT
         once.call_id,
-        local_day(started_at) AS call_date,
+        $day AS call_date,
         started_at,
         later_pass(connected_at, started_at) AS connected_at,
         later_pass(ended_at, started_at) AS ended_at,
