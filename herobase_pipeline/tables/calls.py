@@ -73,7 +73,7 @@ CALLS = Table(
 
 CALL_PHONES = Table(
     name="call_phones",
-    description="The phone number each call dialled, and its fields that this version does not know. Identifies customers: private.",
+    description="The number each call dialled, and its fields that this version does not know. Identifies customers: private.",
     grain="one row a call that has a number or such fields",
     daily=True,
     private=True,
