@@ -52,6 +52,12 @@ def main() -> int:
     yesterday = dt.datetime.now(settings.zone).date() - dt.timedelta(days=1)
     days = [yesterday - dt.timedelta(days=back) for back in reversed(range(DAYS))]
     days = [day for day in days if day >= settings.start_date]
+    if not days:
+        console.print(
+            f"No day is over yet since HEROBASE_START_DATE, {settings.start_date}, so there is none to show: set an earlier one, "
+            "or unset it."
+        )
+        return 2
     _load(console, lake, days)
     with duckdb.connect(lake.catalogue, read_only=True) as con:
         _print_outcomes(console, con, days)
@@ -113,6 +119,9 @@ def _print_conversion(console: Console, con: duckdb.DuckDBPyConnection, days: Se
 
 def _print(console: Console, title: str, unit: str, values: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
     """Print counts by org node, each below the one it belongs to, and the share of each value among all of the node."""
+    if not rows:
+        console.print(f"{title}: no {unit} in these days.")
+        return
     nodes: dict[tuple[str, ...], dict[str, int]] = {}
     names: dict[tuple[str, ...], str] = {}
     for path, name, value, count in rows:

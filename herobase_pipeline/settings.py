@@ -184,7 +184,7 @@ class Settings(BaseSettings):
         parts = urlsplit(found.group() if found else f"https://{value.strip()}")
         if not re.fullmatch(r"[\w.-]+(:\d{1,5})?|\[[\da-fA-F:]+\](:\d{1,5})?", parts.netloc) or not parts.hostname:
             raise ValueError("must look like https://yoursite.herobase.com, with the login in its own settings")
-        if parts.scheme != "https" and not _is_loopback(parts.hostname):
+        if parts.scheme != "https" and not is_loopback(parts.hostname):
             raise ValueError("must be https: over plain http the password would travel in clear")
         above = re.sub(r"/api(-docs)?(/.*)?$", "", parts.path.rstrip("/"))
         return f"{parts.scheme}://{parts.netloc}{above}/api"
@@ -251,7 +251,8 @@ class Settings(BaseSettings):
         return (self.pii_key.get_secret_value() if self.pii_key else SANDBOX_PII_KEY).encode()
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine, by name or address."""
     if host == "localhost":
         return True
     try:

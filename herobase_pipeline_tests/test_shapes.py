@@ -100,14 +100,24 @@ def test_t30b_codes_in_another_case_are_one_unit_and_keep_their_spelling(centre)
     assert all(folded == spelled for _, folded, spelled in per_level)
 
 
-def test_unknown_fields_are_kept_and_what_may_be_a_customers_is_withheld(centre):
+def test_unknown_fields_are_kept_and_their_content_is_private(centre):
     here = centre(unknown_fields=True)
     here.load("calls,simple_leads", DAY)
-    for table in ("calls", "simple_leads"):
-        extras = [json.loads(extra) for (extra,) in here.rows(f"SELECT extra FROM {table}")]
-        assert all(extras)
-    phones = {phone.lstrip("+").removeprefix("45") for (phone,) in here.rows("SELECT phone FROM call_phones")}
-    assert not any(phone in json.dumps(extra) for extra in extras for phone in phones)
+    names = {
+        "calls": {"dialerNode": "text", "trace": "object"},
+        "simple_leads": {"scoreModel": "text", "score": "number"},
+    }
+    for table, kinds in names.items():
+        assert all(json.loads(extra) == kinds for (extra,) in here.rows(f"SELECT extra FROM {table}"))
+    calls = dict(here.rows("SELECT call_id, extra FROM call_phones"))
+    assert calls.keys() == {call.id for call in here.truth(DAY)}
+    assert all(
+        json.loads(extra) == {"dialerNode": f"d{int(call_id.split('S')[0]) % 7}", "trace": {"hop": 1}}
+        for call_id, extra in calls.items()
+    )
+    leads = here.rows("SELECT extra FROM lead_data")
+    assert leads
+    assert all(json.loads(extra) == {"scoreModel": "v2", "score": 0.25} for (extra,) in leads)
 
 
 def test_the_hierarchys_field_can_be_named(centre):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -17,12 +18,18 @@ from herobase_pipeline.herobase.documents import Segment, segments
 from herobase_pipeline.herobase.quota import FAIR_USE, Budget
 from herobase_pipeline.herobase.windows import iso_duration
 from herobase_pipeline.partitions import Window
+from herobase_pipeline.settings import is_loopback
 
 Record = dict[str, Any]
 T = TypeVar("T")
 
 _CHUNK = 1 << 20
 _CONNECT_SECONDS, _READ_SECONDS = 10, 60
+_PROXY_ERRORS = (
+    requests.exceptions.ProxyError,
+    requests.exceptions.InvalidProxyURL,
+    requests.exceptions.InvalidSchema,  # a socks proxy without PySocks
+)
 
 
 class _Asked(NamedTuple):
@@ -74,6 +81,10 @@ class HeroBase:
         self.bytes_received = 0
         self._timeout = (_CONNECT_SECONDS, read_seconds)
         self._session = session or requests.Session()
+        # this machine is never reached through a proxy; for other hosts those of the environment hold
+        host = urlsplit(self.url).hostname or ""
+        self._proxies = {"no_proxy": host} if is_loopback(host) else {}
+        # with a login of its own, requests looks for none in .netrc
         self._session.auth = HTTPBasicAuth(username.encode(), password.encode())  # text would have to be Latin-1
         self._session.headers.update({"Accept": "application/json", **FAIR_USE})
         self._retrying = Retrying(
@@ -215,15 +226,17 @@ class HeroBase:
                 timeout=self._timeout,
                 stream=True,
                 allow_redirects=False,
+                proxies=self._proxies,
             )
         except requests.exceptions.ReadTimeout:
             raise errors.TimedOutError(_slow(asked.words)) from None
         except requests.exceptions.RequestException as error:
             if error.args and isinstance(error.args[0], ProtocolError):  # a connection there was
                 raise errors.BrokenOffError(_broken_off(asked.words)) from None
+            by_proxy = isinstance(error, _PROXY_ERRORS)
+            what = "the proxy in HTTPS_PROXY or ALL_PROXY" if by_proxy else "HEROBASE_URL and this machine's network"
             raise errors.UnreachableError(
-                f"{asked.words}: no connection to {self.url} ({type(error).__name__}). "
-                "Check HEROBASE_URL and this machine's network, then run it again."
+                f"{asked.words}: no connection to {self.url} ({type(error).__name__}). Check {what}, then run it again."
             ) from None
         with answer:
             if answer.status_code == requests.codes.too_many_requests:

@@ -25,13 +25,8 @@ WIRE = "wire:"
 _READ = "read:"
 _READERS = {Type.INSTANT: "instant", Type.SECONDS: "seconds", Type.FLAG: "flag", Type.COUNT: "whole_number"}
 
-# Fields that no version knows may hold a customer's data: by these names, or by looking like a number or an address.
-_CUSTOMER_FIELD = re.compile(
-    r"phone|tele?fon|mobil|e-?mail|address|adresse|street|vej|cpr|ssn|birth|customer|contact|recipient|person|navn|name$|note|comment"
-    r"|(\d\D?){8}",
-    re.IGNORECASE,
-)
-WITHHELD = '"withheld"'
+_VALUE_IN_NAME = re.compile(r"@|\d([\s./()-]*\d){7,}")  # a field named by a customer's address or number
+WITHHELD = "withheld"
 
 
 class UnreadableError(Exception):
@@ -215,19 +210,36 @@ class Landing:
                 "lake/reading.sql, and report it."
             )
 
-    def extra(self, without: Iterable[str]) -> str:
-        """Return the SQL for ``extra``: JSON of the fields that no column names, what may identify a customer withheld."""
+    def unknown(self, without: Iterable[str]) -> str:
+        """Return the SQL of two columns for the fields that no column names; NULL for a record without any.
+
+        ``extra`` is a JSON object of their names and the kind of value each has, for ``lake/``; ``extra_private`` one of
+        their names and values, which may identify a customer, for ``private/``.
+        """
         left_out = {name.casefold() for name in (*without, *self.raw)}
-        members = []
-        for key in self.wire_fields():
-            if key.casefold() in left_out:
-                continue
+        unknown = [key for key in self.wire_fields() if key.casefold() not in left_out]
+        kinds, values = [], []
+        for key in unknown:
             value = quoted(WIRE + key)
-            shown = f"CASE WHEN may_identify({value}) THEN {literal(WITHHELD)} ELSE {value} END"
-            shown = literal(WITHHELD) if _CUSTOMER_FIELD.search(key) else shown
-            name = literal(msgspec.json.encode(key).decode() + ":")
-            members.append(f"CASE WHEN nullif(nullif({value}, 'null'), '\"\"') IS NOT NULL THEN {name} || {shown} END")
-        return f"'{{' || nullif(concat_ws(',', {', '.join(members)}), '') || '}}'" if members else "NULL::VARCHAR"
+            name = WITHHELD if _VALUE_IN_NAME.search(key) else key
+            kind = f"kind({value})" if name == key else literal("text")
+            is_given = f"nullif(nullif({value}, 'null'), '\"\"') IS NOT NULL"
+            kinds.append(f"CASE WHEN {is_given} THEN {_named(name)} || '\"' || {kind} || '\"' END")
+            values.append(f"CASE WHEN {is_given} THEN {_named(key)} || {value} END")
+        return f"{_object(kinds, once=True)} AS extra, {_object(values)} AS extra_private"
+
+
+def _named(name: str) -> str:
+    return literal(msgspec.json.encode(name).decode() + ":")
+
+
+def _object(members: Sequence[str], *, once: bool = False) -> str:
+    """Return the SQL for a JSON object of those members that are not NULL; ``once``: equal ones are one."""
+    if not members:
+        return "NULL::VARCHAR"
+    listed = f"list_filter([{', '.join(members)}], lambda member: member IS NOT NULL)"
+    distinct = f"list_sort(list_distinct({listed}))" if once else listed
+    return f"'{{' || nullif(array_to_string({distinct}, ','), '') || '}}'"
 
 
 def _together(parts: Sequence[str]) -> str:

@@ -28,6 +28,40 @@ END;
 CREATE MACRO may_identify(x) AS regexp_matches(
     regexp_replace(x, '\d{4}-\d\d-\d\d(T[\d:.]+)?', '', 'g'), '\d([\s./()-]*\d){7,}|@');
 
+-- The kind of a JSON value; what is a kind already stays it.
+CREATE MACRO kind(x) AS CASE
+    WHEN x IN ('"text"', '"number"', '"flag"', '"list"', '"object"') THEN trim(x, '"')
+    ELSE CASE left(ltrim(x), 1)
+        WHEN '"' THEN 'text' WHEN '{' THEN 'object' WHEN '[' THEN 'list' WHEN 't' THEN 'flag' WHEN 'f' THEN 'flag' ELSE 'number'
+    END
+END;
+
+-- Of a JSON object the names and the kinds of value, as ``extra`` has them; files of older versions have values there.
+CREATE MACRO is_kinds(x) AS
+    regexp_full_match(x, '\{("([^"\\]|\\.)*":"(text|number|flag|list|object)",?)*\}') AND NOT may_identify(x);
+CREATE MACRO kinds(x) AS CASE WHEN x IS NULL OR is_kinds(x) THEN x ELSE
+    '{' || array_to_string(list_sort(list_distinct(list_transform(
+        map_entries(from_json(x, '"MAP(VARCHAR, JSON)"')),
+        lambda field: CASE WHEN may_identify(field.key) THEN '"withheld":"text"'
+            ELSE to_json(field.key)::VARCHAR || ':"' || kind(field.value::VARCHAR) || '"' END
+    ))), ',') || '}'
+END;
+
+-- Of closureData (an array, or a single item) the codes: what is called so, and texts that look like one, as no name of a
+-- person does: no blank, and a digit or an underscore in it. All else is withheld.
+CREATE MACRO is_code(x) AS coalesce(regexp_full_match(x, '[A-Za-z0-9_.-]{1,40}') AND NOT may_identify(x), false);
+CREATE MACRO code_of(item) AS coalesce(item ->> '$.code', item ->> '$.Code', item ->> '$.CODE');
+CREATE MACRO closure_codes(x) AS CASE WHEN x NOT IN ('[]', 'null', '""', '') THEN
+    '[' || array_to_string(list_transform(
+        CASE WHEN NOT json_valid(x) THEN ['null'::JSON] WHEN json_type(x) = 'ARRAY' THEN from_json(x, '["JSON"]') ELSE [x::JSON] END,
+        lambda item: CASE
+            WHEN is_code(code_of(item)) THEN '{"code":' || to_json(code_of(item))::VARCHAR || '}'
+            WHEN is_code(item ->> '$') AND regexp_matches(item ->> '$', '[0-9_]') THEN to_json(item ->> '$')::VARCHAR
+            ELSE '"withheld"'
+        END
+    ), ',') || ']'
+END;
+
 CREATE MACRO flag(x) AS try_cast(x AS BOOLEAN);
 CREATE MACRO whole_number(x) AS try_cast(x AS BIGINT);
 

@@ -20,6 +20,7 @@ from herobase_pipeline.lake.completeness import known_in_full
 from herobase_pipeline.lake.engine import connect, literal, quoted
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.spool import spool
+from herobase_pipeline.lake.zones import zone_differences
 from herobase_pipeline.pulling.calls import ShrunkError
 from herobase_pipeline.pulling.services import DAY_SERVICES
 from herobase_pipeline.settings import Settings
@@ -42,6 +43,8 @@ UNPLACED = 0.01  # of a day's calls: what each must have is asked of 99 in 100 (
 QUIET, BUSY = 0.6, 1.7  # times the usual: weekdays vary by less, an outage or a second campaign by more
 USUAL = 50  # calls a day: of fewer, chance alone leaves those bounds
 WEEKS = 2  # earlier weeks to compare with: of a single one nobody knows whether it was usual
+RULES_SINCE = dt.date(2020, 1, 1)  # zone rules are compared from then on
+RULES_AHEAD = 2  # years: a law that changes a zone is known for longer than that by few
 QUOTA_LEFT = 0.1  # of a service's limit: a night's pulls need less, a backfill more
 LISTED = 31  # days; of those before, only how many
 WARN, ERROR = dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR
@@ -89,7 +92,7 @@ def _asset_check(check: Check) -> dg.AssetChecksDefinition:
             found = check.find(context.instance)
         else:
             found = _query(check.find, check.tables, settings) if is_loaded else []
-        return _result(check, found, "As it should be." if is_loaded else "Nothing is loaded yet.")
+        return _result(check.severity, found, "As it should be." if is_loaded else "Nothing is loaded yet.")
 
     return run
 
@@ -112,7 +115,7 @@ def _query(find: str, tables: Sequence[Table], settings: Settings) -> list[Findi
         return con.execute(find).fetchall()
 
 
-def _result(check: Check, found: Sequence[Finding], otherwise: str) -> dg.AssetCheckResult:
+def _result(severity: dg.AssetCheckSeverity, found: Sequence[Finding], otherwise: str) -> dg.AssetCheckResult:
     """Return the result, with the offending days listed, the latest first."""
     latest = sorted(found, reverse=True)
     rows = [f"| {day} | {_MARKUP.sub(_ESCAPED, ' '.join(what.split()))} |" for day, what in latest[:LISTED]]
@@ -120,7 +123,7 @@ def _result(check: Check, found: Sequence[Finding], otherwise: str) -> dg.AssetC
     listed = {"days": dg.MetadataValue.md("\n".join(["| day | found |", "|---|---|", *rows, *more]))} if found else {}
     return dg.AssetCheckResult(
         passed=not found,
-        severity=check.severity,
+        severity=severity,
         description=f"{len(latest)} to look at, the latest {latest[0][0]}: {latest[0][1]}" if found else otherwise,
         metadata={"offending_days": len(latest), **listed},
     )
@@ -443,4 +446,36 @@ _OTHERS = [
     ),
 ]  # fmt: skip
 
-CHECKS: list[dg.AssetChecksDefinition] = [_asset_check(check) for check in (*_EACH_DAY, *_FAILURES, *_OTHERS)]
+
+@dg.asset_check(
+    asset=dg.AssetKey(CALLS.key),
+    name="zone_rules_agree",
+    description=(
+        "DuckDB and Python have the same rules for the zone in HEROBASE_TIMEZONE. Where they differ, Python says which day a "
+        "call or a lead version belongs to, and DuckDB reads stamps without an offset and computes the other dates: around "
+        "midnight these may be a day off. Upgrade DuckDB, or the tzdata of Python and of this machine, until both know the law."
+    ),
+)
+def _zone_rules_agree(settings: SettingsResource) -> dg.AssetCheckResult:
+    if not Lake(settings.data_dir).files(CALLS):
+        return _result(WARN, [], "Nothing is loaded yet.")
+    until = dt.date(utcnow().astimezone(settings.zone).year + RULES_AHEAD, 12, 31)
+    found = [
+        (
+            first,
+            f"{settings.timezone} is {_offset(python)} by Python's rules and {_offset(duckdb)} by DuckDB's, until {last}",
+        )
+        for first, last, python, duckdb in zone_differences(settings.zone, RULES_SINCE, until)
+    ]
+    return _result(WARN, found, "As it should be.")
+
+
+def _offset(ahead: dt.timedelta) -> str:
+    """Return an offset from UTC as people write it: UTC-07:00."""
+    return str(dt.timezone(ahead))
+
+
+CHECKS: list[dg.AssetChecksDefinition] = [
+    *(_asset_check(check) for check in (*_EACH_DAY, *_FAILURES, *_OTHERS)),
+    _zone_rules_agree,
+]

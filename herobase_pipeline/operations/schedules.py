@@ -29,6 +29,14 @@ def _local_day(context: dg.ScheduleEvaluationContext) -> dt.date:
     return context.scheduled_execution_time.astimezone(_SETTINGS.zone).date()
 
 
+def _too_early(day: dt.date) -> dg.SkipReason | None:
+    """Return why a day is not pulled, if it lies before the first partition."""
+    start = _SETTINGS.start_date
+    return (
+        dg.SkipReason(f"{day} is before HEROBASE_START_DATE, {start}: there is no such day.") if day < start else None
+    )
+
+
 @dg.schedule(
     job=REFRESH_TODAY,
     cron_schedule=_SETTINGS.refresh_cron,
@@ -40,7 +48,8 @@ def refresh_today(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.S
     """Refresh the running day."""
     if is_running(context.instance, REFRESH_TODAY.name):
         return dg.SkipReason("The run of the last tick is not finished yet.")
-    return dg.RunRequest(partition_key=str(_local_day(context)))
+    today = _local_day(context)
+    return _too_early(today) or dg.RunRequest(partition_key=str(today))
 
 
 @dg.schedule(
@@ -50,9 +59,10 @@ def refresh_today(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.S
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Pulls yesterday whole, soon after midnight.",
 )
-def close_yesterday(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+def close_yesterday(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Pull the day that has just ended."""
-    return dg.RunRequest(partition_key=str(_local_day(context) - dt.timedelta(days=1)))
+    yesterday = _local_day(context) - dt.timedelta(days=1)
+    return _too_early(yesterday) or dg.RunRequest(partition_key=str(yesterday))
 
 
 @dg.schedule(
@@ -62,9 +72,11 @@ def close_yesterday(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description=f"Pulls the last {LATE_DAYS} days again, for what was settled or changed late.",
 )
-def late_truth(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
+def late_truth(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Pull each of the last days again, the latest first."""
     today = _local_day(context)
+    if too_early := _too_early(today - dt.timedelta(days=1)):
+        yield too_early
     for back in range(1, LATE_DAYS + 1):
         if (day := today - dt.timedelta(days=back)) >= _SETTINGS.start_date:
             yield dg.RunRequest(partition_key=str(day), run_key=f"late truth of {day} on {today}")

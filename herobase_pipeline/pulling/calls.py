@@ -34,7 +34,16 @@ _HOURLY = """if(
     NULL)"""
 _KEPT_FREE = 0.3  # of the daily requests for calls: what a sweep leaves for everything else
 _SORTED = 50_000  # calls of a day; to sort more takes the memory that landing them has left, and then twice the time
-_KEPT = "UNION ALL BY NAME SELECT * FROM seen ANTI JOIN pulled USING (call_id)"
+_KEPT = {
+    CALLS: """UNION ALL BY NAME
+        SELECT * REPLACE ($day AS call_date, kinds(extra) AS extra) FROM seen ANTI JOIN pulled USING (call_id)""",
+    # files of older versions have the content of unknown fields in calls
+    CALL_PHONES: """UNION ALL BY NAME
+        SELECT call_id, phone, coalesce(seen.extra, of_calls.extra) AS extra
+        FROM seen FULL JOIN (SELECT call_id, extra FROM seen_calls WHERE NOT is_kinds(extra)) AS of_calls USING (call_id)
+        ANTI JOIN pulled USING (call_id)""",
+}
+"""What a refresh keeps of a day's file."""
 
 
 class _Sweep(Enum):
@@ -84,18 +93,19 @@ def pull_calls(
         if not hierarchy.fields and not mode.refresh:
             sweep = _sweep(day_pull, herobase, lake, day, [unit.code for unit in tree.units.values()], asked)
         place(con, hierarchy, asked)
-        extra = landing.extra(without=hierarchy.fields)
+        unknown = landing.unknown(without=hierarchy.fields)
         con.execute(
-            f"CREATE TEMP VIEW pulled_calls AS SELECT *, {raw(hierarchy.fields)} AS hierarchy_raw, {extra} AS extra FROM pulled"
+            f"CREATE TEMP VIEW pulled_calls AS SELECT *, {raw(hierarchy.fields)} AS hierarchy_raw, {unknown} FROM pulled"
         )
+        con.execute(f"CREATE TEMP VIEW seen_calls AS {stored(lake, CALLS, day)}")
         if since is None:
             _refuse_to_shrink(con, lake, day, day_pull.params, accepted=mode.accept_shrunk)
-        observed = {"observed_at": herobase.budget.utcnow(), "swept": sweep is _Sweep.DONE}
+        observed = {"day": day, "observed_at": herobase.budget.utcnow(), "swept": sweep is _Sweep.DONE}
         # a day that is refreshed is written again in minutes, and whole in the night
         sort = since is None and landing.records <= _SORTED
 
         def query(table: Table) -> str:
-            return table.query if since is None else f"({table.query}) {_KEPT}"
+            return table.query if since is None else f"({table.query}) {_KEPT[table]}"
 
         rows = {
             CALL_PHONES.name: write(

@@ -26,8 +26,9 @@ def pull_simple_leads(day: dt.date, herobase: HeroBase, lake: Lake, settings: Se
         landing, con = day_pull.landing, day_pull.landing.con
         day_pull.ask(partial(herobase.simple_leads, settings.projects))
         landing.gather()
-        con.execute(f"CREATE TEMP VIEW pulled_leads AS SELECT *, {landing.extra(without=())} AS extra FROM pulled")
-        observed = {"observed_at": herobase.budget.utcnow()}
+        con.execute(f"CREATE TEMP VIEW pulled_leads AS SELECT *, {landing.unknown(without=())} FROM pulled")
+        con.execute(f"CREATE TEMP VIEW seen_versions AS {stored(lake, SIMPLE_LEADS, day)}")
+        observed = {"day": day, "observed_at": herobase.budget.utcnow()}
         rows = {
             LEAD_DATA.name: write(lake, con, LEAD_DATA, day=day, params=day_pull.params),
             SIMPLE_LEADS.name: write(

@@ -1,5 +1,5 @@
--- The number each call of the day dialled.
-SELECT call_id, min(phone) AS phone
-FROM pulled
-WHERE started_at >= $day_start AND started_at < $day_end AND phone IS NOT NULL
+-- The number each call of the day dialled, and what its unknown fields hold.
+SELECT call_id, min(phone) AS phone, max(extra_private) AS extra
+FROM pulled_calls
+WHERE started_at >= $day_start AND started_at < $day_end AND (phone IS NOT NULL OR extra_private IS NOT NULL)
 GROUP BY call_id

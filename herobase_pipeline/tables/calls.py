@@ -67,19 +67,28 @@ CALLS = Table(
         ),
         Column("settled", Type.FLAG, "its outcome is final: it has one, or it is 8 days old and never got one"),
         Column("observed_at", Type.INSTANT, "when this row was pulled"),
-        Column("extra", Type.TEXT, "JSON of fields that this version does not know; NULL if there are none"),
+        Column(
+            "extra",
+            Type.TEXT,
+            "JSON object of the fields that this version does not know: their names and kinds of value; NULL if there are none",
+        ),
     ),
 )
 
 CALL_PHONES = Table(
     name="call_phones",
-    description="The phone number each call dialled. Identifies customers: private.",
-    grain="one row a call that has a number",
+    description="The number each call dialled, and its fields that this version does not know. Identifies customers: private.",
+    grain="one row a call that has a number or such fields",
     daily=True,
     private=True,
     order="call_id",
     columns=(
         Column("call_id", Type.TEXT, "HeroBase's id of the call", "uniqueId"),
-        Column("phone", Type.TEXT, "the dialled number as given", "leadPhoneNumber"),
+        Column("phone", Type.TEXT, "the dialled number as given; NULL if there is none", "leadPhoneNumber"),
+        Column(
+            "extra",
+            Type.TEXT,
+            "JSON object of the fields that this version does not know, whole; NULL if there are none",
+        ),
     ),
 )

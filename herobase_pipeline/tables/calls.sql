@@ -33,7 +33,7 @@ placed_before AS (  -- a place once found stays: a call that is asked for again 
 placed AS (
     SELECT
         once.call_id,
-        local_day(started_at) AS call_date,
+        $day AS call_date,
         started_at,
         later_pass(connected_at, started_at) AS connected_at,
         later_pass(ended_at, started_at) AS ended_at,

@@ -1,8 +1,40 @@
--- The fields of each lead version of one local day: those seen before and those pulled now (trap T1).
-SELECT DISTINCT * FROM (
-    SELECT * FROM seen
+-- The fields of each lead version of one local day: those seen before and those pulled now (trap T1). Files of older versions
+-- have the content of unknown fields in simple_leads (seen_versions), from where it is taken over.
+WITH
+moved AS (
+    SELECT
+        lead_id,
+        last_modified_at,
+        max(extra) FILTER (NOT is_kinds(extra)) AS extra,
+        max(closure_data) FILTER (closure_data <> closure_codes(closure_data) AND closure_data <> '"withheld"') AS closure_data
+    FROM seen_versions
+    GROUP BY ALL
+    HAVING extra IS NOT NULL OR closure_data IS NOT NULL
+)
+SELECT
+    lead_id,
+    last_modified_at,
+    data,
+    custom_data,
+    arg_max(closure_data, (is_new, closure_data)) AS closure_data,
+    arg_max(extra, (is_new, extra)) AS extra
+FROM (
+    SELECT
+        seen.* REPLACE (
+            coalesce(seen.closure_data, moved.closure_data) AS closure_data, coalesce(seen.extra, moved.extra) AS extra
+        ),
+        false AS is_new
+    FROM seen LEFT JOIN moved USING (lead_id, last_modified_at)
     UNION ALL BY NAME
-    SELECT lead_id, last_modified_at, data, custom_data
+    SELECT
+        lead_id,
+        last_modified_at,
+        data,
+        custom_data,
+        nullif(closure_data, '[]') AS closure_data,
+        extra_private AS extra,
+        true AS is_new
     FROM pulled_leads
     WHERE last_modified_at >= $day_start AND last_modified_at < $day_end
 )
+GROUP BY ALL

@@ -56,12 +56,16 @@ SIMPLE_LEADS = Table(
         Column(
             "closure_data",
             Type.TEXT,
-            "JSON of closureData, withheld where it may identify a customer; NULL if none",
+            "JSON array of the codes in closureData, any other text withheld; NULL if none",
             "closureData",
         ),
         Column("observed_at", Type.INSTANT, "when this version was first pulled"),
         Column("origin", Type.TEXT, "observed: pulled within two days of the modification; else backfilled (trap T3)"),
-        Column("extra", Type.TEXT, "JSON of fields that this version does not know; NULL if there are none"),
+        Column(
+            "extra",
+            Type.TEXT,
+            "JSON object of the fields that this version does not know: their names and kinds of value; NULL if there are none",
+        ),
     ),
 )
 
@@ -77,6 +81,12 @@ LEAD_DATA = Table(
         Column("last_modified_at", Type.INSTANT, "when this version came to be", "lastModifiedTime", required=True),
         Column("data", Type.TEXT, "JSON of the lead's fields, all values text", "data"),
         Column("custom_data", Type.TEXT, "JSON of customData; NULL if there is none", "customData"),
+        Column("closure_data", Type.TEXT, "JSON of closureData, whole; NULL if there is none", "closureData"),
+        Column(
+            "extra",
+            Type.TEXT,
+            "JSON object of the fields that this version does not know, whole; NULL if there are none",
+        ),
     ),
 )
 

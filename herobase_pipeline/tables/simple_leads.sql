@@ -1,16 +1,19 @@
 -- The lead versions of one local day: those seen before and those pulled now (trap T1). A version that is seen again
--- keeps the time and the origin of its first sight.
+-- keeps the time and the origin of its first sight. What is in it that this version of the program does not know makes no
+-- version: its form is the one seen last.
 SELECT
-    * EXCLUDE (observed_at, origin),
+    * EXCLUDE (observed_at, origin, extra, closure_data),
+    arg_max(closure_data, (observed_at, closure_data)) AS closure_data,
+    arg_max(extra, (observed_at, extra)) AS extra,
     min(observed_at) AS observed_at,
     arg_min(origin, observed_at) AS origin
 FROM (
-    SELECT * FROM seen
+    SELECT * REPLACE ($day AS modified_date, closure_codes(closure_data) AS closure_data, kinds(extra) AS extra) FROM seen
     UNION ALL BY NAME
     SELECT
         lead_id,
         last_modified_at,
-        local_day(last_modified_at) AS modified_date,
+        $day AS modified_date,
         status,
         closure,
         priority,
@@ -22,7 +25,7 @@ FROM (
         uploaded_by,
         first_processed_by,
         last_modified_by,
-        CASE WHEN may_identify(closure_data) THEN '"withheld"' ELSE nullif(closure_data, '[]') END AS closure_data,
+        closure_codes(closure_data) AS closure_data,
         extra,
         $observed_at AS observed_at,
         -- two days: a version pulled later may have been one of several that are gone (trap T3)

@@ -72,6 +72,22 @@ def test_no_day_before_the_first_is_asked_for(instance):
     assert [run.partition_key for run in late.run_requests] == ["2026-01-03", "2026-01-02", "2026-01-01"]
 
 
+@pytest.mark.parametrize(
+    ("schedule", "at"),
+    [
+        (close_yesterday, "2026-01-01T05:00:00Z"),
+        (late_truth, "2026-01-01T05:00:00Z"),
+        (refresh_today, "2025-12-30T05:00:00Z"),
+        (close_yesterday, "2025-12-30T05:00:00Z"),
+        (late_truth, "2025-12-30T05:00:00Z"),
+    ],
+)
+def test_before_the_first_day_a_tick_says_why_it_asks_for_none(instance, schedule, at):
+    skipped = tick(schedule, instance, dt.datetime.fromisoformat(at))
+    assert not skipped.run_requests
+    assert "is before HEROBASE_START_DATE, 2026-01-01" in skipped.skip_message
+
+
 def test_a_tick_does_not_pile_up_on_the_run_of_the_last(instance):
     instance.create_run_for_job(defs.resolve_job_def("pull_lists"), status=dg.DagsterRunStatus.STARTED)
     assert tick(refresh_today, instance).run_requests
