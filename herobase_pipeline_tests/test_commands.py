@@ -93,3 +93,26 @@ def test_a_url_without_a_login_is_one_clear_sentence(home):
 def test_definitions_are_valid(home, command):
     done = run(*command.split(), cwd=ROOT if command.startswith("dg") else home)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_demo_says_that_no_day_is_over_yet(home):
+    today = dt.datetime.now(Settings().zone).date()
+    for start in (today, today + dt.timedelta(days=400)):
+        done = run("herobase-demo", cwd=home, HEROBASE_START_DATE=str(start))
+        assert done.returncode == 2, done.stderr
+        assert f"No day is over yet since HEROBASE_START_DATE, {start}" in done.stdout
+        assert not done.stderr
+
+
+@pytest.mark.slow
+def test_the_demo_of_a_centre_without_calls_says_that_there_are_none(home):
+    start = dt.datetime.now(Settings().zone).date() - dt.timedelta(days=1)
+    none = {
+        "HEROBASE_START_DATE": str(start),
+        "HEROBASE_SANDBOX_CALLS_PER_DAY": "0",
+        "ALL_PROXY": "socks5://127.0.0.1:9",
+    }
+    done = run("herobase-demo", cwd=home, HTTP_PROXY="http://127.0.0.1:9", **none)
+    assert done.returncode == 0, done.stderr
+    assert "no calls in these days" in done.stdout
+    assert "no leads in these days" in done.stdout
