@@ -19,6 +19,7 @@ test: .venv/ready .venv/duckdb-1.5
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/pytest $(SUITE)
 	PYTHONPATH=.venv/duckdb-1.5 $(BIN)/pytest $(READERS)
 	$(BIN)/pytest $(STACK)

@@ -6,13 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
 import duckdb
 import pytest
-from dagster._core.execution.plan import active
 
 from herobase_pipeline.assets import daily_quota, derived, fields, pulled
 from herobase_pipeline.herobase.quota import Budget
@@ -33,6 +31,7 @@ from herobase_pipeline.tables import (
     TABLES,
     VIEWS,
 )
+from herobase_pipeline_tests.dagster_internals import wait_by
 
 ROOT = Path(__file__).parent.parent
 NOW = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
@@ -145,7 +144,7 @@ def centre(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
     budget = Budget(clock=lambda: clock[0].timestamp(), sleep=sleep, utcnow=lambda: clock[0])
     monkeypatch.setattr(account, "_budget", lambda _: budget)
     monkeypatch.setattr(daily_quota, "NAP", dt.timedelta(days=1))
-    monkeypatch.setattr(active, "time", SimpleNamespace(time=lambda: clock[0].timestamp(), sleep=sleep))
+    wait_by(monkeypatch, lambda: clock[0], sleep)
 
     def start(
         *, now: dt.datetime = NOW, data: str = "data", settings: dict[str, Any] | None = None, **sandbox_settings: Any

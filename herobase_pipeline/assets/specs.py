@@ -6,6 +6,7 @@ import dagster as dg
 
 from herobase_pipeline.assets.days import DAYS
 from herobase_pipeline.tables import VIEWS, Column, Table
+from herobase_pipeline.tables.lineage import made_from
 from herobase_pipeline.tables.pages import as_list
 
 POOL = "herobase_api"  # one step at a time asks HeroBase, so a process's budget is the account's
@@ -48,13 +49,13 @@ def _description(table: Table) -> str:
 
 def schema(table: Table) -> dg.TableSchema:
     """Return a table's columns as the UI shows them."""
-    return dg.TableSchema([dg.TableColumn(c.name, c.type.value, _told(c)) for c in table])
+    return dg.TableSchema([dg.TableColumn(c.name, c.type.value, _told(table, c)) for c in table])
 
 
-def _told(column: Column) -> str:
+def _told(table: Table, column: Column) -> str:
     """Return a column's description and what it is made from, which Dagster's open-source UI does not show by itself."""
     sources: dict[str, list[str]] = {}
-    for made in dict.fromkeys(column.made_from):
+    for made in dict.fromkeys(made_from(table, column)):
         source, name = made.split(".")
         sources.setdefault(source, []).append(f"`{name}`")
     return "\n\n".join([column.description, *(f"← `{source}`: {', '.join(of)}" for source, of in sources.items())])
@@ -66,7 +67,7 @@ def lineage(table: Table, deps: Sequence[Table | dg.AssetKey]) -> dg.TableColumn
     services = [dep for dep in deps if isinstance(dep, dg.AssetKey)]
     found = {}
     for column in table:
-        sources = {(tables[source], name) for source, name in (made.split(".") for made in column.made_from)}
+        sources = {(tables[source], name) for source, name in (made.split(".") for made in made_from(table, column))}
         if column.field:
             sources |= {(service, column.field) for service in services}
         if sources:

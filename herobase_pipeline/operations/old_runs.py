@@ -2,10 +2,10 @@
 
 import datetime as dt
 from collections.abc import Iterator
-from pathlib import Path
 
 import dagster as dg
 
+from herobase_pipeline.operations.dagster_internals import event_files
 from herobase_pipeline.operations.jobs import BY_DAY, CHECK, DERIVE, REFRESH_TODAY
 
 KEPT = dt.timedelta(days=14)
@@ -51,8 +51,5 @@ def _delete(instance: dg.DagsterInstance, run_id: str) -> None:
     """Delete a run and what is left of it on disk: with SQLite, Dagster empties a run's file and keeps it."""
     instance.delete_run(run_id)
     instance.compute_log_manager.delete_logs(prefix=[run_id])
-    shard = getattr(instance.event_log_storage, "path_for_shard", None)
-    if shard is not None:
-        path = Path(shard(run_id))
-        for left in (path, *(path.with_name(path.name + more) for more in ("-wal", "-shm"))):
-            left.unlink(missing_ok=True)
+    for left in event_files(instance, run_id):
+        left.unlink(missing_ok=True)

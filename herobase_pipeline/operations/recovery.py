@@ -5,13 +5,12 @@ import os
 from collections.abc import Iterator, Mapping
 
 import dagster as dg
-from dagster._core.execution.backfill import BULK_ACTION_TERMINAL_STATUSES
 
 from herobase_pipeline.assets.liveness import forget, signs
+from herobase_pipeline.operations.dagster_internals import RETRIED_BY, WILL_RETRY, is_of_an_ended_backfill, processes
 from herobase_pipeline.settings import Settings
 
 _AT_WORK = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
-_WILL_RETRY, _RETRIED = "dagster/will_retry", "dagster/auto_retry_run_id"
 _REMINDED = "herobase/retry_reminded"
 _RETRY_AFTER = dt.timedelta(minutes=1)  # Dagster's own retry takes seconds
 
@@ -34,7 +33,7 @@ def recover(context: dg.SensorEvaluationContext) -> dg.SkipReason:
             if (
                 instance.run_retries_enabled
             ):  # before it has failed, so that no backfill takes it for given up (see _remind)
-                instance.add_run_tags(run.run_id, {_WILL_RETRY: "true"})
+                instance.add_run_tags(run.run_id, {WILL_RETRY: "true"})
             instance.report_run_failed(run, message)
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
     for run_id in [run_id for run_id, is_held in held.items() if not is_held]:
@@ -59,9 +58,7 @@ def _killed(instance: dg.DagsterInstance, held: Mapping[str, bool]) -> Iterator[
 
 def _has_ended(instance: dg.DagsterInstance, run_id: str) -> bool:
     """Whether the process that Dagster started for a run is gone from this machine."""
-    events = instance.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
-    told = [entry.get_dagster_event().engine_event_data.metadata.get("pid") for entry in events]
-    pids = [int(str(pid.value)) for pid in told if pid is not None]
+    pids = processes(instance, run_id)
     if not pids:
         return False
     try:
@@ -79,18 +76,12 @@ def _remind(instance: dg.DagsterInstance) -> Iterator[str]:
     Dagster 1.13 stores the failure before the tag that asks for the retry. A daemon that looks in between goes on without
     it, and a backfill would wait for the retry for ever.
     """
-    due = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], tags={_WILL_RETRY: "true"})
+    due = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], tags={WILL_RETRY: "true"})
     now = dt.datetime.now(dt.UTC).timestamp()
     for record in instance.get_run_records(due, limit=100):
         run, ended = record.dagster_run, record.end_time or now
-        is_due = now - ended > _RETRY_AFTER.total_seconds() and not {_RETRIED, _REMINDED} & run.tags.keys()
-        if is_due and run.remote_job_origin is not None and not _is_of_an_ended_backfill(instance, run):
+        is_due = now - ended > _RETRY_AFTER.total_seconds() and not {RETRIED_BY, _REMINDED} & run.tags.keys()
+        if is_due and run.remote_job_origin is not None and not is_of_an_ended_backfill(instance, run):
             instance.add_run_tags(run.run_id, {_REMINDED: "true"})
             instance.report_run_failed(run, "This run should have been made again by now; Dagster is reminded of it.")
             yield run.run_id
-
-
-def _is_of_an_ended_backfill(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    backfill_id = run.tags.get("dagster/backfill")
-    backfill = instance.get_backfill(backfill_id) if backfill_id else None
-    return backfill_id is not None and (backfill is None or backfill.status in BULK_ACTION_TERMINAL_STATUSES)

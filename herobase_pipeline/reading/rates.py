@@ -9,8 +9,9 @@ from herobase_pipeline.lake.catalogue import INTERVAL
 from herobase_pipeline.lake.engine import literal, quoted
 from herobase_pipeline.spelling import meant
 from herobase_pipeline.tables import TABLES, VIEWS
+from herobase_pipeline.tables.lineage import columns_in
 from herobase_pipeline.tables.metrics import METRICS, Metric, Unit
-from herobase_pipeline.tables.rates import told, words
+from herobase_pipeline.tables.rates import told
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,9 +115,9 @@ def _counts(con: duckdb.DuckDBPyConnection, metric: Metric, columns: Sequence[st
         )
     if not basis.source.isidentifier():
         raise KeyError(f"{metric.name} is made from several tables: read {basis.found_in}, and give its rows.")
-    parts = [metric.numerator, metric.denominator, *(condition for _, condition in metric.shares)]
-    needed = [word for word in dict.fromkeys(words(" ".join(parts))) if word in _OF[basis.source]]
-    if missing := [name for name in (*needed, "is_mature") if name not in columns]:
+    parts = [metric.numerator, metric.denominator, *(condition for _, condition in metric.shares), "is_mature"]
+    lacking = set(_OF[basis.source]) - set(columns)
+    if lacking and (missing := [name for name in columns_in(*parts) if name in lacking]):
         raise KeyError(f"{metric.name} is made from {basis.source}: the frame lacks its {', '.join(missing)}.")
     rows = ", ".join(told(metric))
     return f"""

@@ -17,7 +17,7 @@ import duckdb
 
 from herobase_pipeline.lake.catalogue import INTERVAL, selection, view
 from herobase_pipeline.lake.completeness import known_in_full
-from herobase_pipeline.lake.engine import ORG_KEY, literal, quoted
+from herobase_pipeline.lake.engine import literal, quoted
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.partitions import in_words
 from herobase_pipeline.settings import Settings
@@ -175,6 +175,8 @@ def _rows(
     first, last = days
     with duckdb.connect() as con:
         _read_once(con)
+        con.execute(INTERVAL)  # what views are made with
+        con.execute(ORG_KEY)
         _define(con, lake, table, _loaded_days(con, lake, table, first, last))
         conditions = [f"{quoted(_day(table))} >= {literal(str(first))}"] if first else []
         conditions += [f"{quoted(_day(table))} <= {literal(str(last))}"] if last else []
@@ -238,11 +240,11 @@ def _day(table: Table) -> str:
     return "date" if table.daily else first.name
 
 
-def _sources(table: Table) -> list[Table]:
+def _sources(con: duckdb.DuckDBPyConnection, table: Table) -> list[Table]:
     """Return the tables with files that a view is made from; of a table, itself."""
     if table not in VIEWS:
         return [table]
-    names = {made.partition(".")[0] for column in table for made in column.made_from}
+    names = con.get_table_names(table.view) if table.view else {m.partition(".")[0] for c in table for m in c.made_from}
     return [source for source in TABLES if source.name in names]
 
 
@@ -250,7 +252,7 @@ def _loaded_days(
     con: duckdb.DuckDBPyConnection, lake: Lake, table: Table, first: dt.date | None, last: dt.date | None
 ) -> list[dt.date] | None:
     """Return the days to read, of those that were asked for; None for all. No gap may be taken for a quiet day."""
-    sources = _sources(table)
+    sources = _sources(con, table)
     if lacking := [source.name for source in sources if not lake.files(source)]:
         raise NotLoadedError(
             f"{table.name} cannot be read: {', '.join(lacking)} has not been made yet. Materialize it in the UI."
@@ -275,9 +277,7 @@ def _loaded_days(
 
 def _define(con: duckdb.DuckDBPyConnection, lake: Lake, table: Table, days: Sequence[dt.date] | None) -> None:
     """Make views of what is read, over the files of those days only: the catalogue's look into every file's footer."""
-    con.execute(INTERVAL)
-    con.execute(ORG_KEY)
-    for source in {*_sources(table), ORG_HISTORY}:
+    for source in {*_sources(con, table), ORG_HISTORY}:
         con.execute(f"CREATE VIEW {quoted(source.name)} AS {view(lake, source, days if source.daily else None)}")
     for made in dict.fromkeys((KNOWN_DAYS, table)) if table in VIEWS else ():
         con.execute(f"CREATE VIEW {quoted(made.name)} AS {selection(lake, made)}")

@@ -2,7 +2,8 @@
 
 import sys
 
-from herobase_pipeline.tables import TABLES, VIEWS, Column
+from herobase_pipeline.tables import TABLES, VIEWS, Column, Table
+from herobase_pipeline.tables.lineage import made_from
 from herobase_pipeline.tables.metrics import BASES
 from herobase_pipeline.tables.rates import registry
 
@@ -61,15 +62,15 @@ def as_dictionary() -> str:
         parts.append("|---|---|---|---|")
         if table.daily:
             parts.append("| `date` | DATE | local day of the file, from its folder's name | |")
-        parts += [f"| `{c.name}` | {c.type.value} | {c.description} | {_made_from(c)} |" for c in table]
+        parts += [f"| `{c.name}` | {c.type.value} | {c.description} | {_made_from(table, c)} |" for c in table]
         parts.append("")
     return "\n".join(parts)
 
 
-def _made_from(column: Column) -> str:
+def _made_from(table: Table, column: Column) -> str:
     if column.field:
         return f"HeroBase: `{column.field}`"
-    return ", ".join(f"`{made}`" for made in dict.fromkeys(column.made_from))
+    return ", ".join(f"`{made}`" for made in dict.fromkeys(made_from(table, column)))
 
 
 PAGES = {"metrics": as_document, "tables": as_dictionary}

@@ -1,18 +1,11 @@
 """The views of rates and the table of metrics, both made from the registry."""
 
-import re
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
 
-from herobase_pipeline.tables.cohorts import LEAD_COHORTS
-from herobase_pipeline.tables.conversion import LEAD_CONVERSION
-from herobase_pipeline.tables.leads import LEADS
 from herobase_pipeline.tables.metrics import BASES, CALLS, CLOSINGS, COHORTS, METRICS, POOLS, YIELD, Basis, Metric, Unit
-from herobase_pipeline.tables.outcomes import CALL_OUTCOMES, org_node
+from herobase_pipeline.tables.outcomes import org_node
 from herobase_pipeline.tables.schema import Column, Table, Type, of
 
-_COUNTED = (CALL_OUTCOMES, LEAD_CONVERSION, LEAD_COHORTS, LEADS)
 _RATE = (
     Column("metric", Type.TEXT, "name of the metric; what it is stands in metrics"),
     Column("category", Type.TEXT, "the end cause or closure whose share it is; NULL for a metric without"),
@@ -26,7 +19,7 @@ _RATE = (
 )
 _CAMPAIGN = Column("campaign_id", Type.TEXT, "the campaign; NULL for none")
 # a node that two tables spell differently on a day is shown in one of the spellings
-_NAMES = {
+NODE_NAMES = {
     "org_path": "max(org_path)",
     "org_key": "arg_max(org_key, org_path)",
     "org_code": "max(org_path)[-1]",
@@ -36,12 +29,8 @@ _NAMES = {
 
 def _view(name: str, description: str, grain: str, keys: tuple[Column, ...]) -> Table:
     bases = [basis for basis in BASES if basis.found_in == name]
-    sources = ["day", *(column.name for column in (*keys[1:], *_RATE))]
-    made = [_made_from(basis) for basis in bases]
-    columns = tuple(
-        replace(column, made_from=tuple(dict.fromkeys(name for each in made for name in each.get(source, ()))))
-        for source, column in zip(sources, (*keys, *_RATE), strict=True)
-    )
+    columns = (*keys, *_RATE)
+    sources = ["day", *(column.name for column in columns[1:])]
     named = ", ".join(f"{source}::{c.type} AS {c.name}" for source, c in zip(sources, columns, strict=True))
     rates = "\nUNION ALL BY NAME\n".join(_rates(basis) for basis in bases)
     return Table(name, description, grain, columns, view=f"SELECT {named} FROM (\n{rates}\n)")
@@ -50,7 +39,7 @@ def _view(name: str, description: str, grain: str, keys: tuple[Column, ...]) -> 
 def _rates(basis: Basis) -> str:
     """Return the SELECT of a basis' rates: counted once for all of them, then divided."""
     keys = {"day": basis.day, **basis.keys}
-    names = _NAMES if "node" in keys else {}
+    names = NODE_NAMES if "node" in keys else {}
     shown = ", ".join(f"{sql} AS {name}" for name, sql in {**keys, **names, "is_mature": "bool_and(is_mature)"}.items())
     rows = ",\n    ".join(row for metric in METRICS if metric.basis is basis for row in told(metric))
     counts = f"SELECT {shown}, [\n    {rows}\n] AS told FROM {basis.source} GROUP BY {', '.join(keys.values())}"
@@ -61,39 +50,6 @@ def _rates(basis: Basis) -> str:
     )
     each = f"SELECT * EXCLUDE (told), unnest(told, max_depth := 2) FROM ({counts})"
     return f"SELECT *, CASE WHEN {known} THEN numerator / denominator END AS rate, {ends} FROM ({each})"
-
-
-def _made_from(basis: Basis) -> dict[str, tuple[str, ...]]:
-    """Return, for each column of a basis' rates, the columns of tables that its SQL names."""
-    sql = defaultdict(list, day=[basis.day], is_mature=["is_mature"])
-    sql |= {name: [key] for name, key in basis.keys.items()}
-    if "node" in basis.keys:
-        sql |= {name: [shown, basis.keys["node"]] for name, shown in _NAMES.items()}
-    known = ["is_mature"] if basis.blank_until_mature else []
-    for metric in METRICS:
-        if metric.basis is basis:
-            above = [metric.numerator, *(condition for _, condition in metric.shares), "*"]
-            below = [metric.denominator, "*"]
-            sql["numerator"] += above
-            sql["denominator"] += below
-            for name in ("rate", "ci_low", "ci_high") if metric.unit is Unit.SHARE else ("rate",):
-                sql[name] += [*above, *below, *known]
-    tables = [table for table in _COUNTED if table.name in words(basis.source)]
-    return {name: tuple(_columns(tables, basis.computed, " ".join(parts))) for name, parts in sql.items()}
-
-
-def _columns(tables: Sequence[Table], computed: Mapping[str, Sequence[str]], sql: str) -> Iterator[str]:
-    """Yield the columns of some tables that SQL names, and what the computed ones that it names are made from."""
-    for word in words(sql):
-        if word in computed:
-            yield from computed[word]
-        else:
-            yield from (f"{t.name}.{word}" for t in tables if word in t.names or (t.daily and word == "date"))
-
-
-def words(sql: str) -> list[str]:
-    """Return the names in some SQL, and ``*``; not the words of its texts."""
-    return re.findall(r"\w+|\*", re.sub("'[^']*'", "", sql))
 
 
 def told(metric: Metric) -> Iterator[str]:

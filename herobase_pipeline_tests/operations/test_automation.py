@@ -11,7 +11,6 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import sqlalchemy
-from dagster._core.events import EngineEventData, StepMaterializationData
 
 from herobase_pipeline.assets.liveness import at_work, signs
 from herobase_pipeline.definitions import defs
@@ -26,6 +25,7 @@ from herobase_pipeline.operations.schedules import close_yesterday, late_truth, 
 from herobase_pipeline.operations.sensors import follow
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, SIMPLE_LEADS
+from herobase_pipeline_tests.dagster_internals import EngineEventData, StepMaterializationData
 
 LOCAL_MORNING = dt.datetime(
     2026, 3, 29, 22, 30, tzinfo=dt.UTC

@@ -25,6 +25,7 @@ from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.sandbox import Sandbox, Served
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import CALL_PHONES, CALLS, LEAD_DATA, SIMPLE_LEADS, Table
+from herobase_pipeline_tests.dagster_internals import SWIFT_DAEMON
 from herobase_pipeline_tests.stack import graphql
 
 T = TypeVar("T")
@@ -47,13 +48,6 @@ PATIENCE = 3
 REQUIRED = {"BACKFILL", "QUEUED_RUN_COORDINATOR", "MONITORING"}
 
 _STACK, _PART = "TEST_STACK_NAME", "TEST_STACK_PART"
-# The daemon as ``dagster-daemon run`` starts it, but it looks after backfills every few seconds instead of every 30.
-_DAEMON = (
-    "import sys\n"
-    "from dagster._daemon import cli, controller\n"
-    "controller.DEFAULT_DAEMON_INTERVAL_SECONDS = float(sys.argv.pop(1))\n"
-    "cli.main()"
-)
 
 
 class StackError(Exception):
@@ -183,7 +177,7 @@ class Stack:
         elif self.tick is None:
             command = [str(BIN / "dagster-daemon"), "run", "-w", "workspace.yaml"]
         else:
-            command = [sys.executable, "-c", _DAEMON, str(self.tick), "run", "-w", "workspace.yaml"]
+            command = [sys.executable, "-c", SWIFT_DAEMON, str(self.tick), "run", "-w", "workspace.yaml"]
         with self.log(part).open("ab") as log:
             log.write(f"--- {part} started at {dt.datetime.now(dt.UTC):%H:%M:%S} UTC\n".encode())
             log.flush()

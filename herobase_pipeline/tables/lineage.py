@@ -1,0 +1,80 @@
+"""What columns are made from: those of a table as they are declared, those of a view of rates by the SQL of its metrics."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+
+from herobase_pipeline.tables.cohorts import LEAD_COHORTS
+from herobase_pipeline.tables.conversion import LEAD_CONVERSION
+from herobase_pipeline.tables.leads import LEADS
+from herobase_pipeline.tables.metrics import BASES, METRICS, Basis, Unit
+from herobase_pipeline.tables.outcomes import CALL_OUTCOMES
+from herobase_pipeline.tables.rates import NODE_NAMES
+from herobase_pipeline.tables.schema import Column, Table
+
+_COUNTED = (CALL_OUTCOMES, LEAD_CONVERSION, LEAD_COHORTS, LEADS)
+_ROWS = "*"  # which rows are counted (see Basis.computed)
+
+
+def made_from(table: Table, column: Column) -> tuple[str, ...]:
+    """Return the columns, as ``table.column``, that the value of a table's or view's column is computed from."""
+    return _of_view(table).get(column.name, ()) if table.view else column.made_from
+
+
+def columns_in(*expressions: str) -> list[str]:
+    """Return the names of the columns in some expressions of SQL, in the order in which they first occur."""
+    return list(dict.fromkeys(name for expression in expressions for name in _columns_in(expression)))
+
+
+@cache
+def _columns_in(expression: str) -> tuple[str, ...]:
+    from sqlglot import exp, parse_one  # here, as it takes most of a second, which a notebook need not wait for
+
+    columns = parse_one(expression, dialect="duckdb").find_all(exp.Column, bfs=False)
+    return tuple(column.name for column in columns)
+
+
+@cache
+def _tables_in(source: str) -> frozenset[str]:
+    from sqlglot import exp, parse_one
+
+    return frozenset(table.name for table in parse_one(f"FROM {source}", dialect="duckdb").find_all(exp.Table))
+
+
+@cache
+def _of_view(view: Table) -> dict[str, tuple[str, ...]]:
+    """Return, for each column of a view of rates, what it is made from: of all that the view puts together."""
+    of_bases = [_of_basis(basis) for basis in BASES if basis.found_in == view.name]
+    sources = ["day", *view.names[1:]]
+    return {
+        name: tuple(dict.fromkeys(made for each in of_bases for made in each.get(source, ())))
+        for name, source in zip(view.names, sources, strict=True)
+    }
+
+
+def _of_basis(basis: Basis) -> dict[str, list[str]]:
+    """Return, for each column of a basis' rates, the columns of tables that its SQL names."""
+    names = defaultdict(list, day=columns_in(basis.day), is_mature=["is_mature"])
+    names |= {name: columns_in(key) for name, key in basis.keys.items()}
+    if "node" in basis.keys:
+        names |= {name: columns_in(shown, basis.keys["node"]) for name, shown in NODE_NAMES.items()}
+    known = ["is_mature"] if basis.blank_until_mature else []
+    for metric in METRICS:
+        if metric.basis is basis:
+            above = [*columns_in(metric.numerator, *(condition for _, condition in metric.shares)), _ROWS]
+            below = [*columns_in(metric.denominator), _ROWS]
+            names["numerator"] += above
+            names["denominator"] += below
+            for name in ("rate", "ci_low", "ci_high") if metric.unit is Unit.SHARE else ("rate",):
+                names[name] += [*above, *below, *known]
+    tables = [table for table in _COUNTED if table.name in _tables_in(basis.source)]
+    return {name: list(_sources(tables, basis.computed, named)) for name, named in names.items()}
+
+
+def _sources(tables: Sequence[Table], computed: Mapping[str, Sequence[str]], columns: Sequence[str]) -> Iterator[str]:
+    """Yield the columns of tables that columns of a basis' source come from, computed ones from several."""
+    for column in columns:
+        if column in computed:
+            yield from computed[column]
+        else:
+            yield from (f"{t.name}.{column}" for t in tables if column in t.names or (t.daily and column == "date"))
