@@ -109,7 +109,8 @@ class HeroBase:
         """Leads whose last modification lies in ``window``, whatever their status (API reference, 1.2.1).
 
         Closures and campaigns are never filtered by the server (trap T30c). Stamps are sent as local time, the form
-        that is known to have worked.
+        that is known to have worked. Projects are sent one a parameter; in a name with a comma, where HeroBase would split
+        it, ``?`` stands for the comma, so that a project whose name differs there alone comes too.
 
         Raises:
             HeroBaseError: also in the middle of the iteration; then what came before is worth nothing.
@@ -117,8 +118,8 @@ class HeroBase:
         """
         # sorted, as a short window over the end of summer time ends before it starts by the clock
         start, end = sorted(edge.astimezone(self.zone).replace(tzinfo=None) for edge in window)
-        params = {
-            "Projects": ",".join(projects),
+        params: dict[str, str | list[str]] = {
+            "Projects": [project.replace(",", "?") for project in projects],
             "ModifiedFrom": start.isoformat(timespec="seconds"),
             "ModifiedTo": end.isoformat(timespec="seconds"),
             "Statuses": ",".join(status.name for status in LeadStatus),
@@ -127,7 +128,7 @@ class HeroBase:
         }
         return self._segments("simpleleads", params, _asked("simpleleads", window))
 
-    def _segments(self, service: str, params: Mapping[str, str], asked: str) -> Iterator[Segment]:
+    def _segments(self, service: str, params: Mapping[str, str | list[str]], asked: str) -> Iterator[Segment]:
         with self._answer(service, service, params, asked) as answer:
             yield from segments(self._chunks(answer, asked), asked)
 
@@ -167,7 +168,7 @@ class HeroBase:
         """The count of each service, as HeroBase gives it: its shape is not documented."""
         return self._json("myaccount/request/counts", {})
 
-    def _records(self, path: str, params: Mapping[str, str]) -> list[Record]:
+    def _records(self, path: str, params: Mapping[str, str | list[str]]) -> list[Record]:
         answer = self._json(path, params)
         if not isinstance(answer, list) or not all(isinstance(record, dict) for record in answer):
             raise errors.NotJsonError(
@@ -176,7 +177,7 @@ class HeroBase:
             )
         return answer
 
-    def _json(self, path: str, params: Mapping[str, str]) -> Any:
+    def _json(self, path: str, params: Mapping[str, str | list[str]]) -> Any:
         def ask() -> Any:
             with self._answer(path.split("/")[0], path, params, path) as answer:
                 body = b"".join(self._chunks(answer, path)).removeprefix(b"\xef\xbb\xbf")
@@ -195,7 +196,9 @@ class HeroBase:
     # -- one request -----------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def _answer(self, service: str, path: str, params: Mapping[str, str], asked: str) -> Iterator[requests.Response]:
+    def _answer(
+        self, service: str, path: str, params: Mapping[str, str | list[str]], asked: str
+    ) -> Iterator[requests.Response]:
         """Make one request within the budget and hand out its answer if it is a 200.
 
         Raises:
