@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -15,6 +16,7 @@ MEMORY = "512MB"
 _RAM = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 ROOMY = f"{min(4_000, _RAM // 2_000_000)}MB"  # for what sorts a year of calls: with half of it, a third slower
 _HMAC_BLOCK = 64
+_GLOB = re.compile(r"([*?\[])")
 THREADS = min(os.cpu_count() or 1, 4)
 
 
@@ -45,6 +47,14 @@ def quoted(name: str) -> str:
 def literal(text: str) -> str:
     """Return a text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def file_literal(path: Path) -> str:
+    """Return the SQL literal of a file to read, in whose name nothing is a pattern.
+
+    A backslash is not covered: DuckDB parts a pattern there, however it is written.
+    """
+    return literal(_GLOB.sub(r"[\1]", str(path)))
 
 
 def number(con: duckdb.DuckDBPyConnection, query: str, params: Mapping[str, Any] | None = None) -> int:
