@@ -1,6 +1,8 @@
 """Every ``HEROBASE_*`` setting: its name, its default and what it means. Read from the environment and from ``.env``."""
 
+import csv
 import datetime as dt
+import io
 import ipaddress
 import re
 from pathlib import Path
@@ -8,8 +10,15 @@ from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from dotenv.parser import parse_stream
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 from pydantic_settings import SettingsError as UnparsedError
 
 SANDBOX_FIELDS = Path(__file__).parent / "sandbox" / "declared"
@@ -22,11 +31,78 @@ class SettingsError(Exception):
     """A setting is missing or wrong; the message says which one and what to write, and never repeats a secret."""
 
 
-class SandboxSettings(BaseSettings):
+def project_folder() -> Path:
+    """Return the nearest folder from the current one upwards that holds ``workspace.yaml``; else the current one."""
+    here = Path.cwd()
+    return next((folder for folder in (here, *here.parents) if (folder / "workspace.yaml").is_file()), here)
+
+
+def _dot_env() -> Path | None:
+    """Return the nearest ``.env`` from the current folder up to the project's; None where there is none.
+
+    Raises:
+        SettingsError: it cannot be opened, is no UTF-8, or a line of it is no ``NAME=value``.
+
+    """
+    here, project = Path.cwd(), project_folder()
+    folders = [folder for folder in (here, *here.parents) if folder.is_relative_to(project)]
+    found = next((folder / ".env" for folder in folders if (folder / ".env").is_file()), None)
+    if found is None:
+        return None
+    try:
+        text = found.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise SettingsError(
+            f"{found} cannot be read ({error.strerror}): give the user who runs this the right to read it."
+        ) from None
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:  # UTF-16 without its mark may pass for UTF-8
+        raise SettingsError(f"{found} is not UTF-8: save it as UTF-8, without changing what it says.")
+    for line in parse_stream(io.StringIO(text)):
+        if line.error:
+            raise SettingsError(
+                f"{found}, line {line.original.line}: no NAME=value can be read there. A value that holds a quote is put "
+                "between the other kind of quotes, a list such as HEROBASE_ORG_CODES between single ones."
+            )
+    return found
+
+
+def _names(value: object) -> object:
+    """Return the names of a list as people write it, ``"Salg, Øst",Nord``; what is no text is returned as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        rows = list(csv.reader([value.strip()], strict=True, skipinitialspace=True))
+    except csv.Error:
+        raise ValueError(
+            'must be names separated by commas; one that holds a comma is written between quotes: "Salg, Øst",Nord'
+        ) from None
+    return tuple(name.strip() for row in rows for name in row if name.strip())
+
+
+class _FromDotEnv(BaseSettings):
+    """Settings that are read from the environment and, where it does not name them, from the project's ``.env``."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # its file would be sought in the current folder
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return where settings come from, the first wins."""
+        dot_env = DotEnvSettingsSource(settings_cls, env_file=_dot_env(), env_file_encoding="utf-8-sig")
+        return init_settings, env_settings, dot_env
+
+
+class SandboxSettings(_FromDotEnv):
     """``HEROBASE_SANDBOX_*``: the invented HeroBase that answers when ``HEROBASE_URL`` is unset."""
 
     model_config = SettingsConfigDict(
-        env_prefix="HEROBASE_SANDBOX_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix="HEROBASE_SANDBOX_", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
     seed: int = Field(1, description="which of the possible worlds")
@@ -123,17 +199,17 @@ class SandboxSettings(BaseSettings):
         return value
 
 
-class Settings(BaseSettings):
+class Settings(_FromDotEnv):
     """All settings of the pipeline. ``Settings.load()`` reads them; errors are sentences (``SettingsError``)."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="HEROBASE_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
-    )
+    model_config = SettingsConfigDict(env_prefix="HEROBASE_", env_ignore_empty=True, extra="ignore", frozen=True)
 
     url: str | None = Field(None, description="https://{site}.herobase.com, with or without /api; unset: the sandbox")
     username: str = Field("", description="web-service account, Basic auth")
     password: SecretStr = Field(SecretStr(""), description="its password")
-    data_dir: Path = Field(Path("data"), description="where the lake lies")
+    data_dir: Path = Field(
+        Path("data"), validate_default=True, description="where the lake lies; relative to the folder of workspace.yaml"
+    )
     start_date: dt.date = Field(dt.date(2026, 1, 1), description="the first partition")
     timezone: str = Field("Europe/Copenhagen", description="zone of business days and of stamps without one")
     projects: CommaSeparated = Field(("*",), description="project name patterns for SimpleLeads, comma-separated")
@@ -172,7 +248,16 @@ class Settings(BaseSettings):
     @field_validator("projects", "org_codes", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+        return _names(value)
+
+    @field_validator("data_dir", "fields_dir")
+    @classmethod
+    def _of_the_project(cls, value: Path | None) -> Path | None:
+        """Return a folder as an absolute path: ``~`` is the home folder, the rest is relative to the project's."""
+        try:
+            return None if value is None else project_folder() / value.expanduser()
+        except RuntimeError:
+            raise ValueError("begins with ~ and a name that is no user of this machine") from None
 
     @field_validator("url")
     @classmethod
@@ -243,7 +328,7 @@ class Settings(BaseSettings):
     @property
     def declared_fields(self) -> Path:
         """The folder of declared lead fields; the sandbox's are never those of a real account."""
-        return self.fields_dir or (SANDBOX_FIELDS if self.url is None else Path("fields"))
+        return self.fields_dir or (SANDBOX_FIELDS if self.url is None else project_folder() / "fields")
 
     @property
     def phone_key(self) -> bytes:

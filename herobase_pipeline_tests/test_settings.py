@@ -44,7 +44,7 @@ def refused(load, **environment: str) -> str:
 def test_defaults(load):
     settings = load()
     assert settings.url is None
-    assert settings.data_dir == Path("data")
+    assert settings.data_dir == Path.cwd() / "data"
     assert settings.start_date == dt.date(2026, 1, 1)
     assert settings.timezone == settings.zone.key == "Europe/Copenhagen"
     assert settings.projects == ("*",)
@@ -234,3 +234,113 @@ def test_a_fresh_interpreter_reads_them_without_reaching_for_dagster_or_the_netw
     )  # fmt: skip
     assert done.stdout.splitlines() == ["https://x.example/api", "[]"]
     assert done.stderr == ""
+
+
+# -- found from anywhere in the project --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project with a folder in it, and a ``.env`` above it that is nobody's business."""
+    folder = tmp_path / "project"
+    (folder / "notebooks" / "drafts").mkdir(parents=True)
+    (folder / "workspace.yaml").touch()
+    (tmp_path / ".env").write_text("HEROBASE_DATA_DIR=data/other\n", encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("where", [".", "notebooks", "notebooks/drafts"])
+def test_from_anywhere_in_the_project_the_settings_are_the_same(load, project, monkeypatch, where):
+    (project / ".env").write_text(
+        "HEROBASE_DATA_DIR=data/mysite\nHEROBASE_FIELDS_DIR=notebooks\nHEROBASE_SANDBOX_SEED=3\n", encoding="utf-8"
+    )
+    monkeypatch.chdir(project / where)
+    settings = load()
+    assert settings.data_dir == project / "data" / "mysite"
+    assert settings.declared_fields == project / "notebooks"
+    assert settings.sandbox.seed == SandboxSettings().seed == 3
+
+
+def test_without_an_env_the_defaults_lie_in_the_project_and_none_above_it_is_read(load, project, monkeypatch):
+    monkeypatch.chdir(project / "notebooks")
+    assert load().data_dir == project / "data"
+    settings = load(**LOGIN, HEROBASE_URL="https://x.example")
+    assert settings.declared_fields == project / "fields"
+
+
+def test_the_nearest_env_wins_and_paths_stay_the_projects(load, project, monkeypatch):
+    (project / ".env").write_text("HEROBASE_DATA_DIR=data/far\n", encoding="utf-8")
+    (project / "notebooks" / ".env").write_text("HEROBASE_DATA_DIR=data/near\n", encoding="utf-8")
+    monkeypatch.chdir(project / "notebooks" / "drafts")
+    assert load().data_dir == project / "data" / "near"
+
+
+def test_outside_any_project_only_the_current_folder_counts(load, tmp_path, monkeypatch):
+    (tmp_path / ".env").write_text("HEROBASE_DATA_DIR=data/other\n", encoding="utf-8")
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    assert load().data_dir == tmp_path / "below" / "data"
+
+
+@pytest.mark.parametrize("name", ["HEROBASE_DATA_DIR", "HEROBASE_FIELDS_DIR"])
+def test_a_tilde_is_the_home_folder(load, tmp_path, monkeypatch, name):
+    (tmp_path / "home" / "lake").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    settings = load(**{name: "~/lake"})
+    assert tmp_path / "home" / "lake" in (settings.data_dir, settings.fields_dir)
+    assert refused(load, **{name: "~nobody-of-this-name/lake"}).startswith(f"{name}: ")
+
+
+# -- an .env that cannot be read ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "latin-1"])
+def test_an_env_that_is_not_utf_8_is_refused_and_one_with_a_mark_is_read(load, encoding):
+    text = "HEROBASE_PROJECTS=Møde\n"
+    Path(".env").write_bytes(text.encode(encoding))
+    assert refused(load) == f"{Path.cwd()}/.env is not UTF-8: save it as UTF-8, without changing what it says."
+    Path(".env").write_bytes(text.encode("utf-8-sig"))
+    assert load().projects == ("Møde",)
+
+
+def test_an_env_of_somebody_else_is_refused(load, monkeypatch):
+    Path(".env").touch()
+
+    def forbidden(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", forbidden)
+    assert f"{Path.cwd()}/.env cannot be read (Permission denied)" in refused(load)
+
+
+def test_a_line_that_would_be_passed_over_is_named_and_not_shown(load):
+    Path(".env").write_text(f'HEROBASE_START_DATE=2026-02-01\nHEROBASE_ORG_CODES="{SECRET}",Nord\n', encoding="utf-8")
+    assert ".env, line 2: " in refused(load)
+
+
+# -- names with a comma ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "names"),
+    [
+        ('"Salg, Øst"', ("Salg, Øst",)),
+        ('"Salg, Øst",Nord', ("Salg, Øst", "Nord")),
+        (' Nord , "Salg, Øst" ', ("Nord", "Salg, Øst")),
+        ('"12"" skærm, TV",B', ('12" skærm, TV', "B")),
+        ('Team "Blå",B', ('Team "Blå"', "B")),
+    ],
+)
+@pytest.mark.parametrize("name", ["PROJECTS", "ORG_CODES"])
+def test_a_name_may_hold_a_comma(load, monkeypatch, name, written, names):
+    assert getattr(load(**{f"HEROBASE_{name}": written}), name.lower()) == names
+    monkeypatch.delenv(f"HEROBASE_{name}")
+    Path(".env").write_text(f"HEROBASE_{name}='{written}'\n", encoding="utf-8")
+    assert getattr(load(), name.lower()) == names
+
+
+@pytest.mark.parametrize("written", ['"Salg, Øst', '"Salg" Øst, Nord'])
+@pytest.mark.parametrize("name", ["HEROBASE_PROJECTS", "HEROBASE_ORG_CODES"])
+def test_a_broken_quote_is_refused(load, name, written):
+    told = refused(load, **{name: written})
+    assert told.startswith(f"{name}: must be names separated by commas")

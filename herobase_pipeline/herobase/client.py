@@ -37,7 +37,7 @@ class _Asked(NamedTuple):
 
     path: str
     right: str
-    params: Mapping[str, str]
+    params: Mapping[str, str | list[str]]
     words: str
 
     @property
@@ -123,7 +123,8 @@ class HeroBase:
         """Leads whose last modification lies in ``window``, whatever their status (API reference, 1.2.1).
 
         Closures and campaigns are never filtered by the server (trap T30c). Stamps are sent as local time, the form
-        that is known to have worked.
+        that is known to have worked. Projects are sent one a parameter; in a name with a comma, where HeroBase would split
+        it, ``?`` stands for the comma, so that a project whose name differs there alone comes too.
 
         Raises:
             HeroBaseError: also in the middle of the iteration; then what came before is worth nothing.
@@ -131,8 +132,8 @@ class HeroBase:
         """
         # sorted, as a short window over the end of summer time ends before it starts by the clock
         start, end = sorted(edge.astimezone(self.zone).replace(tzinfo=None) for edge in window)
-        params = {
-            "Projects": ",".join(projects),
+        params: dict[str, str | list[str]] = {
+            "Projects": [project.replace(",", "?") for project in projects],
             "ModifiedFrom": start.isoformat(timespec="seconds"),
             "ModifiedTo": end.isoformat(timespec="seconds"),
             "Statuses": ",".join(status.name for status in LeadStatus),
@@ -181,7 +182,7 @@ class HeroBase:
         """The count of each service, as HeroBase gives it: its shape is not documented."""
         return self._json("myaccount/request/counts", "Account", {})
 
-    def _records(self, path: str, right: str, params: Mapping[str, str]) -> list[Record]:
+    def _records(self, path: str, right: str, params: Mapping[str, str | list[str]]) -> list[Record]:
         answer = self._json(path, right, params)
         if not isinstance(answer, list) or not all(isinstance(record, dict) for record in answer):
             raise errors.NotJsonError(
@@ -190,7 +191,7 @@ class HeroBase:
             )
         return answer
 
-    def _json(self, path: str, right: str, params: Mapping[str, str]) -> Any:
+    def _json(self, path: str, right: str, params: Mapping[str, str | list[str]]) -> Any:
         asked = _Asked(path, right, params, path)
 
         def ask() -> Any:

@@ -2,6 +2,8 @@
 
 import datetime as dt
 import hashlib
+import shutil
+import tempfile
 import uuid
 from collections.abc import Sequence
 from importlib.resources import files
@@ -11,12 +13,13 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from herobase_pipeline.lake.completeness import known_days
-from herobase_pipeline.lake.engine import literal, quoted
+from herobase_pipeline.lake.engine import file_literal, literal, quoted
 from herobase_pipeline.lake.layout import PART, Lake, locked, make_folder
 from herobase_pipeline.lake.writing import empty
 from herobase_pipeline.tables import CALL_OUTCOMES, KNOWN_DAYS, LEAD_CONVERSION, TABLES, VIEWS, Table
 
 STORAGE_VERSION = "v1.2.0"  # readers on DuckDB 1.x open it too
+_DAY = "date=[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"  # "date=2026-11-23 copy" is none
 INTERVAL = files("herobase_pipeline.tables").joinpath("interval.sql").read_text(encoding="utf-8").strip().rstrip(";")
 
 
@@ -28,15 +31,16 @@ def selection(lake: Lake, table: Table) -> str:
 
 
 def _pattern(lake: Lake, table: Table) -> str:
-    return str(lake.folder(table) / ("date=*/" + PART if table.daily else PART))
+    """Return the SQL literal of all files of a table."""
+    if not table.daily:
+        return file_literal(lake.file(table))
+    return file_literal(lake.folder(table))[:-1] + f"/{_DAY}/{PART}'"
 
 
 def view(lake: Lake, table: Table, days: Sequence[dt.date] | None = None) -> str:
     """Return a SELECT of a table, of some days or all, with the day as ``date``; of no rows while it has no file."""
     found = lake.files(table, days)
-    paths = (
-        literal(_pattern(lake, table)) if days is None else "[" + ", ".join(literal(str(path)) for path in found) + "]"
-    )
+    paths = _pattern(lake, table) if days is None else "[" + ", ".join(map(file_literal, found)) + "]"
     day = "NULL::DATE AS date, " if table.daily else ""
     nothing = empty(table).replace("SELECT ", f"SELECT {day}", 1)
     if not found:
@@ -78,12 +82,15 @@ def _replace(catalogue: Path, statements: list[str]) -> None:
         stale.unlink()
     aside = catalogue.with_name(f".{catalogue.name}.{uuid.uuid4().hex}")
     try:
-        with duckdb.connect() as con:
-            con.execute(f"ATTACH {literal(str(aside))} AS catalogue (STORAGE_VERSION '{STORAGE_VERSION}')")
+        # made elsewhere: beside a lake in q?x, DuckDB would look for its log in q.wal?x
+        with tempfile.TemporaryDirectory() as folder, duckdb.connect() as con:
+            made = Path(folder) / catalogue.name
+            con.execute(f"ATTACH {literal(str(made))} AS catalogue (STORAGE_VERSION '{STORAGE_VERSION}')")
             con.execute("USE catalogue")
             con.execute(";".join(("BEGIN", *statements, "COMMIT")))
             con.execute("USE memory")
             con.execute("DETACH catalogue")
+            shutil.copyfile(made, aside)
         aside.replace(catalogue)
     finally:
         aside.unlink(missing_ok=True)

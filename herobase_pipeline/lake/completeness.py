@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from herobase_pipeline.lake.engine import literal
+from herobase_pipeline.lake.engine import file_literal, literal
 
 _KEY = "complete_days"
 
@@ -46,11 +46,10 @@ def complete_days(con: duckdb.DuckDBPyConnection) -> list[dt.date]:
 
 
 def known_days(outcomes: str | None, conversion: str | None) -> str:
-    """Return the SELECT of the view ``known_days``; of each table the pattern of its files, None where it has none."""
+    """Return the SELECT of the view ``known_days``; of each table the literal of its files' pattern, None where it has none."""
     sources = (("outcomes_known", outcomes), ("closings_known", conversion))
     both = " UNION ALL BY NAME ".join(
-        f"SELECT day, true AS {name} FROM ({_of(literal(pattern)) if pattern else _days([])})"
-        for name, pattern in sources
+        f"SELECT day, true AS {name} FROM ({_of(pattern) if pattern else _days([])})" for name, pattern in sources
     )
     told = ", ".join(f"coalesce(bool_or({name}), false) AS {name}" for name, _ in sources)
     return f"SELECT day, {told} FROM ({both}) GROUP BY day"
@@ -64,7 +63,7 @@ def known_in_full(con: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> set[
 def _days(files: Sequence[Path]) -> str:
     if not files:
         return "SELECT NULL::DATE AS day WHERE false"
-    return _of("[" + ", ".join(literal(str(file)) for file in files) + "]")
+    return _of("[" + ", ".join(file_literal(file) for file in files) + "]")
 
 
 def _of(paths: str) -> str:

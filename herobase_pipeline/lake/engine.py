@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -17,6 +18,7 @@ ROOMY = f"{min(4_000, _RAM // 2_000_000)}MB"  # for what sorts a year of calls: 
 ORG_KEY = files("herobase_pipeline.tables").joinpath("org_key.sql").read_text(encoding="utf-8")
 """Defines ``org_key(path)``."""
 _HMAC_BLOCK = 64
+_GLOB = re.compile(r"([*?\[])")
 THREADS = min(os.cpu_count() or 1, 4)
 
 
@@ -48,6 +50,14 @@ def quoted(name: str) -> str:
 def literal(text: str) -> str:
     """Return a text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def file_literal(path: Path) -> str:
+    """Return the SQL literal of a file to read, in whose name nothing is a pattern.
+
+    A backslash is not covered: DuckDB parts a pattern there, however it is written.
+    """
+    return literal(_GLOB.sub(r"[\1]", str(path)))
 
 
 def number(con: duckdb.DuckDBPyConnection, query: str, params: Mapping[str, Any] | None = None) -> int:

@@ -17,7 +17,7 @@ from typing import Any, Self
 import duckdb
 import msgspec
 
-from herobase_pipeline.lake.engine import THREADS, literal, number, quoted
+from herobase_pipeline.lake.engine import THREADS, file_literal, literal, number, quoted
 from herobase_pipeline.partitions import Window
 from herobase_pipeline.tables.schema import Column, Table, Type
 
@@ -156,7 +156,7 @@ class Landing:
                 {"".join(f", {quoted(key)}::VARCHAR AS {quoted(WIRE + key)}" for key in kept)}
             FROM (
                 SELECT *, {", ".join(values)}
-                FROM read_json({literal(str(source))}, format = 'array', columns = {{{wire}}},
+                FROM read_json({file_literal(source)}, format = 'array', columns = {{{wire}}},
                     maximum_object_size = {source.stat().st_size + 1})
             )"""
 

@@ -36,8 +36,7 @@ class Lake:
 
     def days(self, table: Table) -> list[dt.date]:
         """Return the days that a table has a file for, in order."""
-        found = self.folder(table).glob(f"date=*/{PART}")
-        return sorted(dt.date.fromisoformat(path.parent.name.removeprefix("date=")) for path in found)
+        return sorted(filter(None, (_day(path.parent.name) for path in self.folder(table).glob(f"date=*/{PART}"))))
 
     def files(self, table: Table, days: Sequence[dt.date] | None = None) -> list[Path]:
         """Return the files that a table has, of all days or of some."""
@@ -76,6 +75,15 @@ class Lake:
                 _flush(target.parent)
             finally:
                 aside.unlink(missing_ok=True)
+
+
+def _day(folder: str) -> dt.date | None:
+    """Return the day whose folder has that name; None for any other, such as ``date=2026-11-23 copy``."""
+    try:
+        day = dt.date.fromisoformat(folder.removeprefix("date="))
+    except ValueError:
+        return None
+    return day if folder == f"date={day}" else None  # 20261123 is a day too, and none of ours
 
 
 def make_folder(folder: Path, *, private: bool) -> None:

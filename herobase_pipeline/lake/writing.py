@@ -7,7 +7,7 @@ from typing import Any
 import duckdb
 
 from herobase_pipeline.lake import arrow, completeness
-from herobase_pipeline.lake.engine import literal, number, quoted
+from herobase_pipeline.lake.engine import file_literal, literal, number, quoted
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.tables.schema import Table
 
@@ -72,5 +72,5 @@ def stored(lake: Lake, table: Table, day: dt.date | None = None) -> str:
     path = lake.file(table, day)
     if not path.exists():
         return empty(table)
-    source = f"read_parquet({literal(str(path))}, hive_partitioning = false)"
+    source = f"read_parquet({file_literal(path)}, hive_partitioning = false)"
     return f"{empty(table)} UNION ALL BY NAME SELECT * FROM {source}"

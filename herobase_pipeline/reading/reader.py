@@ -66,7 +66,7 @@ def connect(data_dir: str | Path | None = None) -> duckdb.DuckDBPyConnection:
     A query that meets a file in the moment in which it is replaced fails with an error of DuckDB: run it again.
 
     Args:
-        data_dir: where the lake lies; by default ``HEROBASE_DATA_DIR``, or ``data`` in this folder or one above it.
+        data_dir: where the lake lies; by default as the settings say (``HEROBASE_DATA_DIR``), from anywhere in the project.
 
     Returns:
         A connection that shows instants in the lake's business time zone.

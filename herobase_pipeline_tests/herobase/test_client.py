@@ -172,12 +172,19 @@ def test_t30c_leads_are_asked_for_by_local_time_and_all_statuses_and_no_filter_e
     assert path == "/api/simpleleads"
     assert query.pop("Statuses") == [",".join(status.name for status in LeadStatus)]
     assert query == {
-        "Projects": ["Nysalg*,Mødebooking"],
+        "Projects": ["Nysalg*", "Mødebooking"],
         "ModifiedFrom": ["2026-03-28T23:00:00"],
         "ModifiedTo": ["2026-03-30T03:30:00"],
         "AllClosedStatuses": ["true"],
         "AllOpenStatuses": ["true"],
     }
+
+
+def test_a_comma_in_a_projects_name_is_sent_as_any_sign_as_herobase_would_split_the_name_there(client, server):
+    server.says(reply())
+    assert [segment.records for segment in client.simple_leads(["Salg, Øst", "Nord"], WINDOW)] == [0]
+    ((_, query, _),) = server.requests
+    assert query["Projects"] == ["Salg? Øst", "Nord"]
 
 
 def test_nothing_is_asked_before_the_segments_are_wanted(client, server):

@@ -16,7 +16,7 @@ import pytest
 from herobase_pipeline.lake.catalogue import define_views, refresh, view
 from herobase_pipeline.lake.engine import connect
 from herobase_pipeline.lake.layout import PART, Lake
-from herobase_pipeline.lake.writing import write
+from herobase_pipeline.lake.writing import stored, write
 from herobase_pipeline.tables import CALL_PHONES, CALLS, LEADS, TABLES, VIEWS, Column, Table, Type
 
 PUBLIC = [table for table in TABLES if not table.private]
@@ -273,10 +273,24 @@ def test_half_written_files_are_in_no_view(lake, con):
     assert con.execute(f"SELECT count(*) FROM ({view(lake, CALLS)})").fetchall() == [(1,)]
 
 
-def test_a_lake_whose_path_has_a_quote_in_it(tmp_path, con):
-    lake = Lake(tmp_path / "Anna's data")
+@pytest.mark.parametrize(
+    "name", ["Anna's data", "prod [2026]", "q?x", "a*b", "[!a]", "x]y", "site=nord", "{a,b}", "~x", "%41"]
+)
+def test_nothing_in_a_lakes_path_is_a_pattern(tmp_path, con, name):
+    """Beside it lie the lakes that such a pattern would mean."""
+    for other in ("prod 2", "qxx", "aab", "b", "xy"):
+        put(Lake(tmp_path / other), con, CALLS, DAY, call_id="'of another'")
+    lake = Lake(tmp_path / name)
     put(lake, con, CALLS, DAY, call_id="'c'")
-    assert ask(refresh(lake, ZONE), "SELECT call_id FROM calls") == [("c",)]
+    put(lake, con, LEADS, lead_id="'l'")
+    stray = lake.file(CALLS, DAY).parent
+    shutil.copytree(stray, stray.with_name(f"{stray.name} copy"))
+    path = refresh(lake, ZONE)
+    assert ask(path, "SELECT date, call_id FROM calls") == [(DAY, "c")]
+    assert ask(path, "SELECT lead_id FROM leads") == [("l",)]
+    assert ask(path, "FROM known_days") == []
+    assert con.execute(f"SELECT call_id FROM ({stored(lake, CALLS, DAY)})").fetchall() == [("c",)]
+    assert con.execute(f"SELECT call_id FROM ({view(lake, CALLS, [DAY])})").fetchall() == [("c",)]
 
 
 def test_what_stands_in_the_catalogue_can_be_read_by_duckdb_1(lake):

@@ -69,6 +69,18 @@ def test_days_are_those_with_a_file_in_order(lake):
     assert lake.days(CALLS) == [dt.date(2026, 3, day) for day in (1, 2, 3)]
 
 
+@pytest.mark.parametrize(
+    "name", ["date=2026-03-01 copy", "date=foo", "date=20260301", "date=2026-02-30", "date=2026-W09-7", "date="]
+)
+def test_a_folder_that_is_named_like_a_day_and_is_none_is_passed_over(lake, name):
+    path = put(lake, b"x")
+    stray = lake.folder(CALLS) / name
+    stray.mkdir()
+    (stray / PART).write_bytes(b"x")
+    assert lake.days(CALLS) == [DAY]
+    assert lake.files(CALLS) == [path]
+
+
 def test_t35_a_file_takes_the_others_place_and_leaves_nothing_beside_it(lake):
     put(lake, b"old")
     path = put(lake, b"new")

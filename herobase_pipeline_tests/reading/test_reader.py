@@ -55,6 +55,7 @@ def _of_the_project(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A notebook stands in a folder of its own below the project."""
     notebooks = lake.parent / "notebooks"
     notebooks.mkdir(exist_ok=True)
+    (lake.parent / "workspace.yaml").touch()
     monkeypatch.chdir(notebooks)
 
 
