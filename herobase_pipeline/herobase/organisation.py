@@ -22,11 +22,12 @@ _SEPARATORS = ("›", ">", "|", "\\", ";", "/", ",")
 
 
 class Unit(NamedTuple):
-    """An org unit as it is today."""
+    """An org unit as it is today; ``given`` is its code as HeroBase spells it, by which it has to be asked for."""
 
     code: str
     name: str
     parent: str | None
+    given: str
 
 
 class Level(NamedTuple):
@@ -51,7 +52,7 @@ class OrgTree:
     def of(cls, records: Iterable[Mapping[str, Any]]) -> Self:
         """Read the records of ``/organizationalunits``, flat with parents or nested by children."""
         units = (
-            Unit(code_of(code), text(record, "name") or code_of(code), code_of(parent) if parent else None)
+            Unit(code_of(code), text(record, "name") or code_of(code), code_of(parent) if parent else None, code)
             for record in flat(records)
             if (code := text(record, "orgCode")) is not None
             for parent in [text(record, "parent")]

@@ -16,7 +16,7 @@ from herobase_pipeline.lake.engine import define_token, number
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.writing import stored, write
 from herobase_pipeline.pulling.day import WHOLE, Day, Mode, Pulled, last_seen, pull
-from herobase_pipeline.pulling.placement import agents_calls, find, place, raw, recall, remember
+from herobase_pipeline.pulling.placement import evidence, find, place, raw, recall, remember
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.spelling import meant
 from herobase_pipeline.tables import CALL_PHONES, CALLS, Table
@@ -91,7 +91,7 @@ def pull_calls(
         hierarchy = find(con, landing.wire_fields(), tree, settings.call_org_field, known)
         sweep = _Sweep.NONE
         if not hierarchy.fields and not mode.refresh:
-            sweep = _sweep(day_pull, herobase, lake, day, [unit.code for unit in tree.units.values()], asked)
+            sweep = _sweep(day_pull, herobase, lake, day, [unit.given for unit in tree.units.values()], asked)
         place(con, hierarchy, asked)
         unknown = landing.unknown(without=hierarchy.fields)
         con.execute(
@@ -130,8 +130,8 @@ def pull_calls(
             details["hierarchy_field"] = ", ".join(hierarchy.fields) or "(none)"
         if sweep is _Sweep.PUT_OFF:
             details["sweep_put_off"] = 1
-        if since is None and settings.call_org_field is None and (shown := agents_calls(con)):
-            remember(lake, hierarchy, shown)
+        if since is None and settings.call_org_field is None:
+            remember(lake, hierarchy, day, evidence(con, hierarchy.fields))
         return day_pull.pulled(rows, newest, details)
 
 
@@ -158,13 +158,14 @@ def _asked(tree: OrgTree, settings: Settings) -> list[str]:
                 f"HEROBASE_ORG_CODES: HeroBase has no org unit {code}, so nothing was asked for. "
                 f"{meant(code, [unit.code for unit in tree.units.values()])}"
             )
-    asked = [tree.units[code_of(code).casefold()].code if tree.units else code for code in settings.org_codes]
-    if not asked and not tree.roots():
+    codes = settings.org_codes or tree.roots()
+    asked = [tree.units[code_of(code).casefold()].given if tree.units else code for code in codes]
+    if not asked:
         raise NotFoundError(
             "organizationalunits: HeroBase lists no org unit, so there is none whose calls could be asked for. Ask "
             "HeroBase's support to let the account see the organisation, or set HEROBASE_ORG_CODES."
         )
-    return list(dict.fromkeys(asked)) or tree.roots()
+    return list(dict.fromkeys(asked))
 
 
 def _sweep(

@@ -13,6 +13,7 @@ from herobase_pipeline.herobase.client import HeroBase
 from herobase_pipeline.herobase.documents import Segment
 from herobase_pipeline.herobase.windows import Pull, margin, recent
 from herobase_pipeline.lake.engine import connect, instant, number
+from herobase_pipeline.lake.identity import claim
 from herobase_pipeline.lake.landing import Landing, UnreadableError
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.spool import spool
@@ -129,9 +130,11 @@ def pull(
         raw_fields: fields whose text is kept beside what is read from it.
 
     Raises:
+        ForeignLakeError: the lake is that of another account, zone or key.
         UnreadableError: DuckDB fails on a record.
 
     """
+    claim(lake, settings)
     bounds = day_bounds(day, settings.zone)
     twice = repeated_hour(bounds.widened(margin(bounds, settings.zone)), settings.zone)
     with (

@@ -12,6 +12,7 @@ from herobase_pipeline.herobase.errors import NotFoundError, RightMissingError
 from herobase_pipeline.herobase.records import member, reference
 from herobase_pipeline.lake import arrow
 from herobase_pipeline.lake.engine import connect
+from herobase_pipeline.lake.identity import claim
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.lake.writing import write
@@ -33,6 +34,7 @@ def pull_list(table: Table, records: Sequence[Mapping[str, Any]], lake: Lake, se
         The number of rows.
 
     """
+    claim(lake, settings)
     now = dt.datetime.now(dt.UTC)
     rows = [
         {column.name: _plain(record, column) for column in table if column.field}

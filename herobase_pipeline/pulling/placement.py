@@ -4,6 +4,7 @@ What thousands of calls have shown of the hierarchy is kept in the lake (note ``
 a handful of calls, and a handful may show another field or another direction.
 """
 
+import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
@@ -39,35 +40,56 @@ class Remembered:
 
     Attributes:
         form: where it is and how it is written; without fields, calls carry none.
-        calls: the calls with an agent that showed it.
+        calls: the calls with an agent that showed it on a day.
+        day: the latest day that showed it.
         codes: codes with a separator in them that were units at some time, in lower case.
 
     """
 
     form: Form
     calls: int
+    day: dt.date
     codes: tuple[str, ...] = ()
 
 
 def recall(lake: Lake) -> Remembered | None:
     """Return what the lake remembers of the hierarchy; None where it has none, or cannot be read."""
+    return _of(notes.read(lake, _NOTE))
+
+
+def _of(note: notes.Note | None) -> Remembered | None:
     try:
-        return msgspec.convert(notes.read(lake, _NOTE), Remembered, strict=False)
+        return msgspec.convert(note, Remembered, strict=False)
     except msgspec.ValidationError:
         return None
 
 
-def remember(lake: Lake, hierarchy: Hierarchy, calls: int) -> None:
-    """Keep what a whole pull has shown of the hierarchy, if it was found anew or by more calls than before."""
-    before = recall(lake)
-    codes = sorted({*hierarchy.codes, *(before.codes if before else ())})
-    if before is None or before.form != hierarchy.form:
-        now = Remembered(hierarchy.form, calls, tuple(codes))
-    else:
-        now = replace(before, calls=max(calls, before.calls), codes=tuple(codes))
-    if now != before:
-        with notes.updating(lake, _NOTE) as note:
-            note.update(asdict(now))
+def remember(lake: Lake, hierarchy: Hierarchy, day: dt.date, calls: int) -> None:
+    """Keep what a whole pull has shown of the hierarchy.
+
+    A day before the latest one that showed another field says how it was then, and a day without any hierarchy does not
+    make the lake forget where it is: it may have been left out of the answers (trap T15).
+
+    Args:
+        lake: where.
+        hierarchy: what was found.
+        day: the day that was pulled.
+        calls: how many calls with an agent showed it.
+
+    """
+    with notes.updating(lake, _NOTE) as note:
+        before = _of(note)
+        codes = tuple(sorted({*hierarchy.codes, *(before.codes if before else ())}))
+        if before is None:
+            now = Remembered(hierarchy.form, calls, day, codes)
+        elif before.form == hierarchy.form:
+            now = Remembered(before.form, max(calls, before.calls), max(day, before.day), codes)
+        elif calls and day >= before.day and (hierarchy.fields or not before.form.fields):
+            now = Remembered(hierarchy.form, calls, day, codes)
+        else:
+            now = replace(before, codes=codes)
+        if calls or before is not None:
+            note.update(asdict(now) | {"day": str(now.day)})
 
 
 def find(
@@ -91,8 +113,9 @@ def find(
     ways = candidates(fields)
     if forced is None and known is not None:
         there = _as_spelled(ways, known.form.fields)
-        shown = agents_calls(con)
-        if shown <= known.calls if there and known.calls < ENOUGH else bool(there) or shown < min(known.calls, ENOUGH):
+        calls, carrying = evidence(con, ()), evidence(con, there) if there else 0
+        is_settled = known.calls >= ENOUGH or calls <= known.calls
+        if (carrying and is_settled) or calls < min(known.calls, ENOUGH):
             return Hierarchy(replace(known.form, fields=there), tree, with_separators(tree, known.codes))
     values = {}
     for way in ways:
@@ -104,9 +127,15 @@ def find(
     return find_hierarchy(values, tree, forced, agents=agents, codes=known.codes if known else ())
 
 
-def agents_calls(con: duckdb.DuckDBPyConnection) -> int:
-    """Return how many of the pulled calls have an agent: a call that was dropped has none, and no hierarchy."""
-    return number(con, "SELECT count(DISTINCT call_id) FROM pulled WHERE agent IS NOT NULL")
+def evidence(con: duckdb.DuckDBPyConnection, fields: Sequence[str]) -> int:
+    """Return how many of the pulled calls with an agent have something in some fields; of no fields, all of them.
+
+    A call that was dropped has no agent, and by nature no hierarchy.
+    """
+    filled = " OR ".join(
+        f"nullif(nullif(nullif({quoted(WIRE + name)}, ''), 'null'), '[]') IS NOT NULL" for name in fields
+    )
+    return number(con, f"SELECT count(DISTINCT call_id) FROM pulled WHERE agent IS NOT NULL AND ({filled or 'true'})")
 
 
 def _as_spelled(ways: Sequence[tuple[str, ...]], fields: Sequence[str]) -> tuple[str, ...]:
