@@ -16,6 +16,7 @@ from rich.table import Table as Grid
 
 from herobase_pipeline.definitions import defs
 from herobase_pipeline.enums import CallEndCause, LeadClosure
+from herobase_pipeline.lake.identity import ForeignLakeError, claim
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.operations.jobs import BY_DAY, DERIVE, FROM_ALL_DAYS, LISTS, PULL_DAYS, PULL_LISTS
 from herobase_pipeline.settings import Settings
@@ -48,7 +49,11 @@ def main() -> int:
             "The demo is for the sandbox, but HEROBASE_URL is set: unset it, or run make dev for your account."
         )
         return 2
-    lake = Lake(settings.data_dir)
+    try:
+        lake = claim(Lake(settings.data_dir), settings)
+    except ForeignLakeError as error:
+        console.print(str(error))
+        return 2
     yesterday = dt.datetime.now(settings.zone).date() - dt.timedelta(days=1)
     days = [yesterday - dt.timedelta(days=back) for back in reversed(range(DAYS))]
     days = [day for day in days if day >= settings.start_date]

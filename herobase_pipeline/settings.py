@@ -326,6 +326,11 @@ class Settings(_FromDotEnv):
         return ZoneInfo(self.timezone)
 
     @property
+    def host(self) -> str:
+        """The host of HeroBase, without a port; empty for the sandbox."""
+        return urlsplit(self.url).hostname or "" if self.url else ""
+
+    @property
     def declared_fields(self) -> Path:
         """The folder of declared lead fields; the sandbox's are never those of a real account."""
         return self.fields_dir or (SANDBOX_FIELDS if self.url is None else project_folder() / "fields")

@@ -8,6 +8,7 @@ import dagster as dg
 
 from herobase_pipeline.assets import pictures
 from herobase_pipeline.assets.days import CHUNKS
+from herobase_pipeline.assets.own_lake import own_lake
 from herobase_pipeline.assets.pulled import REFRESH, SettingsResource
 from herobase_pipeline.assets.specs import spec
 from herobase_pipeline.lake import catalogue
@@ -44,7 +45,7 @@ from herobase_pipeline.tables.rates import registry
 )
 def call_outcomes(context: dg.AssetExecutionContext, settings: SettingsResource) -> dg.MaterializeResult[None]:
     """Count the calls of each day of the run, all days in one query."""
-    lake = Lake(settings.data_dir)
+    lake = own_lake(settings)
     days = [dt.date.fromisoformat(key) for key in context.partition_keys]
     try:
         made = derive_days(lake, settings.zone, CALL_OUTCOMES, [CALLS], days)
@@ -81,7 +82,7 @@ def _whole(
 
     @dg.multi_asset(name=table.name, specs=[spec(table, group=group, deps=sources)])
     def derive_whole(context: dg.AssetExecutionContext, settings: SettingsResource) -> dg.MaterializeResult[None]:
-        lake = Lake(settings.data_dir)
+        lake = own_lake(settings)
         try:
             derived = derive(lake, settings.zone, table, sources, params)
         except NotDerivedError as error:

@@ -5,13 +5,13 @@ from typing import Any
 
 import dagster as dg
 
+from herobase_pipeline.assets.own_lake import own_lake
 from herobase_pipeline.assets.pulled import SettingsResource
 from herobase_pipeline.assets.specs import lineage, schema, spec
 from herobase_pipeline.fields.columns import typed
 from herobase_pipeline.fields.declarations import FieldsError, read_declarations
 from herobase_pipeline.fields.projection import Projected, forget_erased, project
 from herobase_pipeline.lake.deriving import NotDerivedError
-from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.tables import CAMPAIGNS, LEAD_DATA, LEAD_FIELDS, SIMPLE_LEADS
 
 FINDINGS = "fields_that_do_not_fit"
@@ -21,7 +21,7 @@ _SOURCES = (LEAD_DATA, SIMPLE_LEADS, CAMPAIGNS)
 @dg.multi_asset(name=LEAD_FIELDS.name, specs=[spec(LEAD_FIELDS, group="leads", deps=_SOURCES)])
 def lead_fields(context: dg.AssetExecutionContext, settings: SettingsResource) -> dg.MaterializeResult[None]:
     """Read the declared fields of all leads; names and counts are shown, never a value."""
-    lake = Lake(settings.data_dir)
+    lake = own_lake(settings)
     try:
         declarations = read_declarations(settings.declared_fields, LEAD_FIELDS.names)
         projected = project(lake, settings.zone, declarations)

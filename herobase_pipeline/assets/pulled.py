@@ -8,12 +8,12 @@ import dagster as dg
 
 from herobase_pipeline.assets.daily_quota import done_before, foretell, wait_for_quota
 from herobase_pipeline.assets.days import CHUNKS
+from herobase_pipeline.assets.own_lake import own_lake
 from herobase_pipeline.assets.sources import source_key
 from herobase_pipeline.assets.specs import POOL, spec
 from herobase_pipeline.herobase.errors import HeroBaseError, QuotaSpentError
 from herobase_pipeline.lake import catalogue
 from herobase_pipeline.lake.landing import UnreadableError
-from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.pulling.account import herobase
 from herobase_pipeline.pulling.calls import ShrunkError
 from herobase_pipeline.pulling.day import Mode, Pulled
@@ -49,7 +49,7 @@ def _pull_days(context: dg.AssetExecutionContext, settings: Settings, service: D
 
     Where the account's daily quota is spent the step ends, and goes on by itself with the rest once the quota starts anew.
     """
-    client, lake, tables = herobase(settings), Lake(settings.data_dir), service.tables
+    lake, client, tables = own_lake(settings), herobase(settings), service.tables
     mode = Mode(*(context.run.tags.get(tag) == "true" for tag in (REFRESH, ACCEPT_SHRUNK)))
     if resets_at := client.budget.spent_until(service.name):
         raise wait_for_quota(context, client, service.name, resets_at)
@@ -116,7 +116,7 @@ def _list_asset(service: ListService) -> dg.AssetsDefinition:
         pool=POOL,
     )
     def pull_whole(settings: SettingsResource) -> dg.MaterializeResult[None]:
-        lake = Lake(settings.data_dir)
+        lake = own_lake(settings)
         try:
             rows = pull_list(table, service.records(herobase(settings)), lake, settings)
         except HeroBaseError as error:

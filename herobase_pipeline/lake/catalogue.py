@@ -5,7 +5,8 @@ import hashlib
 import shutil
 import tempfile
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -62,19 +63,56 @@ def define_views(con: duckdb.DuckDBPyConnection, lake: Lake, tables: tuple[Table
 def refresh(lake: Lake, zone: ZoneInfo) -> Path:
     """Write the catalogue if its views are not the ones wanted now; readers of the old file are not disturbed.
 
-    It keeps the business time zone, so that whoever reads it need not be told.
+    It keeps the business time zone for whoever reads it. Its views hold absolute paths, as DuckDB would look for relative
+    ones in the folder of whoever reads: see ``at_hand`` for a lake that was copied or moved.
 
     Private tables are left out: who may read them reads their files.
     """
     make_folder(lake.catalogue.parent, private=False)
     with locked(lake.catalogue.parent):  # so that nobody puts an older state in place of a newer one
-        told = [table for table in (*TABLES, *VIEWS) if not table.private]
-        statements = [INTERVAL, *(statement for table in told for statement in _statements(lake, table))]
-        mark = hashlib.sha256("\n".join([zone.key, *statements]).encode()).hexdigest()
-        if not lake.catalogue.exists() or _mark(lake.catalogue) != mark:
-            made = f"CREATE VIEW meta.made AS SELECT {literal(mark)} AS mark, {literal(zone.key)} AS timezone"
-            _replace(lake.catalogue, [*statements, "CREATE SCHEMA meta", made])
+        mark, statements = _wanted(lake, zone.key)
+        if _made(lake.catalogue) != (mark, zone.key):
+            _replace(lake.catalogue, statements)
     return lake.catalogue
+
+
+@contextmanager
+def at_hand(lake: Lake) -> Iterator[Path]:
+    """Hand out a catalogue that answers from where the lake lies now, to be opened within the block.
+
+    It is the lake's own, or for a lake that was copied or moved one made for the occasion: the views of the old one would
+    answer from the original, or not at all.
+    """
+    made = _made(lake.catalogue)
+    if made is None:
+        yield lake.catalogue
+        return
+    mark, statements = _wanted(lake, made[1])
+    if made[0] == mark:
+        yield lake.catalogue
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        catalogue = Path(folder) / lake.catalogue.name
+        _write(catalogue, statements)
+        yield catalogue
+
+
+def _wanted(lake: Lake, timezone: str) -> tuple[str, list[str]]:
+    """Return the statements that make the catalogue, and the mark by which it is known."""
+    shown = [table for table in (*TABLES, *VIEWS) if not table.private]
+    statements = [INTERVAL, *(statement for table in shown for statement in _statements(lake, table))]
+    mark = hashlib.sha256("\n".join([timezone, *statements]).encode()).hexdigest()
+    made = f"CREATE VIEW meta.made AS SELECT {literal(mark)} AS mark, {literal(timezone)} AS timezone"
+    return mark, [*statements, "CREATE SCHEMA meta", made]
+
+
+def _write(catalogue: Path, statements: list[str]) -> None:
+    with duckdb.connect() as con:
+        con.execute(f"ATTACH {literal(str(catalogue))} AS catalogue (STORAGE_VERSION '{STORAGE_VERSION}')")
+        con.execute("USE catalogue")
+        con.execute(";".join(("BEGIN", *statements, "COMMIT")))
+        con.execute("USE memory")
+        con.execute("DETACH catalogue")
 
 
 def _replace(catalogue: Path, statements: list[str]) -> None:
@@ -83,13 +121,9 @@ def _replace(catalogue: Path, statements: list[str]) -> None:
     aside = catalogue.with_name(f".{catalogue.name}.{uuid.uuid4().hex}")
     try:
         # made elsewhere: beside a lake in q?x, DuckDB would look for its log in q.wal?x
-        with tempfile.TemporaryDirectory() as folder, duckdb.connect() as con:
+        with tempfile.TemporaryDirectory() as folder:
             made = Path(folder) / catalogue.name
-            con.execute(f"ATTACH {literal(str(made))} AS catalogue (STORAGE_VERSION '{STORAGE_VERSION}')")
-            con.execute("USE catalogue")
-            con.execute(";".join(("BEGIN", *statements, "COMMIT")))
-            con.execute("USE memory")
-            con.execute("DETACH catalogue")
+            _write(made, statements)
             shutil.copyfile(made, aside)
         aside.replace(catalogue)
     finally:
@@ -105,11 +139,19 @@ def _statements(lake: Lake, table: Table) -> list[str]:
     return [f"CREATE VIEW {name} AS {selection(lake, table)}", *comments]
 
 
-def _mark(catalogue: Path) -> str | None:
-    """Return the mark that ``refresh`` left in a catalogue; None for a file it did not write, or of another DuckDB."""
+def timezone_of(lake: Lake) -> str | None:
+    """Return the zone that the catalogue was made with; None where there is no catalogue."""
+    made = _made(lake.catalogue)
+    return made[1] if made else None
+
+
+def _made(catalogue: Path) -> tuple[str, str] | None:
+    """Return the mark and the zone that ``refresh`` left; None for no file, one it did not write, or of another DuckDB."""
+    if not catalogue.exists():
+        return None
     try:
         with duckdb.connect(catalogue, read_only=True) as con:
-            ((mark,),) = con.execute("SELECT mark FROM meta.made").fetchall()
+            ((mark, timezone),) = con.execute("SELECT mark, timezone FROM meta.made").fetchall()
     except duckdb.Error:
         return None
-    return str(mark)
+    return str(mark), str(timezone)

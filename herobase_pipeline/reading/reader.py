@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import duckdb
 
-from herobase_pipeline.lake.catalogue import INTERVAL, selection, view
+from herobase_pipeline.lake.catalogue import INTERVAL, at_hand, selection, view
 from herobase_pipeline.lake.completeness import known_in_full
-from herobase_pipeline.lake.engine import literal, quoted
+from herobase_pipeline.lake.engine import ORG_KEY, literal, quoted
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.partitions import in_words
 from herobase_pipeline.settings import Settings
@@ -63,7 +63,8 @@ class NoRowsWarning(UserWarning):
 def connect(data_dir: str | Path | None = None) -> duckdb.DuckDBPyConnection:
     """Return a DuckDB connection to the catalogue, which it cannot change: a view of each table, a comment on each column.
 
-    A query that meets a file in the moment in which it is replaced fails with an error of DuckDB: run it again.
+    It answers from the lake that was asked for, also where that is a copy, or was moved since it was written. A query that
+    meets a file in the moment in which it is replaced fails with an error of DuckDB: run it again.
 
     Args:
         data_dir: where the lake lies; by default as the settings say (``HEROBASE_DATA_DIR``), from anywhere in the project.
@@ -76,7 +77,8 @@ def connect(data_dir: str | Path | None = None) -> duckdb.DuckDBPyConnection:
 
     """
     con = duckdb.connect()  # the file is attached, so that nobody who opens it otherwise is in the way
-    con.execute(f"ATTACH {literal(str(_lake(data_dir).catalogue))} AS herobase (READ_ONLY); USE herobase")
+    with at_hand(_lake(data_dir)) as catalogue:
+        con.execute(f"ATTACH {literal(str(catalogue))} AS herobase (READ_ONLY); USE herobase")
     ((timezone,),) = con.execute("SELECT timezone FROM meta.made").fetchall()
     con.execute(f"SET TimeZone = {literal(timezone)}")
     return con
