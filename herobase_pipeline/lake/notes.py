@@ -1,0 +1,53 @@
+"""What a lake keeps about itself: small JSON documents in ``lake/.notes``, each replaced as a whole."""
+
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from herobase_pipeline.lake.layout import Lake, locked, make_folder
+
+Note = dict[str, Any]
+
+
+def read(lake: Lake, name: str) -> Note | None:
+    """Return a note; None where there is none, or where what is there is no JSON object."""
+    try:
+        note = json.loads(_file(lake, name).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return note if isinstance(note, dict) else None
+
+
+@contextmanager
+def updating(lake: Lake, name: str) -> Iterator[Note]:
+    """Hand out a note to be changed in place, empty where there is none; it is kept once the block ends well.
+
+    Only one process is in the block at a time, and a reader sees the old note or the new one.
+    """
+    file = _file(lake, name)
+    make_folder(file.parent, private=False)
+    with locked(file.parent):
+        note = read(lake, name) or {}
+        before = json.dumps(note, sort_keys=True)
+        yield note
+        if json.dumps(note, sort_keys=True) != before:
+            _replace(file, json.dumps(note, indent=2, ensure_ascii=False, sort_keys=True))
+
+
+def _replace(file: Path, text: str) -> None:
+    for stale in file.parent.glob(f".{file.name}.*"):  # left by a process that was killed
+        stale.unlink()
+    aside = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
+    with aside.open("w", encoding="utf-8") as writing:
+        writing.write(text + "\n")
+        writing.flush()
+        os.fsync(writing.fileno())
+    aside.replace(file)
+
+
+def _file(lake: Lake, name: str) -> Path:
+    return lake.root.absolute() / "lake" / ".notes" / f"{name}.json"
