@@ -72,6 +72,7 @@ def pull_calls(
                 day_pull.ask(partial(herobase.calls, code), code)
                 asked.append(code)
             landing.gather()
+        account = day_pull.account("calls")
         place(con, hierarchy, asked)
         extra = landing.extra(without=hierarchy.fields)
         con.execute(
@@ -79,6 +80,7 @@ def pull_calls(
         )
         if since is None:
             _refuse_to_shrink(con, lake, day, day_pull.params, accepted=mode.accept_shrunk)
+        day_pull.set_aside(lake, "calls", anew=True)
         observed = {"observed_at": herobase.budget.utcnow(), "swept": swept}
         # a day that is refreshed is written again in minutes, and whole in the night
         sort = since is None and landing.records <= _SORTED
@@ -107,7 +109,7 @@ def pull_calls(
         details: dict[str, int | str] = {"calls_without_hierarchy": without_org}
         if landing.records:  # without a call nothing is known of it
             details["hierarchy_field"] = ", ".join(hierarchy.fields) or "(none)"
-        return day_pull.pulled(rows, newest, details)
+        return day_pull.pulled(rows, account, newest, details)
 
 
 def _refuse_to_shrink(
