@@ -20,7 +20,7 @@ from herobase_pipeline.pulling.day import Mode, Pulled
 from herobase_pipeline.pulling.lists import pull_list
 from herobase_pipeline.pulling.services import DAY_SERVICES, LIST_SERVICES, DayService, ListService
 from herobase_pipeline.settings import Settings
-from herobase_pipeline.tables import Table
+from herobase_pipeline.tables import UNREADABLE, Table
 
 Results = Iterator[dg.MaterializeResult[None]]
 ACCEPT_SHRUNK = "herobase/accept_shrunk"  # run tag by which an operator says that a day may lose calls
@@ -70,7 +70,9 @@ def _pull_days(context: dg.AssetExecutionContext, settings: Settings, service: D
             if isinstance(error, QuotaSpentError):
                 raise wait_for_quota(context, client, service.name, error.resets_at) from error
             raise dg.Failure(f"{key} was not loaded. {error}", allow_retries=False) from error
-        quota = {} if left is None else {"quota_left": left - client.budget.requests[service.name] + asked_before}
+        quota = (
+            {} if left is None else {"quota_left": left - client.budget.requests.get(service.name, 0) + asked_before}
+        )
         done[key] = {table: _metadata(service, table, pulled) | quota for table in tables}
         context.log.info(f"{key}: {pulled.rows} from {pulled.requests} requests")
     catalogue.refresh(lake, settings.zone)
@@ -100,7 +102,10 @@ def _metadata(service: DayService, table: Table, pulled: Pulled) -> dict[str, An
         "bytes": pulled.bytes,
         "seconds": pulled.seconds,
         "unreadable_values": pulled.unreadable,
+        **pulled.account.shown(),
     }
+    if reasons := pulled.account.set_aside:
+        shown["set_aside_reasons"] = dg.MetadataValue.md("\n".join(f"* {n} {why}" for why, n in reasons.most_common()))
     if pulled.lag_s is not None:
         shown["lag_s"] = pulled.lag_s
     return shown | (dict(pulled.details) if table is service.tables[0] else {})
@@ -127,4 +132,9 @@ def _list_asset(service: ListService) -> dg.AssetsDefinition:
     return pull_whole
 
 
-PULLED = [*map(_day_asset, DAY_SERVICES), *map(_list_asset, LIST_SERVICES)]
+PULLED: list[dg.AssetsDefinition | dg.AssetSpec] = [
+    *map(_day_asset, DAY_SERVICES),
+    *map(_list_asset, LIST_SERVICES),
+    # written by the runs of the services
+    spec(UNREADABLE, group="directory", deps=[*map(source_key, DAY_SERVICES)]),
+]

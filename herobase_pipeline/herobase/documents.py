@@ -3,23 +3,25 @@
 A cut is guessed near the segment's end and then proven: the segment is taken only if it parses as an array by itself.
 A cut inside a string or a nested array cannot pass that, as the text before it would be left open. Where the guess
 fails, every bracket is counted. Thus memory depends on the segment and not on the document, and no record is lost
-whatever the key order, the white space or the text inside strings (performance reference, "The cut").
+whatever the key order, the white space or the text inside strings (performance reference, "The cut"). Where a segment
+does not parse, its records are read one by one, and those at fault are set aside.
 """
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
+from herobase_pipeline.herobase import salvage
 from herobase_pipeline.herobase.errors import BrokenOffError, NotJsonError
+from herobase_pipeline.herobase.salvage import Unreadable
 
 SEGMENT_BYTES = 16 << 20
 _FIRST_SEGMENT_BYTES = 1 << 20  # keys are learnt from the first one, and parsing starts with it
 
 _FIRST_KEY = re.compile(rb'\s*\[\s*\{\s*"((?:[^"\\]|\\.)*)"\s*:')
-_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{},]', re.DOTALL)
 _NO_FIELD_NAME = re.compile(r'["\\\x00-\x1f]')  # what msgspec refuses in a field's name
 _BOM = b"\xef\xbb\xbf"
 
@@ -32,12 +34,25 @@ class Segment:
         json: a JSON array of them, by itself.
         records: how many there are.
         keys: every key that a record of the document has had so far, in the spelling of the wire.
+        unreadable: records that came among these and cannot be read; they are in none of the above.
 
     """
 
     json: bytes
     records: int
     keys: frozenset[str]
+    unreadable: tuple[Unreadable, ...] = ()
+
+    def checked(self) -> "Segment":
+        """Return the records that stand every check, one by one: each member once and in one spelling, whole characters."""
+        spelling: dict[str, str] = {}
+        for key in sorted(self.keys):
+            if key and "\0" not in key:
+                spelling.setdefault(key.casefold(), key)
+        read = [salvage.checked(record, spelling) for record in salvage.records(self.json) or ()]
+        good = [record for record in read if not isinstance(record, Unreadable)]
+        bad = [record for record in read if isinstance(record, Unreadable)]
+        return Segment(salvage.joined(good), len(good), frozenset(spelling.values()), (*self.unreadable, *bad))
 
 
 class _Records:
@@ -59,6 +74,15 @@ class _Records:
             return self._read(array)
         except (UnicodeDecodeError, RecursionError) as error:  # no text, or nested beyond all reason
             raise msgspec.DecodeError(type(error).__name__) from None
+
+    def salvage(self, array: bytes) -> Segment | None:
+        """Read an array's records one by one and set aside those at fault; None if the array is not whole."""
+        texts = salvage.records(array)
+        if texts is None:
+            return None
+        faults = [(salvage.fault(text), text) for text in texts]
+        good = self._read(b"[" + b",".join(text for reason, text in faults if reason is None) + b"]")
+        return replace(good, unreadable=tuple(Unreadable.of(reason, text) for reason, text in faults if reason))
 
     def _read(self, array: bytes) -> Segment:
         if self._decoder is not None:
@@ -97,7 +121,7 @@ def segments(chunks: Iterable[bytes], asked: str, size: int = SEGMENT_BYTES) -> 
     """
     records = _Records()
     buffer = bytearray()
-    begun = continued = False
+    begun = continued = readable = False
     full = min(size, _FIRST_SEGMENT_BYTES)
     for chunk in chunks:
         buffer += chunk
@@ -108,12 +132,22 @@ def segments(chunks: Iterable[bytes], asked: str, size: int = SEGMENT_BYTES) -> 
                 full = 2 * len(buffer)  # one record larger than a segment
                 break
             segment, end = cut
+            readable = readable or _has_objects(segment)
             yield segment
             buffer[:end] = b"["
             full, continued = size, True
     if not begun:
         raise NotJsonError(_empty(asked))
-    yield _last(bytes(buffer), records, asked, continued=continued)
+    segment = _last(bytes(buffer), records, asked, continued=continued)
+    if segment.unreadable and not (readable or _has_objects(segment)):
+        raise NotJsonError(
+            f"{asked}: HeroBase answered with a list of something other than records. Ask HeroBase what changed."
+        )
+    yield segment
+
+
+def _has_objects(segment: Segment) -> bool:
+    return segment.records > 0 or any(record.reason != salvage.NO_OBJECT for record in segment.unreadable)
 
 
 def _begins(buffer: bytearray, asked: str) -> bool:
@@ -138,16 +172,23 @@ def _begins(buffer: bytearray, asked: str) -> bool:
 
 def _cut(buffer: bytearray, records: _Records) -> tuple[Segment, int] | None:
     """Return a proven segment from the buffer's start, and where the next record begins; None if no record ends yet."""
+    cuts = []
     for find in (_guess, _count_brackets):
         if (at := find(buffer)) is not None:
             comma, end = at
+            with memoryview(buffer) as view:
+                array = b"".join((view[:comma], b"]"))
             try:
-                with memoryview(buffer) as view:
-                    segment = records.read(b"".join((view[:comma], b"]")))
+                segment = records.read(array)
             except msgspec.DecodeError:
+                cuts.append((array, end))
                 continue
             if segment.records:  # none before a comma is no JSON
                 return segment, end
+    for array, end in cuts:
+        salvaged = records.salvage(array)
+        if salvaged and (salvaged.records or salvaged.unreadable):
+            return salvaged, end
     return None
 
 
@@ -169,7 +210,7 @@ def _guess(buffer: bytearray) -> tuple[int, int] | None:
 def _count_brackets(buffer: bytearray) -> tuple[int, int] | None:
     """Find the last comma between records by counting every bracket outside strings: exact, but slow."""
     depth, comma = 0, None
-    for token in _TOKENS.finditer(buffer):
+    for token in salvage.TOKENS.finditer(buffer):
         match token[0]:
             case b"[" | b"{":
                 depth += 1
@@ -182,15 +223,13 @@ def _count_brackets(buffer: bytearray) -> tuple[int, int] | None:
 
 def _last(rest: bytes, records: _Records, asked: str, *, continued: bool) -> Segment:
     """Return the segment that the array's closing bracket ends."""
+    segment: Segment | None
     try:
         segment = records.read(rest)
-    except msgspec.ValidationError:
-        raise NotJsonError(
-            f"{asked}: HeroBase answered with a list of something other than records. Ask HeroBase what changed."
-        ) from None
     except msgspec.DecodeError:
-        raise BrokenOffError(_broken_off(asked)) from None
-    if continued and not segment.records:  # a comma, and nothing after it
+        segment = records.salvage(rest)
+    # a comma, and nothing after it, is half a list too
+    if segment is None or (continued and not segment.records and not segment.unreadable):
         raise BrokenOffError(_broken_off(asked))
     return segment
 

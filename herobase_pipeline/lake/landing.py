@@ -9,7 +9,7 @@ as ``wire:<field>``.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, Self
@@ -23,14 +23,29 @@ from herobase_pipeline.tables.schema import Column, Table, Type
 
 WIRE = "wire:"
 _READ = "read:"
-_READERS = {Type.INSTANT: "instant", Type.SECONDS: "seconds", Type.FLAG: "flag", Type.COUNT: "whole_number"}
+_READERS = {Type.INSTANT: "happened", Type.SECONDS: "seconds", Type.FLAG: "flag", Type.COUNT: "whole_number"}
 
 _VALUE_IN_NAME = re.compile(r"@|\d([\s./()-]*\d){7,}")  # a field named by a customer's address or number
+_NUMBER = "#"
 WITHHELD = "withheld"
 
 
+SetAside = tuple[str, str]
+"""A record that cannot be read: why, and its text."""
+
+
 class UnreadableError(Exception):
-    """Records arrived without what makes them records of this table; the message shows no value of theirs."""
+    """Too many records arrived that cannot be kept as records of this table; the message shows no value of theirs."""
+
+
+@dataclass(frozen=True)
+class _Landed:
+    """What became of a segment: its table, the rows of it, its keys, and what was set aside."""
+
+    part: str
+    records: int
+    keys: frozenset[str]
+    unreadable: list[SetAside]
 
 
 @dataclass
@@ -44,6 +59,10 @@ class Landing:
         raw: fields whose text is kept beside what is read from it.
         repeated_hour: the second pass of the hour that the end of summer time repeats, if the pull touches it.
 
+    Attributes:
+        records: how many came, those that cannot be read included.
+        unreadable: those that cannot be read: why, and their text.
+
     """
 
     con: duckdb.DuckDBPyConnection
@@ -53,6 +72,7 @@ class Landing:
     repeated_hour: Window | None = None
     parts: list[str] = field(default_factory=list)
     records: int = 0
+    unreadable: list[SetAside] = field(default_factory=list)
     _last: list[str] = field(default_factory=list)
     _documents: int = 0
     _keys: set[str] = field(default_factory=set)
@@ -82,38 +102,35 @@ class Landing:
             asked: the org code that was asked for, kept with the rows.
 
         Returns:
-            The number of its records.
+            The number of its records, those that are set aside included.
 
         Raises:
-            Exception: whatever ``segments`` raises, and what DuckDB says of a record it cannot read. Nothing of the
-                document is kept then.
+            Exception: whatever ``segments`` raises. Nothing of the document is kept then.
 
         """
         number, self._documents = self._documents, self._documents + 1
-        jobs: list[Future[str]] = []
-        records = 0
-        keys: frozenset[str] = frozenset()
+        jobs: list[Future[_Landed]] = []
         try:
             for i, segment in enumerate(segments):
-                if segment.records == 0:
+                if segment.records == 0 and not segment.unreadable:
                     continue
                 source = self.spool / f"{number}-{i}.json"
-                spelled = _spelled_once(segment.json, segment.keys)
-                source.write_bytes(spelled[0])
-                keys = spelled[1]
-                jobs.append(self._pool.submit(self._land, source, keys, asked, segment.records))
-                records += segment.records
-            parts = [job.result() for job in jobs]
+                read = segment if _is_plain(segment.keys) else segment.checked()
+                source.write_bytes(read.json)
+                jobs.append(self._pool.submit(self._land, source, replace(read, json=b""), asked))
+            landed = [job.result() for job in jobs]
         except BaseException:
             for job in jobs:
                 if not job.cancel() and job.exception() is None:
-                    self.con.execute(f"DROP TABLE {quoted(job.result())}")
+                    self.con.execute(f"DROP TABLE IF EXISTS {quoted(job.result().part)}")
             for leftover in self.spool.glob(f"{number}-*"):
                 leftover.unlink()
             raise
-        self._keys |= keys
-        self._last = parts
-        self.parts += parts
+        self._keys.update(*(one.keys for one in landed))
+        self._last = [one.part for one in landed if one.records]
+        self.parts += self._last
+        self.unreadable += (record for one in landed for record in one.unreadable)
+        records = sum(one.records + len(one.unreadable) for one in landed)
         self.records += records
         return records
 
@@ -127,15 +144,67 @@ class Landing:
             self.con, f"SELECT count(*) FROM ({_together(self._last)}) WHERE {time} < {start} OR {time} >= {end}"
         )
 
-    def _land(self, source: Path, keys: frozenset[str], asked: str, records: int) -> str:
+    def _land(self, source: Path, segment: Any, asked: str) -> _Landed:
+        """Make a table of a segment whose JSON lies in ``source``, and set aside the records that do not fit in."""
         part = f"part_{source.stem}"
         with self.con.cursor() as con:
-            con.execute(f"CREATE TABLE {quoted(part)} AS {self._reading(source, keys, asked)}")
+            try:
+                self._make(con, part, source, segment, asked)
+            except duckdb.InvalidInputException:  # DuckDB insists on more than the segment was proven to have
+                segment = replace(segment, json=source.read_bytes()).checked()
+                source.write_bytes(segment.json)
+                self._make(con, part, source, segment, asked)
+            if number(con, f"SELECT count(*) FROM {quoted(part)} WHERE {self._lacking} IS NOT NULL"):
+                segment = self._without_lacking(con, source, segment, asked)
+                source.write_bytes(segment.json)
+                self._make(con, part, source, segment, asked)
             landed = number(con, f"SELECT count(*) FROM {quoted(part)}")
         source.unlink()
-        if landed != records:
-            raise AssertionError(f"{records} records were parsed and {landed} landed: a defect of this program")
-        return part
+        if landed != segment.records:
+            raise AssertionError(f"{segment.records} records were parsed and {landed} landed: a defect of this program")
+        return _Landed(part, landed, segment.keys, [*segment.unreadable])
+
+    def _make(self, con: duckdb.DuckDBPyConnection, part: str, source: Path, segment: Any, asked: str) -> None:
+        if segment.records:
+            con.execute(f"CREATE OR REPLACE TABLE {quoted(part)} AS {self._reading(source, segment.keys, asked)}")
+        else:  # it may be that none has any key
+            nothing = ", ".join(f"NULL::{column.type} AS {quoted(column.name)}" for column in self.columns)
+            con.execute(f"CREATE OR REPLACE TABLE {quoted(part)} AS SELECT {nothing} WHERE false")
+
+    def _without_lacking(self, con: duckdb.DuckDBPyConnection, source: Path, segment: Any, asked: str) -> Any:
+        """Return a segment without the records that lack what each must have; they are told apart by a number."""
+        texts = [bytes(text).strip() for text in msgspec.json.decode(source.read_bytes(), type=list[msgspec.Raw])]
+        key = _NUMBER
+        while key in segment.keys:
+            key += _NUMBER
+        numbered = [
+            b'{"%s":%d' % (key.encode(), i) + (b"," if t[1:].strip() != b"}" else b"") + t[1:]
+            for i, t in enumerate(texts)
+        ]
+        source.write_bytes(b"[" + b",".join(numbered) + b"]")
+        query = (
+            f"SELECT {quoted(WIRE + key)}::INTEGER, {self._lacking} AS reason "
+            f"FROM ({self._reading(source, segment.keys | {key}, asked)}) WHERE reason IS NOT NULL ORDER BY ALL"
+        )
+        lacking = dict(con.execute(query).fetchall())
+        kept = [text for i, text in enumerate(texts) if i not in lacking]
+        aside = [(reason, texts[i].decode()) for i, reason in lacking.items()]
+        return replace(
+            segment,
+            json=b"[" + b",".join(kept) + b"]",
+            records=len(kept),
+            unreadable=(*segment.unreadable, *aside),
+        )
+
+    @property
+    def _lacking(self) -> str:
+        """The SQL for what a record lacks that each must have, as a reason; NULL if nothing."""
+        cases = [
+            f"WHEN {quoted(column.name)} IS NULL THEN {literal(f'no readable {column.field}')}"
+            for column in self.columns
+            if column.required
+        ]
+        return f"CASE {' '.join(cases)} END"
 
     def _reading(self, source: Path, keys: frozenset[str], asked: str) -> str:
         """Return the SELECT that reads a segment whose records have ``keys``."""
@@ -145,9 +214,17 @@ class Landing:
         values = [f"{self._value(column, spelling)} AS {quoted(_READ + column.name)}" for column in self.columns]
         names = [f"{quoted(_READ + column.name)} AS {quoted(column.name)}" for column in self.columns]
         unreadable = [
-            f"(coalesce({quoted(key)}, '') <> '' AND {quoted(_READ + column.name)} IS NULL)::INTEGER"
+            f"({_is_given(quoted(key), column)} AND {quoted(_READ + column.name)} IS NULL)::INTEGER"
             for column in self.columns
             if column.type in _READERS and (key := spelling.get(str(column.field).casefold()))
+        ]
+        references = dict.fromkeys(
+            str(column.field).split(".")[0] for column in self.columns if "." in str(column.field)
+        )
+        unreadable += [
+            f"coalesce(no_reference({quoted(key)}) AND NOT is_empty({quoted(key)}), false)::INTEGER"
+            for name in references
+            if (key := spelling.get(name.casefold()))
         ]
         kept = [key for key in texts if key.casefold() not in self._known]
         kept += [spelling[name.casefold()] for name in self.raw if name.casefold() in spelling]
@@ -169,6 +246,8 @@ class Landing:
         if inner:
             return _member(quoted(key), inner)
         value = f"nullif({quoted(key)}, '')"
+        if column.required and column.type is Type.TEXT:
+            return f"CASE WHEN NOT regexp_matches({value}, '^[\\[{{]') THEN {value} END"
         if column.enum is not None:
             return _enum(value, column.enum)
         if column.type is Type.INSTANT and self.repeated_hour is not None:
@@ -186,29 +265,12 @@ class Landing:
         return sorted(key for key in self._keys if key.casefold() not in known)
 
     def gather(self) -> None:
-        """Make ``pulled`` from the parts.
-
-        Raises:
-            UnreadableError: a record has no readable id or time.
-
-        """
+        """Make ``pulled`` from the parts."""
         typed = ", ".join(f"NULL::{column.type} AS {quoted(column.name)}" for column in self.columns)
         wired = "".join(f", NULL::VARCHAR AS {quoted(WIRE + key)}" for key in self.wire_fields())
         empty = f"SELECT {typed}, 0 AS unreadable, '' AS asked{wired} WHERE false"
         everything = " UNION ALL BY NAME ".join([empty, *(f"FROM {quoted(part)}" for part in self.parts)])
         self.con.execute(f"CREATE OR REPLACE TEMP VIEW pulled AS {everything}")
-        for column in self.columns:
-            if column.required:
-                self._require(column)
-
-    def _require(self, column: Column) -> None:
-        lacking = number(self.con, f"SELECT count(*) FROM pulled WHERE {quoted(column.name)} IS NULL")
-        if lacking:
-            raise UnreadableError(
-                f"{lacking} of {self.records} records from HeroBase have no readable {column.field}, so they cannot be "
-                f"kept as {self.tables[0].name}. Nothing was changed. Compare one answer with the field's forms in "
-                "lake/reading.sql, and report it."
-            )
 
     def unknown(self, without: Iterable[str]) -> str:
         """Return the SQL of two columns for the fields that no column names; NULL for a record without any.
@@ -246,14 +308,17 @@ def _together(parts: Sequence[str]) -> str:
     return " UNION ALL BY NAME ".join(f"FROM {quoted(part)}" for part in parts)
 
 
+def _is_given(key: str, column: Column) -> str:
+    """Return the SQL for whether a field has a value; one that stands for none is none."""
+    return f"(coalesce({key}, '') <> ''{f' AND NOT no_instant({key})' if column.type is Type.INSTANT else ''})"
+
+
 def _first_pass(value: str, second_pass: Window) -> str:
     """Return the SQL for an instant; a stamp without a zone in the hour that occurs twice is the first one (T6)."""
     start, end = (literal(edge.isoformat()) for edge in second_pass)
-    twice = (
-        f"NOT has_zone({value}) AND instant({value}) >= {start}::TIMESTAMPTZ AND instant({value}) < {end}::TIMESTAMPTZ"
-    )
+    twice = f"NOT has_zone({value}) AND happened({value}) >= {start}::TIMESTAMPTZ AND happened({value}) < {end}::TIMESTAMPTZ"
     shift = f"INTERVAL {second_pass.length.total_seconds():.0f} SECONDS"  # half an hour on Lord Howe Island
-    return f"CASE WHEN {twice} THEN instant({value}) - {shift} ELSE instant({value}) END"
+    return f"CASE WHEN {twice} THEN happened({value}) - {shift} ELSE happened({value}) END"
 
 
 def _member(value: str, name: str) -> str:
@@ -263,7 +328,8 @@ def _member(value: str, name: str) -> str:
     is_id = f"regexp_full_match({value}, '[A-Z]+\\d+S\\d+')"
     plain = {"uniqueId": f"CASE WHEN {is_id} THEN {value} END", "code": f"CASE WHEN NOT {is_id} THEN {value} END"}
     # TRY, as a text may begin like an object and be none
-    return f"nullif(CASE WHEN {value} LIKE '{{%' THEN TRY(coalesce({members})) ELSE {plain.get(name, value)} END, '')"
+    text = f"CASE WHEN NOT no_reference({value}) THEN {plain.get(name, value)} END"
+    return f"nullif(CASE WHEN {value} LIKE '{{%' THEN TRY(coalesce({members})) ELSE {text} END, '')"
 
 
 def _enum(value: str, enum: type[IntEnum]) -> str:
@@ -273,13 +339,6 @@ def _enum(value: str, enum: type[IntEnum]) -> str:
     return f"CASE lower({value}) {cases} ELSE {value} END"
 
 
-def _spelled_once(array: bytes, keys: frozenset[str]) -> tuple[bytes, frozenset[str]]:
-    """Return the segment with one spelling a key: records that disagree on upper and lower case are respelled."""
-    first: dict[str, str] = {}
-    for key in sorted(keys):
-        first.setdefault(key.casefold(), key)
-    if len(first) == len(keys):
-        return array, keys
-    records = msgspec.json.decode(array, type=list[dict[str, msgspec.Raw]])
-    respelled = [{first[key.casefold()]: value for key, value in record.items()} for record in records]
-    return msgspec.json.encode(respelled), frozenset(first.values())
+def _is_plain(keys: frozenset[str]) -> bool:
+    """Whether each key is a name that DuckDB can take, and in one spelling."""
+    return len({key.casefold() for key in keys}) == len(keys) and not any(not key or "\0" in key for key in keys)

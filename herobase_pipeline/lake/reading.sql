@@ -1,16 +1,29 @@
 -- How the text of the wire becomes a value. Each form is listed in the API reference, section 5; what is none of them
 -- becomes NULL and is counted as unreadable by the pull. The connection's TimeZone is the zone of stamps without one.
 
+-- Whether a stamp stands for "not set": .NET's DateTime.MinValue and MaxValue, and the year 1900 of databases, in each form.
+CREATE MACRO no_instant(x) AS regexp_matches(
+    x, '^(0001-|9999-|1900-01-01|01-01-0001|01-01-1900|31-12-9999|/Date\((-62135|-2208[89]|2534?0)\d{8,9}\D)');
+
 -- An instant: ISO with 0-7 decimals, with or without Z or offset; dd-MM-yyyy HH:mm:ss (webhooks, trap T6); /Date(ms)/.
--- .NET's DateTime.MinValue stands for "not set", in each of the forms, and so does MaxValue.
-CREATE MACRO instant(x) AS CASE WHEN NOT regexp_matches(x, '^(0001-|9999-|-?[a-zA-Z]|01-01-0001|/Date\(-62135\d{9}\D)') THEN coalesce(
+CREATE MACRO instant(x) AS CASE WHEN NOT regexp_matches(x, '^-?[a-zA-Z]') AND NOT no_instant(x) THEN coalesce(
     try_cast(x AS TIMESTAMPTZ),
     timezone(current_setting('TimeZone'), try_strptime(x, '%d-%m-%Y %H:%M:%S')),
     to_timestamp(try_cast(regexp_extract(x, '^/Date\((-?\d{1,14})([+-]\d{4})?\)/$', 1) AS BIGINT) / 1000)
 ) END;
 
--- Whether a stamp says its own zone.
-CREATE MACRO has_zone(x) AS regexp_matches(x, '([zZ]|[+-]\d\d:?\d\d|\)/)$');
+-- The instant of something that has happened: no year before 1990, as of a stamp with two digits, and not after tomorrow.
+-- A pull replaces tomorrow by its own, as the day that is asked for and HeroBase's clock count too.
+CREATE MACRO tomorrow() AS now() + INTERVAL 1 DAY;
+CREATE MACRO happened(x) AS CASE
+    WHEN instant(x) >= TIMESTAMPTZ '1990-01-01 00:00:00+00' AND instant(x) <= tomorrow() THEN instant(x) END;
+
+-- Whether a stamp says its own zone. A day alone does not, though it ends like an offset.
+CREATE MACRO has_zone(x) AS regexp_matches(x, '(?i)(\dZ|\)/| (UTC|GMT)|:\d\d([.,]\d+)? ?[+-]\d\d(:?\d\d(:\d\d)?)?)$');
+
+-- Whether a value cannot be what a reference holds, which is a code, an id or an object.
+CREATE MACRO no_reference(x) AS regexp_matches(x, '^(\[|(0|true|false|null)$)');
+CREATE MACRO is_empty(x) AS regexp_matches(x, '^(\[\s*\]|null|)$');
 
 -- Seconds: ISO 8601 with days, hours, minutes, seconds and fractions; [d.]hh:mm:ss of .NET; a number (trap T33).
 -- Each form is turned into the text of an interval; hours and minutes alone would be ambiguous.

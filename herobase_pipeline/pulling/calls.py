@@ -92,6 +92,7 @@ def pull_calls(
         sweep = _Sweep.NONE
         if not hierarchy.fields and not mode.refresh:
             sweep = _sweep(day_pull, herobase, lake, day, [unit.given for unit in tree.units.values()], asked)
+        account = day_pull.account("calls")
         place(con, hierarchy, asked)
         unknown = landing.unknown(without=hierarchy.fields)
         con.execute(
@@ -100,6 +101,7 @@ def pull_calls(
         con.execute(f"CREATE TEMP VIEW seen_calls AS {stored(lake, CALLS, day)}")
         if since is None:
             _refuse_to_shrink(con, lake, day, day_pull.params, accepted=mode.accept_shrunk)
+        day_pull.set_aside(lake, "calls", anew=True)
         observed = {"day": day, "observed_at": herobase.budget.utcnow(), "swept": sweep is _Sweep.DONE}
         # a day that is refreshed is written again in minutes, and whole in the night
         sort = since is None and landing.records <= _SORTED
@@ -132,7 +134,7 @@ def pull_calls(
             details["sweep_put_off"] = 1
         if since is None and settings.call_org_field is None:
             remember(lake, hierarchy, day, evidence(con, hierarchy.fields))
-        return day_pull.pulled(rows, newest, details)
+        return day_pull.pulled(rows, account, newest, details)
 
 
 def _refuse_to_shrink(

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,13 +13,14 @@ import duckdb
 from herobase_pipeline.herobase.client import HeroBase
 from herobase_pipeline.herobase.documents import Segment
 from herobase_pipeline.herobase.windows import Pull, margin, recent
-from herobase_pipeline.lake.engine import connect, instant, number
+from herobase_pipeline.lake.engine import connect, instant, literal, number
 from herobase_pipeline.lake.identity import claim
 from herobase_pipeline.lake.landing import Landing, UnreadableError
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.lake.writing import stored
 from herobase_pipeline.partitions import Window, day_bounds, repeated_hour
+from herobase_pipeline.pulling.accounting import Account, set_aside
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import Table
 
@@ -47,6 +49,7 @@ class Pulled:
 
     Attributes:
         rows: rows of the day's file, by table.
+        account: where the records that were received went.
         requests: requests made.
         bytes: bytes received.
         unreadable: values that had none of the known forms and became NULL.
@@ -58,6 +61,7 @@ class Pulled:
     """
 
     rows: Mapping[str, int]
+    account: Account
     requests: int
     bytes: int
     unreadable: int
@@ -76,8 +80,10 @@ class Day:
         self.bounds = day_bounds(day, settings.zone)
         self.params: dict[str, Any] = {"day_start": self.bounds.start, "day_end": self.bounds.end}
         now = herobase.budget.utcnow()  # before anything is asked: what comes later is not known
+        latest = max(now, dt.datetime.now(dt.UTC), self.bounds.end) + dt.timedelta(days=1)
+        landing.con.execute(f"CREATE OR REPLACE MACRO tomorrow() AS {literal(latest.isoformat())}::TIMESTAMPTZ")
         self.complete = [day] if now >= self.bounds.end and since is None else []
-        self._herobase = herobase
+        self._day, self._herobase, self._whole = day, herobase, since is None
         self._margin = margin(self.bounds, settings.zone)
         self._asked = self.bounds.widened(self._margin) if since is None else recent(since, now, settings.zone)
         self._before = herobase.budget.total, herobase.bytes_received, time.monotonic()
@@ -93,12 +99,52 @@ class Day:
 
         Pull(land, strays).run(self._asked)
 
-    def pulled(self, rows: Mapping[str, int], newest: str, details: Mapping[str, int | str] | None = None) -> Pulled:
+    def account(self, service: str) -> Account:
+        """Say where the records went, once they are gathered.
+
+        Raises:
+            UnreadableError: too few of them can be kept.
+
+        """
+        table = self.landing.tables[0]
+        key, time = (column.name for column in table if column.required)
+        margins = self._asked.widened(self._margin)
+        query = f"""
+            SELECT
+                count(*) FILTER (of_the_day),
+                count(*) FILTER (NOT of_the_day AND {time} BETWEEN $start AND $end),
+                count(*) FILTER (NOT of_the_day AND {time} NOT BETWEEN $start AND $end),
+                count(DISTINCT {key}) FILTER (of_the_day)
+            FROM (SELECT *, {time} >= $day_start AND {time} < $day_end AS of_the_day FROM pulled)"""
+        params = self.params | {"start": margins.start, "end": margins.end}
+        ((inside, near, outside, kept),) = self.landing.con.execute(query, params).fetchall()
+        reasons = Counter(reason for reason, _ in self.landing.unreadable)
+        account = Account(self.landing.records, inside, near, outside, reasons, kept)
+        if refusal := account.refusal(service, self._day):
+            raise UnreadableError(refusal)
+        return account
+
+    def set_aside(self, lake: Lake, service: str, *, anew: bool) -> None:
+        """Keep what could not be read; ``anew``: in place of what a whole pull of the day left before."""
+        set_aside(
+            lake,
+            self.landing.con,
+            service,
+            self._day,
+            self.landing.unreadable,
+            self._herobase.budget.utcnow(),
+            anew=anew and self._whole,
+        )
+
+    def pulled(
+        self, rows: Mapping[str, int], account: Account, newest: str, details: Mapping[str, int | str] | None = None
+    ) -> Pulled:
         """Sum up. ``newest`` is the query for the time of the newest record of the day's file."""
         requests, received, began = self._before
         reached = self.bounds.end if self.complete else instant(self.landing.con, newest)
         return Pulled(
             rows,
+            account,
             self._herobase.budget.total - requests,
             self._herobase.bytes_received - received,
             number(self.landing.con, "SELECT coalesce(sum(unreadable), 0) FROM pulled"),
@@ -131,7 +177,7 @@ def pull(
 
     Raises:
         ForeignLakeError: the lake is that of another account, zone or key.
-        UnreadableError: DuckDB fails on a record.
+        UnreadableError: DuckDB fails on the records.
 
     """
     claim(lake, settings)

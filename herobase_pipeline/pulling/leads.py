@@ -1,9 +1,11 @@
 """A day's lead versions."""
 
 import datetime as dt
+from dataclasses import replace
 from functools import partial
 
 from herobase_pipeline.herobase.client import HeroBase
+from herobase_pipeline.lake.engine import number
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.writing import stored, write
 from herobase_pipeline.pulling.day import WHOLE, Mode, Pulled, last_seen, pull
@@ -26,9 +28,12 @@ def pull_simple_leads(day: dt.date, herobase: HeroBase, lake: Lake, settings: Se
         landing, con = day_pull.landing, day_pull.landing.con
         day_pull.ask(partial(herobase.simple_leads, settings.projects))
         landing.gather()
+        account = day_pull.account("simpleleads")
+        day_pull.set_aside(lake, "simpleleads", anew=False)
         con.execute(f"CREATE TEMP VIEW pulled_leads AS SELECT *, {landing.unknown(without=())} FROM pulled")
         con.execute(f"CREATE TEMP VIEW seen_versions AS {stored(lake, SIMPLE_LEADS, day)}")
         observed = {"day": day, "observed_at": herobase.budget.utcnow()}
+        before = number(con, f"SELECT count(*) FROM ({stored(lake, SIMPLE_LEADS, day)})")
         rows = {
             LEAD_DATA.name: write(lake, con, LEAD_DATA, day=day, params=day_pull.params),
             SIMPLE_LEADS.name: write(
@@ -40,4 +45,5 @@ def pull_simple_leads(day: dt.date, herobase: HeroBase, lake: Lake, settings: Se
                 complete=day_pull.complete,
             ),
         }
-        return day_pull.pulled(rows, f"SELECT max(last_modified_at) FROM ({stored(lake, SIMPLE_LEADS, day)})")
+        account = replace(account, kept=rows[SIMPLE_LEADS.name] - before)
+        return day_pull.pulled(rows, account, f"SELECT max(last_modified_at) FROM ({stored(lake, SIMPLE_LEADS, day)})")

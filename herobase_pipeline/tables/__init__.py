@@ -19,12 +19,14 @@ from herobase_pipeline.tables.rates import (
 )
 from herobase_pipeline.tables.restatements import RESTATEMENTS
 from herobase_pipeline.tables.schema import Column, Table, Type
+from herobase_pipeline.tables.unreadable import UNREADABLE
 
 TABLES = (
     CALLS,
     CALL_PHONES,
     SIMPLE_LEADS,
     LEAD_DATA,
+    UNREADABLE,
     LEAD_FIELDS,
     ORG_UNITS,
     USERS,
@@ -71,6 +73,7 @@ __all__ = [
     "RESTATEMENTS",
     "SIMPLE_LEADS",
     "TABLES",
+    "UNREADABLE",
     "USERS",
     "VIEWS",
     "Column",

@@ -44,7 +44,7 @@ class Column:
         field: the JSON field of HeroBase it is read from, ``object.member`` for a member of a nested object.
         enum: the documented values, for a field that is an enumeration.
         read_by: the SQL macro that reads the field, where its type does not say it.
-        required: a record without it cannot be kept, so the pull that brings one fails.
+        required: a record without it cannot be kept, and is set aside.
         additive: a count or a length that may be summed over rows, within one level of the hierarchy.
         made_from: the columns of other tables, as ``table.column``, that its value is computed from (see ``of``).
 

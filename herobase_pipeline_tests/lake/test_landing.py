@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from herobase_pipeline.herobase.documents import segments
 from herobase_pipeline.herobase.errors import BrokenOffError
 from herobase_pipeline.lake.engine import connect, define_token
-from herobase_pipeline.lake.landing import Landing, UnreadableError
+from herobase_pipeline.lake.landing import Landing
 from herobase_pipeline.tables import CALL_PHONES, CALLS
 
 ZONE = ZoneInfo("Europe/Copenhagen")
@@ -85,10 +85,14 @@ def test_a_document_that_breaks_off_takes_its_parts_with_it():
 @pytest.mark.parametrize(
     "record", [{"startTime": "2026-01-05T09:00:00"}, {"uniqueId": "1S1"}, {"uniqueId": "1S1", "startTime": "yesterday"}]
 )
-def test_a_record_without_id_or_readable_start_fails_loudly_and_shows_no_value(record):
-    with pytest.raises(UnreadableError, match="1 of 1 records from HeroBase have no readable") as told:
-        land([(json.dumps([record]).encode(), 100, 100)])
-    assert "yesterday" not in str(told.value)
+def test_a_record_without_id_or_readable_start_is_set_aside_with_the_reason(record):
+    with tempfile.TemporaryDirectory() as folder, connect(ZONE, Path(folder)) as con:
+        define_token(con, b"key")
+        with Landing(con, Path(folder), (CALLS, CALL_PHONES)) as landing:
+            assert landing.document(segments([json.dumps([record]).encode()], "calls")) == 1
+    ((reason, text),) = landing.unreadable
+    assert reason.startswith("no readable")
+    assert json.loads(text) == record
 
 
 def test_keys_in_several_spellings_are_one_field():
