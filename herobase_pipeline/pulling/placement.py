@@ -111,7 +111,7 @@ def find(
 
     """
     ways = candidates(fields)
-    if forced is None and known is not None:
+    if forced is None and known is not None and known.form.fields:
         there = _as_spelled(ways, known.form.fields)
         calls, carrying = evidence(con, ()), evidence(con, there) if there else 0
         is_settled = known.calls >= ENOUGH or calls <= known.calls
