@@ -39,7 +39,7 @@ def pulling(centre: Centre, day: str) -> subprocess.Popen[str]:
         "HEROBASE_URL": centre.sandbox.url,
         "HEROBASE_USERNAME": centre.sandbox.username,
         "HEROBASE_PASSWORD": centre.sandbox.password,
-        "HEROBASE_PII_KEY": "key",
+        "HEROBASE_PII_KEY": "test key",
         "HEROBASE_DATA_DIR": str(centre.lake.root),
     }
     return subprocess.Popen(
@@ -103,7 +103,7 @@ def test_a_million_calls_land_in_less_than_a_gigabyte(tmp_path):
         assert server.stdout is not None
         address = next(found[0] for line in server.stdout if (found := re.search(r"http://127\.0\.0\.1:\d+", line)))
         login = {"HEROBASE_URL": address, "HEROBASE_USERNAME": "api@nord-salg.example", "HEROBASE_PASSWORD": "sandbox"}
-        more = {"HEROBASE_PII_KEY": "key", "HEROBASE_DATA_DIR": str(tmp_path)}
+        more = {"HEROBASE_PII_KEY": "test key", "HEROBASE_DATA_DIR": str(tmp_path)}
         done = subprocess.run(
             [sys.executable, "-c", PULL, "2026-03-02"],
             env={**environment, **login, **more},

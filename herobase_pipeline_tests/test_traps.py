@@ -13,7 +13,7 @@ WRITTEN = [
     for path in (*(ROOT / "herobase_pipeline").rglob("*"), *(ROOT / "docs").glob("*.md"), *TESTS.rglob("*.py"))
     if path.suffix in {".py", ".sql", ".md", ".toml"}
 ]
-CODE = re.compile(r"(?<![\w*-])T\d{1,2}[abc]?(?![\w*-])")
+CODE = re.compile(r"(?<![\w*}-])T\d{1,2}[abc]?(?![\w*-])")
 
 
 def named(pattern: str) -> Iterator[tuple[Path, str]]:

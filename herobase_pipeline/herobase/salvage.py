@@ -56,6 +56,8 @@ def records(array: bytes) -> list[bytes] | None:
         if (end is None or fault(array[begin:end].strip())) and not _is_sound(array, begin, end):
             cut = seam.search(array, begin) or _END.search(array, begin)
             end = cut.start(1) if cut else None
+            if end is not None and array[end : end + 1] == b"]" and not _is_balanced(array[begin:end]):
+                return None  # it may as well be the end of a list within the record, where the answer broke off
         if end is None or not (record := array[begin:end].strip()):
             return None
         found.append(record)
@@ -138,6 +140,11 @@ def _is_sound(array: bytes, begin: int, end: int | None) -> bool:
         if before not in (b"{", b"[", b",", b":", b"") or after not in (b"}", b"]", b",", b":", b""):
             return False
     return True
+
+
+def _is_balanced(record: bytes) -> bool:
+    """Whether as many brackets close as open; those in its texts count too, as nobody knows where these end."""
+    return record.count(b"{") == record.count(b"}") and record.count(b"[") == record.count(b"]")
 
 
 def _next(text: bytes, at: int) -> bytes:

@@ -171,6 +171,17 @@ def test_a_record_that_cannot_be_read_is_set_aside_at_any_segment_size(body, siz
     assert sum(len(segment.unreadable) for segment in found) == 1
 
 
+def test_t13_no_beginning_of_a_document_with_an_unescaped_quote_passes_for_a_whole():
+    body = (
+        b'[{"a":1,"t":"x"},{"a":2,"t":"12" wide","legs":[{"b":1},{"b":2}],"e":{}},{"a":3,"t":"y"},{"a":4,"t":"1" z"}]'
+    )
+    for end in range(len(body)):
+        with pytest.raises(BrokenOffError if end else NotJsonError):
+            read(body[:end], lengths=[7])
+    (segment,) = segments([body], "calls")
+    assert (segment.records, len(segment.unreadable)) == (2, 2)
+
+
 def test_an_empty_array_is_one_segment_without_records():
     (segment,) = segments([b" [ ] "], "calls")
     assert (segment.records, segment.keys) == (0, frozenset())
