@@ -28,6 +28,7 @@ from herobase_pipeline.tables import (
     METRIC_REGISTRY,
     RESTATEMENTS,
     TABLES,
+    UNREADABLE,
     VIEWS,
     Table,
 )
@@ -41,7 +42,7 @@ Made = dict[str, set[str]]
 
 SPECS = {spec.key: spec for spec in defs.resolve_all_asset_specs()}
 SERVICES = {source.key for source in SOURCES}
-EVERY = (*TABLES, *VIEWS)
+EVERY = tuple(table for table in (*TABLES, *VIEWS) if table is not UNREADABLE)  # which keeps records whole
 PULLED = [table for table in EVERY if any(dep.asset_key in SERVICES for dep in SPECS[dg.AssetKey(table.key)].deps)]
 DERIVED = [table for table in EVERY if table not in PULLED]
 BY_SQL = [table for table in DERIVED if table not in (KNOWN_DAYS, LEAD_FIELDS)]
