@@ -91,7 +91,7 @@ class _FromDotEnv(BaseSettings):
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # its file would be sought in the current folder
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # pydantic calls the hook by these names
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Return where settings come from, the first wins."""
         dot_env = DotEnvSettingsSource(settings_cls, env_file=_dot_env(), env_file_encoding="utf-8-sig")
