@@ -80,7 +80,7 @@ def test_the_sandboxs_files_are_not_those_of_a_real_account(monkeypatch, tmp_pat
     assert Settings(url=None).declared_fields == SANDBOX_FIELDS
     login = {"username": "a", "password": "b", "pii_key": "c"}
     real = Settings(url="https://x.herobase.com", **login)
-    assert real.declared_fields == Path("fields")
+    assert real.declared_fields == tmp_path / "fields"
     assert read_declarations(real.declared_fields) == ()
     assert Settings(fields_dir=tmp_path).declared_fields == tmp_path
     assert len(read_declarations(SANDBOX_FIELDS, LEAD_FIELDS.names)) == 4
