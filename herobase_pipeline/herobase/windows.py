@@ -4,7 +4,7 @@ No service has pagination; smaller windows are the vendor's substitute (API page
 """
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -13,9 +13,6 @@ from herobase_pipeline.partitions import Window, utc_offset
 
 FLOOR = dt.timedelta(minutes=1)
 _OVERLAP = dt.timedelta(seconds=1)
-
-# Answers with exactly so many rows may have been cut by a limit. None is documented, but people pick such numbers.
-ROUND_NUMBERS = frozenset(int(digits * 10**power) for digits in (1, 2, 2.5, 5) for power in (2, 3, 4))
 
 
 def margin(window: Window, zone: ZoneInfo) -> dt.timedelta:
@@ -47,22 +44,44 @@ def iso_duration(length: dt.timedelta) -> str:
     return "PT" + ("".join(f"{number}{unit}" for number, unit in parts if number) or "0S")
 
 
-@dataclass
-class Pull:
-    """A window that is asked for whole, and in halves where the whole fails or may have been capped.
+@dataclass(frozen=True)
+class Source:
+    """What a pull asks, and what is known of the answers.
 
     Attributes:
         ask: asks for one window, keeps its rows, returns their number; keeps none if it raises.
         strays: how many rows of the last answer lie outside the window that was asked for.
-        floor: a window this short is not halved again.
+        edges: for either end of a window, windows from there to the first or the last few rows of the last answer, the
+            widest first.
+        known: how many different rows are kept, without those too new for an earlier answer to have had.
+        doubted: whether an answer of so many rows may have been cut, by what is known of others.
+        found: takes note that an answer of so many rows was found to be cut, or whole.
 
     """
 
     ask: Callable[[Window], int]
     strays: Callable[[Window], int]
+    edges: Callable[[Window], Sequence[Sequence[Window]]]
+    known: Callable[[], int]
+    doubted: Callable[[int], bool]
+    found: Callable[[int, bool], None]
+
+
+@dataclass
+class Pull:
+    """A window that is asked for whole, and in halves where the whole fails or was cut.
+
+    Whether an answer was cut is seen at its edges: it is, if asking for those alone brings rows that the whole had not.
+
+    Attributes:
+        source: whom to ask.
+        floor: a window this short is not halved again.
+
+    """
+
+    source: Source
     floor: dt.timedelta = FLOOR
     _honoured: bool = True
-    _more_behind: bool = False
 
     def run(self, window: Window) -> None:
         """Cover ``window``. Halves overlap by a second, as it is not known which edges HeroBase includes.
@@ -73,39 +92,44 @@ class Pull:
 
         """
         rows = self._rows(window)
-        if rows in ROUND_NUMBERS:
+        # where windows are not honoured, a smaller one cannot show what a larger one lacks
+        if rows is None or not self._honoured or not self.source.doubted(rows):
+            return
+        known = self.source.known()
+        for edge in self.source.edges(window):
+            for narrower in edge:
+                found = self._rows(narrower)
+                if found is None or found < rows:  # else it may be cut as well
+                    break
+        cut = self.source.known() > known
+        self.source.found(rows, cut)
+        if cut:
             self._look_behind(window, rows)
 
     def _rows(self, window: Window) -> int | None:
         """Ask for a window and return its rows; None if it had to be asked for in halves."""
         try:
-            rows = self.ask(window)
+            rows = self.source.ask(window)
         except HeroBaseError as error:
             if not error.worth_halving or window.length <= self.floor:
                 raise
             for half in _halves(window):
                 self.run(half)
             return None
-        # where windows are not honoured, a smaller one cannot show what a larger one lacks
-        self._honoured = self._honoured and 2 * self.strays(window) <= rows
+        self._honoured = self._honoured and 2 * self.source.strays(window) <= rows
         return rows
 
     def _look_behind(self, window: Window, cap: int) -> None:
         """Ask for smaller windows until each has fewer rows than ``cap``."""
-        if not self._honoured:
-            return
         if window.length <= self.floor:
-            if not self._more_behind:
-                return  # nothing was found beside these rows, so there just are so many of them
             raise CappedError(
                 f"HeroBase returned exactly {cap} rows for {window.length.total_seconds():.0f} seconds from "
                 f"{window.start:%Y-%m-%d %H:%M:%S} UTC, as many as for twice that time: it seems to cap its answers, so "
                 "rows are missing. Ask HeroBase to raise the limit; the day was left as it was."
             )
-        halves = [(half, self._rows(half)) for half in _halves(window)]
-        self._more_behind = self._more_behind or {rows for _, rows in halves} != {0, cap}
-        for half, rows in halves:
-            if rows == cap:
+        for half in _halves(window):
+            rows = self._rows(half)
+            if rows is not None and rows >= cap:
                 self._look_behind(half, cap)
 
 

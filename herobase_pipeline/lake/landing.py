@@ -6,6 +6,7 @@ relation ``pulled``, from which the SQL beside each table makes the file of the 
 as ``wire:<field>``.
 """
 
+import datetime as dt
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -138,11 +139,44 @@ class Landing:
         """Return how many records of the last document lie outside a window, by the time that names their day."""
         if not self._last:
             return 0
-        time = quoted(next(column.name for column in self.columns if column.required and column.type is Type.INSTANT))
-        start, end = (f"{literal(edge.isoformat())}::TIMESTAMPTZ" for edge in window)
+        start, end = _edges(window)
         return number(
-            self.con, f"SELECT count(*) FROM ({_together(self._last)}) WHERE {time} < {start} OR {time} >= {end}"
+            self.con,
+            f"SELECT count(*) FROM ({_together(self._last)}) WHERE {self._time} < {start} OR {self._time} >= {end}",
         )
+
+    def spread(self, window: Window, share: float) -> tuple[dt.datetime, dt.datetime] | None:
+        """Return from when to when the records of the last document lie in a window, but for a share at either end.
+
+        Where an end has more than half of them at once, it is the time beyond all of them.
+        """
+        if not self._last:
+            return None
+        start, end = _edges(window)
+        query = f"""
+            WITH times AS (
+                SELECT date_trunc('second', {self._time}) AS t
+                FROM ({_together(self._last)}) WHERE {self._time} >= {start} AND {self._time} < {end}
+            ),
+            ends AS (SELECT quantile_disc(t, $share) AS early, quantile_disc(t, 1 - $share) AS late FROM times)
+            SELECT
+                if(2 * count(*) FILTER (t <= early) > count(*), min(t), any_value(early) + INTERVAL 1 SECOND),
+                if(2 * count(*) FILTER (t >= late) > count(*), max(t) + INTERVAL 1 SECOND, any_value(late))
+            FROM times, ends"""
+        ((early, late),) = self.con.execute(query, {"share": share}).fetchall()
+        return None if early is None else (early.astimezone(dt.UTC), late.astimezone(dt.UTC))
+
+    def different(self, before: dt.datetime) -> int:
+        """Return how many different records have come of before a time."""
+        if not self.parts:
+            return 0
+        key = quoted(next(column.name for column in self.columns if column.required and column.type is Type.TEXT))
+        query = f"SELECT count(DISTINCT hash({key})) FROM ({_together(self.parts)}) WHERE {self._time} < $before"
+        return number(self.con, query, {"before": before})
+
+    @property
+    def _time(self) -> str:
+        return quoted(next(column.name for column in self.columns if column.required and column.type is Type.INSTANT))
 
     def _land(self, source: Path, segment: Any, asked: str) -> _Landed:
         """Make a table of a segment whose JSON lies in ``source``, and set aside the records that do not fit in."""
@@ -302,6 +336,10 @@ def _object(members: Sequence[str], *, once: bool = False) -> str:
     listed = f"list_filter([{', '.join(members)}], lambda member: member IS NOT NULL)"
     distinct = f"list_sort(list_distinct({listed}))" if once else listed
     return f"'{{' || nullif(array_to_string({distinct}, ','), '') || '}}'"
+
+
+def _edges(window: Window) -> list[str]:
+    return [f"{literal(edge.isoformat())}::TIMESTAMPTZ" for edge in window]
 
 
 def _together(parts: Sequence[str]) -> str:

@@ -21,6 +21,7 @@ from herobase_pipeline.lake.engine import connect, literal, quoted
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.lake.zones import zone_differences
+from herobase_pipeline.pulling.answers import cut_days
 from herobase_pipeline.pulling.calls import ShrunkError
 from herobase_pipeline.pulling.services import DAY_SERVICES
 from herobase_pipeline.settings import Settings
@@ -32,6 +33,7 @@ from herobase_pipeline.tables import (
     LEAD_FIELDS,
     LEADS,
     PROJECTS,
+    UNREADABLE,
     Table,
 )
 
@@ -52,7 +54,7 @@ WARN, ERROR = dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR
 _MARKUP, _ESCAPED = re.compile(r"([|*<\\])"), r"\\\1"
 
 Finding = tuple[dt.date, str]  # the offending day, and what is wrong with it
-Find = Callable[[dg.DagsterInstance], list[Finding]]
+Find = Callable[[dg.DagsterInstance, Settings], list[Finding]]
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Check:
         tables: the table it is of, then the others that it reads.
         severity: ERROR where a number is wrong or missing, WARN where a person should look.
         description: what it means, and what to do where it fails.
-        find: what yields the findings: SQL, or a function of what Dagster knows. The SQL reads the tables,
+        find: what yields the findings: SQL, or a function of what Dagster and the lake know. The SQL reads the tables,
             ``loaded(table_name, day, complete)``, where ``complete`` is a day that was over when it was loaded, and
             ``due()``, the last day that must be loaded by now.
 
@@ -89,7 +91,7 @@ def _asset_check(check: Check) -> dg.AssetChecksDefinition:
     def run(context: dg.AssetCheckExecutionContext, settings: SettingsResource) -> dg.AssetCheckResult:
         is_loaded = bool(Lake(settings.data_dir).files(table))
         if not isinstance(check.find, str):
-            found = check.find(context.instance)
+            found = check.find(context.instance, settings)
         else:
             found = _query(check.find, check.tables, settings) if is_loaded else []
         return _result(check.severity, found, "As it should be." if is_loaded else "Nothing is loaded yet.")
@@ -129,7 +131,7 @@ def _result(severity: dg.AssetCheckSeverity, found: Sequence[Finding], otherwise
     )
 
 
-def _left_failed(table: Table, instance: dg.DagsterInstance, cause: str = "") -> list[Finding]:
+def _left_failed(table: Table, instance: dg.DagsterInstance, _: Settings, cause: str = "") -> list[Finding]:
     """Return the days whose last attempt failed; with ``cause``, those that an error of that name stopped."""
     asset = dg.AssetKey(table.key)
     statuses = instance.get_status_by_partition(asset, DAYS.get_partition_keys(), DAYS) or {}
@@ -152,7 +154,7 @@ def _failure(instance: dg.DagsterInstance, run_id: str, step: str) -> tuple[str,
     return "", f"Run {run_id.split('-')[0]} failed; its page says why."
 
 
-def _undeclared(instance: dg.DagsterInstance) -> list[Finding]:
+def _undeclared(instance: dg.DagsterInstance, _: Settings) -> list[Finding]:
     """Return what the last run of lead_fields found that its declarations do not fit, by the day; or why it failed."""
     key = dg.AssetKey(LEAD_FIELDS.key)
     event = instance.get_latest_materialization_event(key)
@@ -177,6 +179,33 @@ def _undeclared(instance: dg.DagsterInstance) -> list[Finding]:
                 said = f"no declaration for the campaign {of['name']} with {of['leads']} leads"
         by_day.setdefault(dt.date.fromisoformat(str(of["day"])), []).append(said)
     return [(day, "; ".join(said)) for day, said in by_day.items()]
+
+
+def _cut(service: str, _: dg.DagsterInstance, settings: Settings) -> list[Finding]:
+    """Return the days that were pulled with as many records as a limit that was found later."""
+    found = "as many records as HeroBase then gave at once, as later days showed"
+    return [(day, found) for day in cut_days(Lake(settings.data_dir), service)]
+
+
+def _zone_rules(_: dg.DagsterInstance, settings: Settings) -> list[Finding]:
+    """Return the spans in which DuckDB and Python have different rules for the zone."""
+    until = dt.date(utcnow().astimezone(settings.zone).year + RULES_AHEAD, 12, 31)
+    return [
+        (
+            first,
+            f"{settings.timezone} is {_offset(python)} by Python's rules and {_offset(duckdb)} by DuckDB's, until {last}",
+        )
+        for first, last, python, duckdb in zone_differences(settings.zone, RULES_SINCE, until)
+    ]
+
+
+def _set_aside(service: str) -> str:
+    return f"""
+        SELECT date, string_agg(found, '; ' ORDER BY found) FROM (
+            SELECT date, count(*) || ' ' || reason AS found
+            FROM unreadable WHERE service = '{service}' AND date > due() - {RECENT} GROUP BY date, reason
+        ) GROUP BY date
+    """
 
 
 def _gaps(table: Table) -> str:
@@ -345,8 +374,21 @@ _QUOTA = rf"""
 _DAILY = [service.tables[0] for service in DAY_SERVICES]
 _EACH_DAY = [
     check
-    for table in _DAILY
+    for service in DAY_SERVICES
+    for table in service.tables[:1]
     for check in (
+        Check(
+            "answers_whole", [table], ERROR,
+            "No day was pulled from an answer that HeroBase had cut (trap T14): else records are missing on it. Materialize the "
+            "days listed.",
+            partial(_cut, service.name),
+        ),
+        Check(
+            "nothing_set_aside", [table, UNREADABLE], WARN,
+            f"In the latest {RECENT} days every record could be read: others are in private/unreadable and in no number. Look at "
+            "them there, and report their form.",
+            _set_aside(service.name),
+        ),
         Check(
             "no_gap_days", [table], ERROR,
             "Every day between the first and the last that are loaded is loaded as well, from after it was over: else sums "
@@ -439,6 +481,13 @@ _OTHERS = [
         _undeclared,
     ),
     Check(
+        "zone_rules_agree", [CALLS], WARN,
+        "DuckDB and Python have the same rules for the zone in HEROBASE_TIMEZONE. Where they differ, Python says which day a "
+        "call or a lead version belongs to, and DuckDB reads stamps without an offset and computes the other dates: around "
+        "midnight these may be a day off. Upgrade DuckDB, or the tzdata of Python and of this machine, until both know the law.",
+        _zone_rules,
+    ),
+    Check(
         "quota_left", [ACCOUNT], WARN,
         f"Of each service's daily requests {QUOTA_LEFT:.0%} were left at the last look, so far as the account may see them and "
         "this version can read them. Put off backfills, or order a higher limit.",
@@ -447,35 +496,9 @@ _OTHERS = [
 ]  # fmt: skip
 
 
-@dg.asset_check(
-    asset=dg.AssetKey(CALLS.key),
-    name="zone_rules_agree",
-    description=(
-        "DuckDB and Python have the same rules for the zone in HEROBASE_TIMEZONE. Where they differ, Python says which day a "
-        "call or a lead version belongs to, and DuckDB reads stamps without an offset and computes the other dates: around "
-        "midnight these may be a day off. Upgrade DuckDB, or the tzdata of Python and of this machine, until both know the law."
-    ),
-)
-def _zone_rules_agree(settings: SettingsResource) -> dg.AssetCheckResult:
-    if not Lake(settings.data_dir).files(CALLS):
-        return _result(WARN, [], "Nothing is loaded yet.")
-    until = dt.date(utcnow().astimezone(settings.zone).year + RULES_AHEAD, 12, 31)
-    found = [
-        (
-            first,
-            f"{settings.timezone} is {_offset(python)} by Python's rules and {_offset(duckdb)} by DuckDB's, until {last}",
-        )
-        for first, last, python, duckdb in zone_differences(settings.zone, RULES_SINCE, until)
-    ]
-    return _result(WARN, found, "As it should be.")
-
-
 def _offset(ahead: dt.timedelta) -> str:
     """Return an offset from UTC as people write it: UTC-07:00."""
     return str(dt.timezone(ahead))
 
 
-CHECKS: list[dg.AssetChecksDefinition] = [
-    *(_asset_check(check) for check in (*_EACH_DAY, *_FAILURES, *_OTHERS)),
-    _zone_rules_agree,
-]
+CHECKS = [_asset_check(check) for check in (*_EACH_DAY, *_FAILURES, *_OTHERS)]

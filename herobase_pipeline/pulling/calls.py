@@ -79,7 +79,7 @@ def pull_calls(
     """
     now = herobase.budget.utcnow()
     since = last_seen(lake, CALLS, day, settings, f"least({_UNSETTLED}, {_HOURLY})", now) if mode.refresh else None
-    with pull(day, herobase, lake, settings, (CALLS, CALL_PHONES), since, raw_fields=("user",)) as day_pull:
+    with pull("calls", day, herobase, lake, settings, (CALLS, CALL_PHONES), since, raw_fields=("user",)) as day_pull:
         landing, con = day_pull.landing, day_pull.landing.con
         define_token(con, settings.phone_key)
         tree = _tree(herobase, settings)
@@ -92,7 +92,7 @@ def pull_calls(
         sweep = _Sweep.NONE
         if not hierarchy.fields and not mode.refresh:
             sweep = _sweep(day_pull, herobase, lake, day, [unit.given for unit in tree.units.values()], asked)
-        account = day_pull.account("calls")
+        account = day_pull.account()
         place(con, hierarchy, asked)
         unknown = landing.unknown(without=hierarchy.fields)
         con.execute(
@@ -101,7 +101,7 @@ def pull_calls(
         con.execute(f"CREATE TEMP VIEW seen_calls AS {stored(lake, CALLS, day)}")
         if since is None:
             _refuse_to_shrink(con, lake, day, day_pull.params, accepted=mode.accept_shrunk)
-        day_pull.set_aside(lake, "calls", anew=True)
+        day_pull.set_aside(anew=True)
         observed = {"day": day, "observed_at": herobase.budget.utcnow(), "swept": sweep is _Sweep.DONE}
         # a day that is refreshed is written again in minutes, and whole in the night
         sort = since is None and landing.records <= _SORTED

@@ -12,19 +12,22 @@ import duckdb
 
 from herobase_pipeline.herobase.client import HeroBase
 from herobase_pipeline.herobase.documents import Segment
-from herobase_pipeline.herobase.windows import Pull, margin, recent
+from herobase_pipeline.herobase.windows import Pull, Source, margin, recent
 from herobase_pipeline.lake.engine import connect, instant, literal, number
 from herobase_pipeline.lake.identity import claim
 from herobase_pipeline.lake.landing import Landing, UnreadableError
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.lake.writing import stored
-from herobase_pipeline.partitions import Window, day_bounds, repeated_hour
+from herobase_pipeline.partitions import Window, day_bounds, repeated_hour, utc_offset
 from herobase_pipeline.pulling.accounting import Account, set_aside
+from herobase_pipeline.pulling.answers import Answers
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import Table
 
 _OVERLAP = dt.timedelta(minutes=10)  # asked for again at a refresh, as a record may turn up later than its time says
+_SHORT = dt.timedelta(hours=4)  # what a refresh asks for, but the first after a pause
+_AT_AN_END = 0.05  # of an answer's records: asked for again where the answer may have been cut
 
 
 class Mode(NamedTuple):
@@ -74,7 +77,14 @@ class Day:
     """The pull of one local day into a landing of its own."""
 
     def __init__(
-        self, day: dt.date, herobase: HeroBase, landing: Landing, settings: Settings, since: dt.datetime | None
+        self,
+        service: str,
+        day: dt.date,
+        herobase: HeroBase,
+        lake: Lake,
+        landing: Landing,
+        settings: Settings,
+        since: dt.datetime | None,
     ) -> None:
         self.landing = landing
         self.bounds = day_bounds(day, settings.zone)
@@ -83,23 +93,43 @@ class Day:
         latest = max(now, dt.datetime.now(dt.UTC), self.bounds.end) + dt.timedelta(days=1)
         landing.con.execute(f"CREATE OR REPLACE MACRO tomorrow() AS {literal(latest.isoformat())}::TIMESTAMPTZ")
         self.complete = [day] if now >= self.bounds.end and since is None else []
-        self._day, self._herobase, self._whole = day, herobase, since is None
+        self._service, self._day, self._herobase, self._lake, self._whole = service, day, herobase, lake, since is None
+        self._answers = Answers(lake, service, day, now, short=since is not None and now - since <= _SHORT)
+        self._now, self._zone = now, settings.zone
         self._margin = margin(self.bounds, settings.zone)
         self._asked = self.bounds.widened(self._margin) if since is None else recent(since, now, settings.zone)
         self._before = herobase.budget.total, herobase.bytes_received, time.monotonic()
 
     def ask(self, answer: Callable[[Window], Iterator[Segment]], asked: str = "") -> None:
         """Land all that ``answer`` yields for the day and its margins, in smaller windows where that is needed."""
+        landing = self.landing
+        source = Source(
+            ask=lambda window: self._herobase.retrying(lambda: landing.document(answer(window), asked)),
+            strays=lambda window: landing.strays(window.widened(self._margin)),
+            edges=self._edges,
+            known=lambda: landing.different(self._now - _OVERLAP),
+            doubted=self._answers.doubted,
+            found=self._answers.found,
+        )
+        Pull(source).run(self._asked)
 
-        def land(window: Window) -> int:
-            return self._herobase.retrying(lambda: self.landing.document(answer(window), asked))
+    def _edges(self, window: Window) -> list[list[Window]]:
+        """Return the windows between either end of ``window`` and the nearest records of the last document.
 
-        def strays(window: Window) -> int:
-            return self.landing.strays(window.widened(self._margin))
+        There are two for each end, as there are two readings of a stamp (see ``windows.margin``), the wider one first.
+        """
+        spread = self.landing.spread(window, _AT_AN_END)
+        if spread is None:
+            return []
+        early, late = spread
+        nothing = dt.timedelta()
+        earlier = [early + max(utc_offset(early, self._zone), nothing), early]
+        later = [late + min(utc_offset(late, self._zone), nothing), late]
+        heads = [Window(window.start, min(end, window.end)) for end in dict.fromkeys(earlier)]
+        tails = [Window(max(start, window.start), window.end) for start in dict.fromkeys(later)]
+        return [[edge for edge in edges if edge.start < edge.end] for edges in (heads, tails)]
 
-        Pull(land, strays).run(self._asked)
-
-    def account(self, service: str) -> Account:
+    def account(self) -> Account:
         """Say where the records went, once they are gathered.
 
         Raises:
@@ -120,16 +150,16 @@ class Day:
         ((inside, near, outside, kept),) = self.landing.con.execute(query, params).fetchall()
         reasons = Counter(reason for reason, _ in self.landing.unreadable)
         account = Account(self.landing.records, inside, near, outside, reasons, kept)
-        if refusal := account.refusal(service, self._day):
+        if refusal := account.refusal(self._service, self._day):
             raise UnreadableError(refusal)
         return account
 
-    def set_aside(self, lake: Lake, service: str, *, anew: bool) -> None:
+    def set_aside(self, *, anew: bool) -> None:
         """Keep what could not be read; ``anew``: in place of what a whole pull of the day left before."""
         set_aside(
-            lake,
+            self._lake,
             self.landing.con,
-            service,
+            self._service,
             self._day,
             self.landing.unreadable,
             self._herobase.budget.utcnow(),
@@ -139,7 +169,8 @@ class Day:
     def pulled(
         self, rows: Mapping[str, int], account: Account, newest: str, details: Mapping[str, int | str] | None = None
     ) -> Pulled:
-        """Sum up. ``newest`` is the query for the time of the newest record of the day's file."""
+        """Sum up, once the files are written. ``newest`` is the query for the time of the newest record of the day's file."""
+        self._answers.keep()
         requests, received, began = self._before
         reached = self.bounds.end if self.complete else instant(self.landing.con, newest)
         return Pulled(
@@ -156,6 +187,7 @@ class Day:
 
 @contextmanager
 def pull(
+    service: str,
     day: dt.date,
     herobase: HeroBase,
     lake: Lake,
@@ -167,6 +199,7 @@ def pull(
     """Start the pull of a day, in a connection and a spool of its own.
 
     Args:
+        service: the service's path.
         day: the local day.
         herobase: whom to ask.
         lake: where it goes.
@@ -189,7 +222,7 @@ def pull(
         Landing(con, folder, tables, raw_fields, twice) as landing,
     ):
         try:
-            yield Day(day, herobase, landing, settings, since)
+            yield Day(service, day, herobase, lake, landing, settings, since)
         except duckdb.Error as error:
             raise UnreadableError(
                 f"The records of {day} from HeroBase could not be processed ({type(error).__name__}), so nothing was changed. "

@@ -24,12 +24,12 @@ def pull_simple_leads(day: dt.date, herobase: HeroBase, lake: Lake, settings: Se
 
     """
     since = last_seen(lake, SIMPLE_LEADS, day, settings) if mode.refresh else None
-    with pull(day, herobase, lake, settings, (SIMPLE_LEADS, LEAD_DATA), since) as day_pull:
+    with pull("simpleleads", day, herobase, lake, settings, (SIMPLE_LEADS, LEAD_DATA), since) as day_pull:
         landing, con = day_pull.landing, day_pull.landing.con
         day_pull.ask(partial(herobase.simple_leads, settings.projects))
         landing.gather()
-        account = day_pull.account("simpleleads")
-        day_pull.set_aside(lake, "simpleleads", anew=False)
+        account = day_pull.account()
+        day_pull.set_aside(anew=False)
         con.execute(f"CREATE TEMP VIEW pulled_leads AS SELECT *, {landing.unknown(without=())} FROM pulled")
         con.execute(f"CREATE TEMP VIEW seen_versions AS {stored(lake, SIMPLE_LEADS, day)}")
         observed = {"day": day, "observed_at": herobase.budget.utcnow()}

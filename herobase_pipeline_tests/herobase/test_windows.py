@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from herobase_pipeline.herobase import errors
-from herobase_pipeline.herobase.windows import Pull, iso_duration, margin
+from herobase_pipeline.herobase.windows import Pull, Source, iso_duration, margin
 from herobase_pipeline.partitions import Window, day_bounds
 
 START = dt.datetime(2026, 3, 2, 8, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
 MINUTE = dt.timedelta(minutes=1)
+SECOND = dt.timedelta(seconds=1)
 
 
 class Server:
@@ -30,6 +31,7 @@ class Server:
         longest: dt.timedelta | None = None,
         order: Callable[[list[int]], list[int]] = lambda rows: rows,
         ignores_window: bool = False,
+        doubts: bool = False,
         raises: type[errors.HeroBaseError] = errors.ServerFailedError,
     ) -> None:
         self.times = [START + dt.timedelta(seconds=s) for s in seconds]
@@ -40,6 +42,8 @@ class Server:
             ignores_window,
             raises,
         )
+        self.doubts = doubts or cap is not None
+        self.found: list[tuple[int, bool]] = []
         self.asked: list[Window] = []
         self.kept: set[int] = set()
         self.answered: list[Window] = []
@@ -59,9 +63,26 @@ class Server:
     def strays(self, window: Window) -> int:
         return sum(not window.start <= self.times[i] < window.end for i in self.last)
 
+    def edges(self, window: Window) -> list[list[Window]]:
+        times = sorted(self.times[i] for i in self.last)
+        if not times:
+            return []
+        early, late = times[len(times) // 20], times[-1 - len(times) // 20]
+        early = early + SECOND if sum(t <= early for t in times) <= len(times) / 2 else times[0]
+        late = late if sum(t >= late for t in times) <= len(times) / 2 else times[-1] + SECOND
+        return [[Window(start, end)] for start, end in ((window.start, early), (late, window.end)) if start < end]
+
     def pull(self, window: Window | None = None, **more: dt.timedelta) -> set[int]:
         window = window or Window(START, START + HOUR)
-        Pull(self.ask, self.strays, **more).run(window)
+        source = Source(
+            ask=self.ask,
+            strays=self.strays,
+            edges=self.edges,
+            known=lambda: len(self.kept),
+            doubted=lambda _: self.doubts,
+            found=lambda rows, cut: self.found.append((rows, cut)),
+        )
+        Pull(source, **more).run(window)
         return self.kept
 
 
@@ -146,14 +167,15 @@ def mixed(rows: list[int]) -> list[int]:
 
 
 @pytest.mark.parametrize("order", [earliest, latest, mixed])
-@pytest.mark.parametrize("cap", [100, 250, 1_000])
-def test_t14_a_cap_is_looked_behind_whichever_rows_it_keeps(order, cap):
+@pytest.mark.parametrize("cap", [100, 137, 250, 1_000, 1_024, 9_973])
+def test_t14_a_cap_of_any_number_is_looked_behind_whichever_rows_it_keeps(order, cap):
     server = Server([0.36 * i for i in range(10_000)], cap=cap, order=order)
-    if cap == 100:  # 167 calls a minute
-        with pytest.raises(errors.CappedError, match="exactly 100 rows"):
+    if cap < 167:  # calls a minute
+        with pytest.raises(errors.CappedError, match=f"exactly {cap} rows"):
             server.pull()
-        return
-    assert server.pull() == set(range(10_000))
+    else:
+        assert server.pull() == set(range(10_000))
+    assert server.found == [(cap, True)]
 
 
 @pytest.mark.parametrize("order", [earliest, latest, mixed])
@@ -175,20 +197,40 @@ def test_t14_more_than_the_cap_in_a_minute_is_an_error(order):
     assert "cap its answers" in str(raised.value)
 
 
-def test_t14_a_round_number_of_calls_that_is_no_cap_is_believed():
-    server = Server([36.0 * i for i in range(100)])
+def test_t14_an_answer_that_was_not_cut_costs_two_small_requests_more():
+    server = Server([36.0 * i for i in range(100)], doubts=True)
     assert server.pull() == set(range(100))
+    assert server.found == [(100, False)]
+    assert len(server.asked) == 3
+    assert all(window.length < HOUR / 10 for window in server.asked[1:])
+
+
+@pytest.mark.parametrize("seconds", [[1_800.0] * 137, [1_800.0] * 100 + [60.0 * i for i in range(60)]])
+def test_t14_a_bulk_upload_in_one_second_is_no_cap(seconds):
+    server = Server(seconds, doubts=True)
+    assert len(server.pull()) == len(seconds)
+    assert server.found == [(len(seconds), False)]
     assert len(server.asked) == 3
 
 
-def test_t14_a_number_that_nobody_would_choose_is_no_cap():
-    server = Server([1.0] * 137)
-    assert len(server.pull()) == 137
-    assert len(server.asked) == 1
+@given(
+    st.lists(st.integers(0, 3_599), min_size=1, max_size=300),
+    st.integers(10, 400),
+    st.sampled_from([earliest, latest]),
+)
+@settings(max_examples=200, deadline=None)
+def test_t14_at_any_cap_all_rows_come_or_the_pull_fails(seconds, cap, order):
+    server = Server(sorted(map(float, seconds)), cap=cap, order=order)
+    try:
+        kept = server.pull()
+    except errors.CappedError:
+        assert len(seconds) > cap
+    else:
+        assert kept == set(range(len(seconds)))
 
 
 def test_t14_a_server_that_ignores_windows_is_not_asked_without_end():
-    server = Server([-100_000.0 + 2_000.0 * i for i in range(100)], ignores_window=True)
+    server = Server([-100_000.0 + 2_000.0 * i for i in range(100)], ignores_window=True, doubts=True)
     assert len(server.pull()) == 100
     assert len(server.asked) < 10
 

@@ -1,5 +1,6 @@
 """Each check on a lake that is as it should be and on one that is not, run by Dagster."""
 
+import dataclasses
 import datetime as dt
 import json
 import shutil
@@ -13,6 +14,7 @@ from herobase_pipeline.operations import checks
 from herobase_pipeline.operations.checks import CHECKS
 from herobase_pipeline.tables import ACCOUNT, CALL_OUTCOMES, CALLS, LEAD_CONVERSION, PROJECTS, SIMPLE_LEADS
 from herobase_pipeline_tests.conftest import ASSETS
+from herobase_pipeline_tests.hostile import hostile
 
 KEYS = [key for definition in CHECKS for key in definition.check_keys]
 OK, NOTHING = "As it should be.", "Nothing is loaded yet."
@@ -206,6 +208,34 @@ def test_t2_only_the_day_that_shrank_is_told_as_such(watched):
     assert passes(here, "calls:no_day_shrunk")
 
 
+def test_t14_a_day_that_was_cut_is_named_until_it_is_pulled_again(watched):
+    here = watched(calls_per_day=600)
+    here.load("calls", "2026-11-16")
+    here.sandbox.script(f"/calls max_rows={len(here.truth('2026-11-16')) - 10}")
+    here.load("calls", "2026-11-17")
+    assert passes(here, "calls:answers_whole")
+    here.load("calls", "2026-11-18")
+    assert fails(here, "calls:answers_whole").keys() == {"2026-11-17"}
+    here.load("calls", "2026-11-17")
+    assert passes(here, "calls:answers_whole")
+
+
+def test_records_that_were_set_aside_are_counted_by_reason(watched):
+    here = watched(calls_per_day=50)
+
+    spoilt = [call.id for call in here.truth("2026-11-18")][10:12]
+
+    def spoil(_path, _query, records):
+        return [record | ({"startTime": "at noon"} if record["uniqueId"] in spoilt else {}) for record in records]
+
+    with hostile(here.sandbox.url, spoil) as url:
+        there = dataclasses.replace(here, settings=here.settings.model_copy(update={"url": url}))
+        there.load("calls", "2026-11-18")
+    assert fails(here, "calls:nothing_set_aside", "WARN") == {"2026-11-18": "2 no readable startTime"}
+    here.load("calls", "2026-11-18")
+    assert passes(here, "calls:nothing_set_aside")
+
+
 def test_t9_calls_without_an_outcome_are_told_by_the_age_of_their_day(watched):
     here = watched(now=dt.datetime(2026, 11, 13, 3, tzinfo=dt.UTC), calls_per_day=800)
     name = "calls:calls_settled"
@@ -357,7 +387,8 @@ def test_t16_a_service_whose_requests_are_nearly_spent_is_told(watched):
     here.load("account")
     assert passes(here, "account:quota_left")
     (day,) = here.lake.days(ACCOUNT)
-    here.load("calls", "2026-11-15", "2026-11-19")
+    for _ in range(5):  # each pulled anew, as one request
+        here.load("calls", "2026-11-15")
     here.load("account")
     assert fails(here, "account:quota_left", "WARN") == {str(day): "/calls: 0 of 5 requests left"}
 
