@@ -2,6 +2,11 @@
 
 import datetime as dt
 
+import pytest
+
+from herobase_pipeline.tables import SIMPLE_LEADS
+from herobase_pipeline_tests.conftest import failure
+
 
 def test_t1_t2_a_version_once_seen_survives_every_later_pull(centre):
     here = centre()
@@ -71,3 +76,30 @@ def test_a_lead_that_is_withdrawn_or_erased_later_stays_closed_as_it_was(centre)
     assert withdrawn
     assert withdrawn == {lead_id: told[lead_id] for lead_id in withdrawn}
     assert before
+
+
+@pytest.mark.parametrize("pattern", ["Nysalg Forsikrng", "Nysalk Forsikr*", "[Nn]ysalg Forsikring"])
+def test_a_project_that_there_is_not_is_refused_with_those_that_come_close(centre, pattern):
+    name = "Nysalg Forsikring"
+    here = centre(settings={"projects": ("Kunde*", pattern)})
+    told = failure(here.materialize("simple_leads", "2026-11-18"))
+    assert f"HEROBASE_PROJECTS: no project that the account may see is called {pattern}, so nothing was asked" in told
+    assert name in told
+    assert here.lake.days(SIMPLE_LEADS) == []
+    assert not [asked for asked in here.sandbox.requests if asked.path == "/simpleleads"]
+
+
+def test_projects_are_looked_up_once_a_run_in_any_case_and_only_where_they_are_named(centre):
+    here = centre(settings={"projects": ("NYSALG FORSIKRING", "kunde*")})
+    here.load("simple_leads", "2026-11-17", "2026-11-18")
+    assert [asked.path for asked in here.sandbox.requests].count("/projects") == 1
+    everything = centre(data="all")
+    everything.load("simple_leads", "2026-11-17", "2026-11-18")
+    assert "/projects" not in {asked.path for asked in everything.sandbox.requests}
+
+
+def test_an_account_that_may_not_see_the_projects_is_asked_for_those_named(centre):
+    here = centre(settings={"projects": ("Kundeservice",)})
+    here.sandbox.script("/projects deny")
+    here.load("simple_leads", "2026-11-18")
+    assert here.rows("SELECT count(*) > 0 FROM simple_leads") == [(True,)]
