@@ -1,5 +1,6 @@
 """A record that cannot be read is set aside, and the rest of its day lands."""
 
+import dataclasses
 import json
 import re
 
@@ -9,6 +10,7 @@ import pytest
 from herobase_pipeline.herobase.client import HeroBase
 from herobase_pipeline.herobase.documents import segments
 from herobase_pipeline_tests.conftest import failure
+from herobase_pipeline_tests.hostile import hostile
 
 DAY = "2026-11-18"
 STAMP = f'"lastModifiedTime":"{DAY}T10:00:00"'
@@ -126,3 +128,50 @@ def test_records_of_days_that_were_not_asked_for_are_counted_and_many_fail_the_d
     answering(monkeypatch, "simple_leads", json.dumps([*good, *far]).encode())
     assert "of days that were not asked for" in failure(here.materialize("simple_leads", DAY))
     assert here.files() == before
+
+
+def with_one(record_of: str, member: str):
+    """Give every list with one member more in one of its records, as it stands on the wire."""
+
+    def change(path, _query, records):
+        return [
+            f"{json.dumps(record, ensure_ascii=False)[:-1]},{member}}}"
+            if path == record_of and at == len(records) - 1
+            else record
+            for at, record in enumerate(records)
+        ]
+
+    return change
+
+
+@pytest.mark.parametrize("member", [r'"remark":"x \ud83d"', '"remark":"a\tb"', '"score":NaN', r'"remark":"\udc00"'])
+def test_a_unit_with_a_text_that_is_half_broken_stops_nothing_and_stays_a_unit(centre, member):
+    here = centre(calls_per_day=60)
+    here.load("org_units")
+    ((units,),) = here.rows("SELECT count(*) FROM org_units")
+    with hostile(here.sandbox.url, with_one("/organizationalunits", member)) as url:
+        there = dataclasses.replace(here, settings=here.settings.model_copy(update={"url": url}))
+        there.load("calls", DAY)
+        there.load("org_units")
+    assert {call for (call,) in here.rows("SELECT call_id FROM calls")} == {call.id for call in here.truth(DAY)}
+    assert here.rows("SELECT count(*) FROM org_units") == [(units,)]
+    assert here.rows("SELECT count(*) FROM unreadable") == [(0,)]
+
+
+def test_a_unit_that_cannot_be_read_is_set_aside_and_the_others_stay(centre):
+    here = centre(calls_per_day=60)
+    here.load("org_units")
+    ((units,),) = here.rows("SELECT count(*) FROM org_units")
+    with hostile(here.sandbox.url, with_one("/organizationalunits", '"remark":"12" wide"')) as url:
+        there = dataclasses.replace(here, settings=here.settings.model_copy(update={"url": url}))
+        there.load("calls", DAY)
+        there.load("org_units")
+    assert {call for (call,) in here.rows("SELECT call_id FROM calls")} == {call.id for call in here.truth(DAY)}
+    assert metadata(here, "calls")["units_set_aside"] == metadata(here, "org_units")["records_set_aside"] == 1
+    assert here.rows("SELECT count(*) FROM org_units") == [(units - 1,)]
+    ((service, reason, text),) = here.rows("SELECT service, reason, text FROM unreadable")
+    assert (service, reason) == ("organizationalunits", "not JSON")
+    assert '12" wide' in text
+    here.load("org_units")
+    assert here.rows("SELECT count(*) FROM org_units") == [(units,)]
+    assert here.rows("SELECT count(*) FROM unreadable") == [(0,)]

@@ -123,11 +123,13 @@ def _list_asset(service: ListService) -> dg.AssetsDefinition:
     def pull_whole(settings: SettingsResource) -> dg.MaterializeResult[None]:
         lake = own_lake(settings)
         try:
-            rows = pull_list(table, service.records(herobase(settings)), lake, settings)
+            client = herobase(settings)
+            records = service.records(client)
+            rows = pull_list(service.name, table, records, client.unreadable, lake, settings)
         except HeroBaseError as error:
             raise dg.Failure(f"{table.name} was not loaded. {error}", allow_retries=False) from error
         catalogue.refresh(lake, settings.zone)
-        return dg.MaterializeResult(metadata={"dagster/row_count": rows})
+        return dg.MaterializeResult(metadata={"dagster/row_count": rows, "records_set_aside": len(client.unreadable)})
 
     return pull_whole
 
@@ -136,5 +138,5 @@ PULLED: list[dg.AssetsDefinition | dg.AssetSpec] = [
     *map(_day_asset, DAY_SERVICES),
     *map(_list_asset, LIST_SERVICES),
     # written by the runs of the services
-    spec(UNREADABLE, group="directory", deps=[*map(source_key, DAY_SERVICES)]),
+    spec(UNREADABLE, group="directory", deps=[source_key(service) for service in (*DAY_SERVICES, *LIST_SERVICES)]),
 ]

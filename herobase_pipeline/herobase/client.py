@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -13,9 +14,11 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_rand
 from urllib3.exceptions import ProtocolError
 
 from herobase_pipeline.enums import LeadStatus
-from herobase_pipeline.herobase import errors
+from herobase_pipeline.herobase import errors, salvage
 from herobase_pipeline.herobase.documents import Segment, segments
 from herobase_pipeline.herobase.quota import FAIR_USE, Budget
+from herobase_pipeline.herobase.records import text
+from herobase_pipeline.herobase.salvage import Unreadable
 from herobase_pipeline.herobase.windows import iso_duration
 from herobase_pipeline.partitions import Window
 from herobase_pipeline.settings import is_loopback
@@ -60,6 +63,9 @@ class HeroBase:
         wait_seconds: the longest wait before the second attempt; doubled at each further one, with full jitter.
         read_seconds: how long to wait for the next byte.
 
+    Attributes:
+        unreadable: the records of the last small list that could not be read; they were left out of it.
+
     """
 
     def __init__(
@@ -79,6 +85,7 @@ class HeroBase:
         self.zone = zone
         self.budget = budget or Budget()
         self.bytes_received = 0
+        self.unreadable: list[Unreadable] = []
         self._timeout = (_CONNECT_SECONDS, read_seconds)
         self._session = session or requests.Session()
         # this machine is never reached through a proxy; for other hosts those of the environment hold
@@ -167,6 +174,14 @@ class HeroBase:
         """Every project the account may see."""
         return self._records("projects", "Campaigns", {})
 
+    @cached_property
+    def project_names(self) -> list[str] | None:
+        """The names of the projects that the account may see, asked for once; None where it may not see the list."""
+        try:
+            return [name for project in self.projects() if (name := text(project, "name"))] or None
+        except (errors.RightMissingError, errors.NotFoundError):
+            return None
+
     def account(self) -> Record:
         """What the account is and may do (``/myaccount``)."""
         answer = self._json("myaccount", "Account", {})
@@ -183,7 +198,7 @@ class HeroBase:
         return self._json("myaccount/request/counts", "Account", {})
 
     def _records(self, path: str, right: str, params: Mapping[str, str | list[str]]) -> list[Record]:
-        answer = self._json(path, right, params)
+        answer, self.unreadable = self._read(path, right, params, salvage.mended)
         if not isinstance(answer, list) or not all(isinstance(record, dict) for record in answer):
             raise errors.NotJsonError(
                 f"{path}: HeroBase answered with something other than a list of records. "
@@ -192,20 +207,32 @@ class HeroBase:
         return answer
 
     def _json(self, path: str, right: str, params: Mapping[str, str | list[str]]) -> Any:
+        return self._read(path, right, params, lambda _: None)[0]
+
+    def _read(
+        self,
+        path: str,
+        right: str,
+        params: Mapping[str, str | list[str]],
+        mend: Callable[[bytes], tuple[list[Record], list[Unreadable]] | None],
+    ) -> tuple[Any, list[Unreadable]]:
+        """Return an answer; where it is no JSON, what ``mend`` makes of it."""
         asked = _Asked(path, right, params, path)
 
-        def ask() -> Any:
+        def ask() -> tuple[Any, list[Unreadable]]:
             with self._answer(asked) as answer:
                 body = b"".join(self._chunks(answer, path)).removeprefix(b"\xef\xbb\xbf")
             try:
-                return msgspec.json.decode(body)
+                return msgspec.json.decode(body), []
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 what = "a web page" if body.lstrip().startswith(b"<") else "an empty body" if not body.strip() else None
-                if what is None:
+                if what is not None:
+                    raise errors.NotJsonError(
+                        f"{path}: HeroBase answered 200 with {what} instead of JSON. Check HEROBASE_URL and run it again."
+                    ) from None
+                if (mended := mend(body)) is None:
                     raise errors.BrokenOffError(f"{path}: HeroBase's answer broke off. Run it again.") from None
-                raise errors.NotJsonError(
-                    f"{path}: HeroBase answered 200 with {what} instead of JSON. Check HEROBASE_URL and run it again."
-                ) from None
+                return mended
 
         return self.retrying(ask)
 

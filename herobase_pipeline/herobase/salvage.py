@@ -6,7 +6,7 @@ Whether a list is whole is decided by its brackets and strings, not by whether i
 import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -105,6 +105,28 @@ def checked(record: bytes, spelling: dict[str, str]) -> dict[str, bytes] | Unrea
             return Unreadable.of(TWICE, record)
         found[name] = value if before == b"null" else before
     return found
+
+
+def mended(array: bytes) -> tuple[list[dict[str, Any]], list[Unreadable]] | None:
+    """Read the records of a small list, whose texts are labels: what is no character becomes ``\N{REPLACEMENT CHARACTER}``.
+
+    Returns:
+        The records, and those that cannot be read even so; None if the list is not whole.
+
+    """
+    texts = records(array)
+    if texts is None:
+        return None
+    good: list[dict[str, Any]] = []
+    bad: list[Unreadable] = []
+    for text in texts:
+        try:
+            value = json.loads(text.decode(errors="replace"), strict=False, parse_constant=lambda _: None)
+            whole = json.dumps(value, ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            good.append(msgspec.json.decode(whole, type=dict[str, Any]))
+        except (ValueError, RecursionError):
+            bad.append(Unreadable.of(fault(text) or NO_JSON, text))
+    return good, bad
 
 
 def joined(members: Sequence[dict[str, bytes]]) -> bytes:

@@ -23,7 +23,7 @@ from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.lake.zones import zone_differences
 from herobase_pipeline.pulling.answers import cut_days
 from herobase_pipeline.pulling.calls import ShrunkError
-from herobase_pipeline.pulling.services import DAY_SERVICES
+from herobase_pipeline.pulling.services import DAY_SERVICES, LIST_SERVICES
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import (
     ACCOUNT,
@@ -203,7 +203,7 @@ def _set_aside(service: str) -> str:
     return f"""
         SELECT date, string_agg(found, '; ' ORDER BY found) FROM (
             SELECT date, count(*) || ' ' || reason AS found
-            FROM unreadable WHERE service = '{service}' AND date > due() - {RECENT} GROUP BY date, reason
+            FROM unreadable WHERE service = '{service}' AND date >= due() - {RECENT} GROUP BY date, reason
         ) GROUP BY date
     """
 
@@ -384,12 +384,6 @@ _EACH_DAY = [
             partial(_cut, service.name),
         ),
         Check(
-            "nothing_set_aside", [table, UNREADABLE], WARN,
-            f"In the latest {RECENT} days every record could be read: others are in private/unreadable and in no number. Look at "
-            "them there, and report their form.",
-            _set_aside(service.name),
-        ),
-        Check(
             "no_gap_days", [table], ERROR,
             "Every day between the first and the last that are loaded is loaded as well, from after it was over: else sums "
             "over these days are too low. Materialize the days listed.",
@@ -417,6 +411,18 @@ _FAILURES = [
         partial(_left_failed, table),
     )
     for table in (*_DAILY, CALL_OUTCOMES)
+]  # fmt: skip
+_SET_ASIDE = [
+    Check(
+        "nothing_set_aside", [table, UNREADABLE], WARN,
+        f"In the latest {RECENT} days every record could be read: others are in private/unreadable and in no number. Look at "
+        "them there, and report their form.",
+        _set_aside(name),
+    )
+    for name, table in (
+        *((service.name, service.tables[0]) for service in DAY_SERVICES),
+        *((service.name, service.table) for service in LIST_SERVICES if service.table is not ACCOUNT),
+    )
 ]  # fmt: skip
 _OTHERS = [
     Check(
@@ -501,4 +507,4 @@ def _offset(ahead: dt.timedelta) -> str:
     return str(dt.timezone(ahead))
 
 
-CHECKS = [_asset_check(check) for check in (*_EACH_DAY, *_FAILURES, *_OTHERS)]
+CHECKS = [_asset_check(check) for check in (*_EACH_DAY, *_FAILURES, *_SET_ASIDE, *_OTHERS)]

@@ -83,6 +83,7 @@ def pull_calls(
         landing, con = day_pull.landing, day_pull.landing.con
         define_token(con, settings.phone_key)
         tree = _tree(herobase, settings)
+        units_set_aside = len(herobase.unreadable)
         asked = _asked(tree, settings)
         for code in asked:
             day_pull.ask(partial(herobase.calls, code), code)
@@ -130,6 +131,8 @@ def pull_calls(
         details: dict[str, int | str] = {"calls_without_hierarchy": without_org}
         if landing.records:  # without a call nothing is known of it
             details["hierarchy_field"] = ", ".join(hierarchy.fields) or "(none)"
+        if units_set_aside:
+            details["units_set_aside"] = units_set_aside
         if sweep is _Sweep.PUT_OFF:
             details["sweep_put_off"] = 1
         if since is None and settings.call_org_field is None:

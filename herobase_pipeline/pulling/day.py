@@ -94,7 +94,8 @@ class Day:
         landing.con.execute(f"CREATE OR REPLACE MACRO tomorrow() AS {literal(latest.isoformat())}::TIMESTAMPTZ")
         self.complete = [day] if now >= self.bounds.end and since is None else []
         self._service, self._day, self._herobase, self._lake, self._whole = service, day, herobase, lake, since is None
-        self._answers = Answers(lake, service, day, now, short=since is not None and now - since <= _SHORT)
+        self._short = since is not None and now - since <= _SHORT
+        self._answers = Answers(lake, service, day, now, short=self._short)
         self._now, self._zone = now, settings.zone
         self._margin = margin(self.bounds, settings.zone)
         self._asked = self.bounds.widened(self._margin) if since is None else recent(since, now, settings.zone)
@@ -116,7 +117,8 @@ class Day:
     def _edges(self, window: Window) -> list[list[Window]]:
         """Return the windows between either end of ``window`` and the nearest records of the last document.
 
-        There are two for each end, as there are two readings of a stamp (see ``windows.margin``), the wider one first.
+        There are two for each end, as there are two readings of a stamp (see ``windows.margin``), the wider one first. A refresh
+        costs two requests at most, so only its end is looked at; the night's pull looks at both.
         """
         spread = self.landing.spread(window, _AT_AN_END)
         if spread is None:
@@ -127,7 +129,9 @@ class Day:
         later = [late + min(utc_offset(late, self._zone), nothing), late]
         heads = [Window(window.start, min(end, window.end)) for end in dict.fromkeys(earlier)]
         tails = [Window(max(start, window.start), window.end) for start in dict.fromkeys(later)]
-        return [[edge for edge in edges if edge.start < edge.end] for edges in (heads, tails)]
+        return [
+            [edge for edge in edges if edge.start < edge.end] for edges in ((tails,) if self._short else (heads, tails))
+        ]
 
     def account(self) -> Account:
         """Say where the records went, once they are gathered.

@@ -10,6 +10,7 @@ import pyarrow as pa
 from herobase_pipeline.herobase.client import HeroBase, Record
 from herobase_pipeline.herobase.errors import NotFoundError, RightMissingError
 from herobase_pipeline.herobase.records import member, reference
+from herobase_pipeline.herobase.salvage import Unreadable
 from herobase_pipeline.lake import arrow
 from herobase_pipeline.lake.engine import connect
 from herobase_pipeline.lake.identity import claim
@@ -17,16 +18,26 @@ from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.lake.writing import write
 from herobase_pipeline.partitions import local_day
+from herobase_pipeline.pulling.accounting import set_aside
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import Column, Table, Type
 
 
-def pull_list(table: Table, records: Sequence[Mapping[str, Any]], lake: Lake, settings: Settings) -> int:
+def pull_list(
+    service: str,
+    table: Table,
+    records: Sequence[Mapping[str, Any]],
+    unreadable: Sequence[Unreadable],
+    lake: Lake,
+    settings: Settings,
+) -> int:
     """Write a small list as the file of today; a list pulled twice a day is kept as it was last.
 
     Args:
+        service: the service's path.
         table: each column with a ``field`` is read from it.
         records: the records as HeroBase gave them.
+        unreadable: those that could not be read; they are set aside.
         lake: where.
         settings: the zone of today.
 
@@ -36,14 +47,16 @@ def pull_list(table: Table, records: Sequence[Mapping[str, Any]], lake: Lake, se
     """
     claim(lake, settings)
     now = dt.datetime.now(dt.UTC)
+    day = local_day(now, settings.zone)
     rows = [
         {column.name: _plain(record, column) for column in table if column.field}
         | {"observed_at": now, "record": json.dumps(record, ensure_ascii=False)}
         for record in records
     ]
     with spool(lake) as folder, connect(settings.zone, folder) as con:
+        set_aside(lake, con, service, day, unreadable, now, anew=True)
         con.register("records", pa.Table.from_pylist(rows, arrow.schema(table)))
-        return write(lake, con, table, "FROM records", day=local_day(now, settings.zone))
+        return write(lake, con, table, "FROM records", day=day)
 
 
 def _plain(record: Mapping[str, Any], column: Column) -> Any:
