@@ -175,3 +175,32 @@ def test_a_unit_that_cannot_be_read_is_set_aside_and_the_others_stay(centre):
     here.load("org_units")
     assert here.rows("SELECT count(*) FROM org_units") == [(units,)]
     assert here.rows("SELECT count(*) FROM unreadable") == [(0,)]
+
+
+NO_AGENTS = [[], {}, 0, False, "", None]
+
+
+def test_what_is_no_agent_is_none_and_one_agent_in_two_spellings_is_one(centre):
+    here = centre(calls_per_day=120)
+    calls = [call.id for call in here.truth(DAY) if call.agent is not None]
+    nobody, spelled = dict(zip(calls, NO_AGENTS, strict=False)), calls[len(NO_AGENTS) : len(NO_AGENTS) + 3]
+    spellings = dict(zip(spelled, ["A\u030arhus 1", "Århus 1", " Århus 1 "], strict=True))
+
+    def change(path, _query, records):
+        if path != "/calls":
+            return list(records)
+        return [
+            record
+            | ({"user": nobody[record["uniqueId"]]} if record["uniqueId"] in nobody else {})
+            | ({"user": {"orgCode": spellings[record["uniqueId"]]}} if record["uniqueId"] in spellings else {})
+            for record in records
+        ]
+
+    with hostile(here.sandbox.url, change) as url:
+        dataclasses.replace(here, settings=here.settings.model_copy(update={"url": url})).load("calls", DAY)
+    agents = dict(here.rows("SELECT call_id, agent FROM calls"))
+    assert {agents[call] for call in nobody} == {None}
+    assert {agents[call] for call in spellings} == {"Århus 1"}
+    assert {call.id: call.agent for call in here.truth(DAY) if call.id not in nobody | spellings} == {
+        call: agent for call, agent in agents.items() if call not in nobody | spellings
+    }

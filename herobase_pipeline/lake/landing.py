@@ -360,14 +360,17 @@ def _first_pass(value: str, second_pass: Window) -> str:
 
 
 def _member(value: str, name: str) -> str:
-    """Return the SQL for a reference's key: a member of an object in any usual case, or the text itself."""
+    """Return the SQL for a reference's key: a member of an object in any usual case, or the text itself.
+
+    Spellings that look alike are one: without blanks around it, in one Unicode form (as ``organisation.code_of``).
+    """
     spellings = dict.fromkeys((name, name[0].upper() + name[1:], name.lower()))
     members = ", ".join(f"json_extract_string({value}, {literal('$.' + spelling)})" for spelling in spellings)
     is_id = f"regexp_full_match({value}, '[A-Z]+\\d+S\\d+')"
     plain = {"uniqueId": f"CASE WHEN {is_id} THEN {value} END", "code": f"CASE WHEN NOT {is_id} THEN {value} END"}
     # TRY, as a text may begin like an object and be none
     text = f"CASE WHEN NOT no_reference({value}) THEN {plain.get(name, value)} END"
-    return f"nullif(CASE WHEN {value} LIKE '{{%' THEN TRY(coalesce({members})) ELSE {text} END, '')"
+    return f"spelled(CASE WHEN {value} LIKE '{{%' THEN TRY(coalesce({members})) ELSE {text} END)"
 
 
 def _enum(value: str, enum: type[IntEnum]) -> str:

@@ -23,6 +23,8 @@ CREATE MACRO has_zone(x) AS regexp_matches(x, '(?i)(\dZ|\)/| (UTC|GMT)|:\d\d([.,
 
 -- Whether a value cannot be what a reference holds, which is a code, an id or an object.
 CREATE MACRO no_reference(x) AS regexp_matches(x, '^(\[|(0|true|false|null)$)');
+-- A code or an id in the one spelling of all that look alike: without blanks around it, in one Unicode form.
+CREATE MACRO spelled(x) AS nullif(trim(nfc_normalize(x), E' \t\r\n' || chr(160)), '');
 CREATE MACRO is_empty(x) AS regexp_matches(x, '^(\[\s*\]|null|)$');
 
 -- Seconds: ISO 8601 with days, hours, minutes, seconds and fractions; [d.]hh:mm:ss of .NET; a number (trap T33).

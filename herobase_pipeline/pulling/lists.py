@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from herobase_pipeline.herobase.client import HeroBase, Record
 from herobase_pipeline.herobase.errors import NotFoundError, RightMissingError
+from herobase_pipeline.herobase.organisation import code_of
 from herobase_pipeline.herobase.records import member, reference
 from herobase_pipeline.herobase.salvage import Unreadable
 from herobase_pipeline.lake import arrow
@@ -21,6 +22,8 @@ from herobase_pipeline.partitions import local_day
 from herobase_pipeline.pulling.accounting import set_aside
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import Column, Table, Type
+
+_KEYS = ("orgCode", "code", "uniqueId")
 
 
 def pull_list(
@@ -66,7 +69,9 @@ def _plain(record: Mapping[str, Any], column: Column) -> Any:
         return {"true": True, "1": True, "false": False, "0": False}.get(str(value).casefold())
     if column.type is Type.TEXTS:
         return [str(item) for item in value] if isinstance(value, list) else None
-    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, str):
+        return None if value is None else json.dumps(value, ensure_ascii=False)
+    return (code_of(value) or None) if (key or name) in _KEYS else value
 
 
 def account_with_limits(client: HeroBase) -> list[Record]:

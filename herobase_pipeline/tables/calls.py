@@ -41,7 +41,7 @@ CALLS = Table(
         Column("lead_id", Type.TEXT, "the lead that was called; NULL if none", "uniqueLeadId"),
         Column("campaign_id", Type.TEXT, "the campaign's id; its code where HeroBase gives no id", "campaign.uniqueId"),
         Column("campaign_code", Type.TEXT, "the campaign's code", "campaign.code"),
-        Column("agent", Type.TEXT, "org code of the agent as given; NULL where no agent took part", "user.orgCode"),
+        Column("agent", Type.TEXT, "org code of the agent; NULL where no agent took part", "user.orgCode"),
         Column("org_path", Type.TEXTS, "org codes root→leaf at call time; empty where org_source is missing"),
         Column(
             "org_key",

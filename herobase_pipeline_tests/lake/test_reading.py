@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from herobase_pipeline.herobase.organisation import code_of
 from herobase_pipeline.lake.engine import connect, define_token, literal, number, quoted
 
 ZONE = ZoneInfo("Europe/Copenhagen")
@@ -192,7 +193,8 @@ def test_no_text_breaks_the_reading_of_stamps(con, text):
     [
         ("2026-03-30T09:04:24", False), ("2026-03-30T09:04:24.0000000", False), ("2026-03-30", False),
         ("30-03-2026 09:04:24", False), ("2026-03-30T09:04:24Z", True), ("2026-03-30T09:04:24+02:00", True),
-        ("2026-03-30T09:04:24-0500", True), ("/Date(1774854264000)/", True), ("/Date(1774854264000+0200)/", True),
+        ("2026-03-30T09:04:24-0500", True), ("2026-03-30T02:30+01", True), ("2026-03-30 02:30:00+01", True),
+        ("/Date(1774854264000)/", True), ("/Date(1774854264000+0200)/", True),
     ],
 )  # fmt: skip
 def test_t6_whether_a_stamp_says_its_zone(sql, text, says):
@@ -318,3 +320,32 @@ def test_names_and_texts_reach_sql_as_they_are(con, text):
 
 def test_a_number_is_the_one_of_a_query(con):
     assert number(con, "SELECT $n + 1", {"n": 41}) == 42
+
+
+# -- references and codes ---------------------------------------------------------------------------------------------
+
+
+@given(st.text(st.sampled_from("aÅå\u030aø \t\u00a0"), max_size=8))
+@FAST
+@example("A\u030arhus ")
+def test_codes_that_look_alike_are_one(sql, text):
+    assert sql("spelled(?)", text) == (code_of(text) or None)
+
+
+@pytest.mark.parametrize("value", ["[]", "[ ]", "0", "false", "true", "null", '["a"]'])
+def test_what_is_no_reference_is_none(sql, value):
+    assert sql("no_reference(?)", value)
+
+
+@pytest.mark.parametrize("value", ["{}", "00", "AGENT_1", "0001", "falsey"])
+def test_what_may_be_a_code_is_taken_for_one(sql, value):
+    assert not sql("no_reference(?)", value)
+
+
+def test_what_has_happened_is_not_after_tomorrow_nor_before_1990(sql):
+    now = dt.datetime.now(dt.UTC)
+    for shift, known in ((dt.timedelta(hours=23), True), (dt.timedelta(hours=25), False), (dt.timedelta(0), True)):
+        stamp = (now + shift).isoformat()
+        assert sql("happened(?) IS NOT NULL", stamp) is known
+    assert sql("happened('1990-01-01T00:00:00Z') IS NOT NULL")
+    assert sql("happened('1989-12-31T23:59:59Z')") is None
