@@ -16,6 +16,7 @@ from rich.table import Table as Grid
 
 from herobase_pipeline.definitions import defs
 from herobase_pipeline.enums import CallEndCause, LeadClosure
+from herobase_pipeline.lake.catalogue import at_hand
 from herobase_pipeline.lake.identity import ForeignLakeError, claim
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.operations.jobs import BY_DAY, DERIVE, FROM_ALL_DAYS, LISTS, PULL_DAYS, PULL_LISTS
@@ -64,7 +65,7 @@ def main() -> int:
         )
         return 2
     _load(console, lake, days)
-    with duckdb.connect(lake.catalogue, read_only=True) as con:
+    with at_hand(lake) as catalogue, duckdb.connect(catalogue, read_only=True) as con:
         _print_outcomes(console, con, days)
         _print_conversion(console, con, days)
     console.print(f"Parquet:   {lake.root.absolute()}/lake/<table>/", highlight=False)

@@ -75,9 +75,10 @@ def test_one_lead_that_cannot_be_read_is_set_aside_and_the_others_land(centre, m
     assert (service, text) == ("simpleleads", record.decode(errors="backslashreplace"))
     assert why.startswith(reason)
     shown = metadata(here, "simple_leads")
-    assert (shown["records"], shown["records_kept"], shown["records_set_aside"]) == (11, 10, 1)
+    assert (shown["records_kept"], shown["records_set_aside"]) == (10, 1)
+    assert shown["records"] == 11 * len(asked) == 11 + shown["records_repeated"]
     assert shown["set_aside_reasons"] == f"* 1 {why}"
-    assert len(asked) <= 3
+    assert len(asked) <= 5  # every answer is the same, so it may be cut
     logged = "\n".join(entry.user_message for entry in here.instance.all_logs(result.run_id))
     assert not re.search("66S1|wide|x y", logged)
 
@@ -119,9 +120,9 @@ def test_records_of_days_that_were_not_asked_for_are_counted_and_many_fail_the_d
     assert shown == {
         "records": 14 * asked,
         "records_kept": 10,
-        "records_repeated": 11 * asked - 10,
+        "records_repeated": 11 * asked - 10 + 2 * (asked - 1),
         "records_of_other_days": asked,
-        "records_outside": 2 * asked,
+        "records_outside": 2,
         "records_set_aside": 0,
     }
     before = here.files()

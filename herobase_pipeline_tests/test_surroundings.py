@@ -1,9 +1,12 @@
 """A machine with a proxy, and a lake that an older version wrote."""
 
+import datetime as dt
 import json
+import shutil
 
 import pytest
 
+import herobase_pipeline as hb
 from herobase_pipeline.lake.engine import connect
 from herobase_pipeline.lake.writing import write
 from herobase_pipeline.tables import CALLS, LEAD_DATA, SIMPLE_LEADS
@@ -54,3 +57,20 @@ def test_names_in_files_of_older_versions_move_to_the_private_zone_and_no_versio
     assert all((json.loads(e), json.loads(c)) == (json.loads(old), json.loads(closure)) for e, c in moved)
     for table in ("calls", "simple_leads"):
         assert not [row for row in here.rows(f"SELECT * FROM {table}") if NAME in str(row)]
+
+
+@pytest.mark.parametrize("folder", ["back\\slash", "prod [2026]", "q?x", "date=2020-01-01"])
+def test_a_data_folder_of_any_name_is_pulled_into_derived_from_checked_and_read(centre, folder):
+    here = centre(data=folder, calls_per_day=80)
+    here.load("calls,simple_leads,call_outcomes", DAY)
+    here.load("leads,lead_conversion")
+    truth = len(here.truth(DAY))
+    assert here.rows("SELECT date, count(*) FROM calls GROUP BY date") == [(dt.date.fromisoformat(DAY), truth)]
+    with hb.connect(here.lake.root) as con:
+        assert con.execute("SELECT count(*) FROM calls").fetchall() == [(truth,)]
+        assert con.execute("SELECT sum(calls) FROM call_outcomes WHERE org_level = 0").fetchall() == [(truth,)]
+    assert len(hb.read("calls", data_dir=here.lake.root)) == truth
+    copied = here.lake.root.with_name(f"copy of {folder}")
+    shutil.copytree(here.lake.root, copied)
+    shutil.rmtree(here.lake.root / "lake" / "calls")
+    assert len(hb.read("calls", data_dir=copied)) == truth

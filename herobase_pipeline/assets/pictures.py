@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import duckdb
 
+from herobase_pipeline.lake.catalogue import at_hand
 from herobase_pipeline.lake.layout import Lake
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def conversion(lake: Lake) -> dict[str, dg.MetadataValue[Any]]:
 
 
 def _rows(lake: Lake, query: str, **params: dt.date) -> "pd.DataFrame":
-    with duckdb.connect(lake.catalogue, read_only=True) as con:
+    with at_hand(lake) as catalogue, duckdb.connect(catalogue, read_only=True) as con:
         return con.execute(query, params).df()
 
 

@@ -32,25 +32,41 @@ def selection(lake: Lake, table: Table) -> str:
 
 
 def _pattern(lake: Lake, table: Table) -> str:
-    """Return the SQL literal of all files of a table."""
+    """Return the SQL of all files of a table: a pattern, so that days to come are in it too, if its folders allow one."""
     if not table.daily:
         return file_literal(lake.file(table))
-    return file_literal(lake.folder(table))[:-1] + f"/{_DAY}/{PART}'"
+    folder = lake.folder(table)
+    # DuckDB parts a pattern at a backslash, and a folder such as date=2026-02-30 fits the pattern of a day
+    if "\\" in str(folder) or len([*folder.glob(f"{_DAY}/{PART}")]) > len(lake.days(table)):
+        return _listed(lake.files(table))
+    return file_literal(folder)[:-1] + f"/{_DAY}/{PART}'"
+
+
+def _listed(paths: Sequence[Path]) -> str:
+    return "[" + ", ".join(map(file_literal, paths)) + "]"
 
 
 def view(lake: Lake, table: Table, days: Sequence[dt.date] | None = None) -> str:
     """Return a SELECT of a table, of some days or all, with the day as ``date``; of no rows while it has no file."""
     found = lake.files(table, days)
-    paths = _pattern(lake, table) if days is None else "[" + ", ".join(map(file_literal, found)) + "]"
+    paths = _pattern(lake, table) if days is None else _listed(found)
     day = "NULL::DATE AS date, " if table.daily else ""
     nothing = empty(table).replace("SELECT ", f"SELECT {day}", 1)
     if not found:
         return nothing
-    hive = "hive_partitioning = true, hive_types = {'date': DATE}" if table.daily else "hive_partitioning = false"
+    if not table.daily:
+        source = f"FROM read_parquet({paths}, union_by_name = true, hive_partitioning = false)"
+    elif "=" in str(lake.root.absolute()):  # a folder above the lake would be taken for a partition, of every row
+        date = f"(regexp_extract(filename, 'date=([0-9-]+)/{PART}$', 1))::DATE AS date"
+        options = "union_by_name = true, hive_partitioning = false, filename = true"
+        source = f"SELECT *, {date} FROM read_parquet({paths}, {options})"
+    else:
+        hive = "hive_partitioning = true, hive_types = {'date': DATE}"
+        source = f"FROM read_parquet({paths}, union_by_name = true, {hive})"
     columns = ", ".join(quoted(column.name) for column in table)
     return (
         f"SELECT {'date, ' if table.daily else ''}{columns} "  # declared, as no file may have a column added since
-        f"FROM ({nothing} UNION ALL BY NAME FROM read_parquet({paths}, union_by_name = true, {hive}))"
+        f"FROM ({nothing} UNION ALL BY NAME {source})"
     )
 
 
@@ -84,17 +100,25 @@ def at_hand(lake: Lake) -> Iterator[Path]:
     answer from the original, or not at all.
     """
     made = _made(lake.catalogue)
-    if made is None:
-        yield lake.catalogue
-        return
-    mark, statements = _wanted(lake, made[1])
-    if made[0] == mark:
-        yield lake.catalogue
+    mark, statements = _wanted(lake, made[1]) if made else ("", [])
+    if made is None or made[0] == mark:
+        with _openable(lake.catalogue) as catalogue:
+            yield catalogue
         return
     with tempfile.TemporaryDirectory() as folder:
         catalogue = Path(folder) / lake.catalogue.name
         _write(catalogue, statements)
         yield catalogue
+
+
+@contextmanager
+def _openable(catalogue: Path) -> Iterator[Path]:
+    """Hand out the catalogue, or a copy of it, under a name that DuckDB opens: it takes a backslash for a folder's end."""
+    if "\\" not in str(catalogue) or not catalogue.exists():
+        yield catalogue
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(shutil.copy(catalogue, folder))
 
 
 def _wanted(lake: Lake, timezone: str) -> tuple[str, list[str]]:
@@ -150,7 +174,7 @@ def _made(catalogue: Path) -> tuple[str, str] | None:
     if not catalogue.exists():
         return None
     try:
-        with duckdb.connect(catalogue, read_only=True) as con:
+        with _openable(catalogue) as file, duckdb.connect(file, read_only=True) as con:
             ((mark, timezone),) = con.execute("SELECT mark, timezone FROM meta.made").fetchall()
     except duckdb.Error:
         return None

@@ -55,9 +55,9 @@ def literal(text: str) -> str:
 def file_literal(path: Path) -> str:
     """Return the SQL literal of a file to read, in whose name nothing is a pattern.
 
-    A backslash is not covered: DuckDB parts a pattern there, however it is written.
+    A name with a backslash stands as it is: DuckDB parts a pattern there, and takes the name of a file that exists for it.
     """
-    return literal(_GLOB.sub(r"[\1]", str(path)))
+    return literal(str(path) if "\\" in str(path) else _GLOB.sub(r"[\1]", str(path)))
 
 
 def number(con: duckdb.DuckDBPyConnection, query: str, params: Mapping[str, Any] | None = None) -> int:

@@ -62,7 +62,8 @@ class Landing:
 
     Attributes:
         records: how many came, those that cannot be read included.
-        unreadable: those that cannot be read: why, and their text.
+        unreadable: those that cannot be read: why, and their text; each once, in however many answers it came.
+        repeated_unreadable: how often one of those came again.
 
     """
 
@@ -74,6 +75,8 @@ class Landing:
     parts: list[str] = field(default_factory=list)
     records: int = 0
     unreadable: list[SetAside] = field(default_factory=list)
+    repeated_unreadable: int = 0
+    _aside: set[SetAside] = field(default_factory=set)
     _last: list[str] = field(default_factory=list)
     _documents: int = 0
     _keys: set[str] = field(default_factory=set)
@@ -130,8 +133,12 @@ class Landing:
         self._keys.update(*(one.keys for one in landed))
         self._last = [one.part for one in landed if one.records]
         self.parts += self._last
-        self.unreadable += (record for one in landed for record in one.unreadable)
-        records = sum(one.records + len(one.unreadable) for one in landed)
+        aside = [record for one in landed for record in one.unreadable]
+        new = [record for record in dict.fromkeys(aside) if record not in self._aside]
+        self.unreadable += new
+        self._aside.update(new)
+        self.repeated_unreadable += len(aside) - len(new)
+        records = sum(one.records for one in landed) + len(aside)
         self.records += records
         return records
 

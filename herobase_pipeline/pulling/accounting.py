@@ -21,10 +21,10 @@ class Account:
 
     Attributes:
         came: records received, in all answers.
-        of_the_day: those of the day that was asked for, repeated ones included.
+        of_the_day: those of the day that was asked for, and those of the following that came again.
         of_other_days: those of the margins that were asked for as well.
-        outside: those of neither.
-        set_aside: those that cannot be read, by reason.
+        outside: different records of neither.
+        set_aside: different records that cannot be read, by reason.
         kept: different records of the day; for lead versions, new ones.
 
     """
@@ -38,7 +38,7 @@ class Account:
 
     @property
     def repeated(self) -> int:
-        """Records of the day that were there already."""
+        """Records that were there already."""
         return self.of_the_day - self.kept
 
     def shown(self) -> dict[str, int]:

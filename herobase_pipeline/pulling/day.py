@@ -147,13 +147,20 @@ class Day:
             SELECT
                 count(*) FILTER (of_the_day),
                 count(*) FILTER (NOT of_the_day AND {time} BETWEEN $start AND $end),
-                count(*) FILTER (NOT of_the_day AND {time} NOT BETWEEN $start AND $end),
+                count(*) FILTER (outside),
+                count(DISTINCT {key}) FILTER (outside),
                 count(DISTINCT {key}) FILTER (of_the_day)
-            FROM (SELECT *, {time} >= $day_start AND {time} < $day_end AS of_the_day FROM pulled)"""
+            FROM (
+                SELECT *,
+                    {time} >= $day_start AND {time} < $day_end AS of_the_day,
+                    NOT of_the_day AND {time} NOT BETWEEN $start AND $end AS outside
+                FROM pulled
+            )"""
         params = self.params | {"start": margins.start, "end": margins.end}
-        ((inside, near, outside, kept),) = self.landing.con.execute(query, params).fetchall()
+        ((inside, near, stray, outside, kept),) = self.landing.con.execute(query, params).fetchall()
         reasons = Counter(reason for reason, _ in self.landing.unreadable)
-        account = Account(self.landing.records, inside, near, outside, reasons, kept)
+        again = stray - outside + self.landing.repeated_unreadable
+        account = Account(self.landing.records, inside + again, near, outside, reasons, kept)
         if refusal := account.refusal(self._service, self._day):
             raise UnreadableError(refusal)
         return account

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pytest
 
-from herobase_pipeline.lake.catalogue import define_views, refresh, view
+from herobase_pipeline.lake.catalogue import at_hand, define_views, refresh, view
 from herobase_pipeline.lake.engine import connect
 from herobase_pipeline.lake.layout import PART, Lake
 from herobase_pipeline.lake.writing import stored, write
@@ -274,8 +274,12 @@ def test_half_written_files_are_in_no_view(lake, con):
 
 
 @pytest.mark.parametrize(
-    "name", ["Anna's data", "prod [2026]", "q?x", "a*b", "[!a]", "x]y", "site=nord", "{a,b}", "~x", "%41"]
-)
+    "name",
+    [
+        "Anna's data", "prod [2026]", "q?x", "a*b", "[!a]", "x]y", "site=nord", "{a,b}", "~x", "%41", "back\\slash",
+        "\\x", "date=2020-01-01", "call_id=other",
+    ],
+)  # fmt: skip
 def test_nothing_in_a_lakes_path_is_a_pattern(tmp_path, con, name):
     """Beside it lie the lakes that such a pattern would mean."""
     for other in ("prod 2", "qxx", "aab", "b", "xy"):
@@ -285,12 +289,24 @@ def test_nothing_in_a_lakes_path_is_a_pattern(tmp_path, con, name):
     put(lake, con, LEADS, lead_id="'l'")
     stray = lake.file(CALLS, DAY).parent
     shutil.copytree(stray, stray.with_name(f"{stray.name} copy"))
-    path = refresh(lake, ZONE)
-    assert ask(path, "SELECT date, call_id FROM calls") == [(DAY, "c")]
-    assert ask(path, "SELECT lead_id FROM leads") == [("l",)]
-    assert ask(path, "FROM known_days") == []
+    refresh(lake, ZONE)
+    with at_hand(lake) as path:
+        assert ask(path, "SELECT date, call_id FROM calls") == [(DAY, "c")]
+        assert ask(path, "SELECT lead_id FROM leads") == [("l",)]
+        assert ask(path, "FROM known_days") == []
+    put(lake, con, CALLS, DAY + dt.timedelta(days=1), call_id="'d'")
+    refresh(lake, ZONE)
+    with at_hand(lake) as path:
+        assert ask(path, f"SELECT call_id FROM calls WHERE date > '{DAY}'") == [("d",)]
     assert con.execute(f"SELECT call_id FROM ({stored(lake, CALLS, DAY)})").fetchall() == [("c",)]
     assert con.execute(f"SELECT call_id FROM ({view(lake, CALLS, [DAY])})").fetchall() == [("c",)]
+
+
+def test_a_folder_of_a_day_that_there_is_not_is_no_day(lake, con):
+    put(lake, con, CALLS, DAY, call_id="'c'")
+    real = lake.file(CALLS, DAY).parent
+    shutil.copytree(real, real.with_name("date=2026-02-30"))
+    assert ask(refresh(lake, ZONE), "SELECT date, call_id FROM calls") == [(DAY, "c")]
 
 
 def test_what_stands_in_the_catalogue_can_be_read_by_duckdb_1(lake):
