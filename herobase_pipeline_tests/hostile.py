@@ -28,7 +28,7 @@ def hostile(url: str, change: Change) -> Iterator[str]:
     session.trust_env = False
 
     class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+        protocol_version = "HTTP/1.0"  # a connection a request, so that none is left open
 
         def do_GET(self) -> None:
             asked = urlsplit(self.path)
@@ -51,7 +51,6 @@ def hostile(url: str, change: Change) -> Iterator[str]:
             """Say nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

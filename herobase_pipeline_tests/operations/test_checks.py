@@ -93,7 +93,7 @@ def test_nothing_is_wrong_where_all_is_well(watched):
     here = watched(calls_per_day=100)
     here.load(PULLED, "2026-11-18", "2026-11-20")
     here.load("call_outcomes", "2026-11-18", "2026-11-20")
-    here.load("leads,lead_conversion,account,projects,private/lead_fields")
+    here.load("leads,lead_conversion,account,projects,org_units,users,campaigns,private/lead_fields")
     found = run(here)
     assert {name: e.metadata for name, e in found.items() if not e.passed} == {}
     assert {e.description for e in found.values()} == {OK}
@@ -419,3 +419,14 @@ def test_quota_is_read_from_whatever_shape_it_has(watched):
             assert passes(here, "account:quota_left")
     doctor(here, ACCOUNT, f"SELECT '{{broken' AS limits, NULL AS counts, {nothing}", "2026-11-19")
     assert passes(here, "account:quota_left")
+
+
+def test_a_zone_whose_rules_duckdb_and_python_know_otherwise_is_named(watched, monkeypatch):
+    here = watched(calls_per_day=50)
+    here.load("calls", "2026-11-18")
+    assert passes(here, "calls:zone_rules_agree")
+    found = (dt.date(2026, 11, 1), dt.date(2027, 3, 13), dt.timedelta(hours=-7), dt.timedelta(hours=-8))
+    monkeypatch.setattr(checks, "zone_differences", lambda *_: (found,))
+    assert fails(here, "calls:zone_rules_agree", "WARN") == {
+        "2026-11-01": "Europe/Copenhagen is UTC-07:00 by Python's rules and UTC-08:00 by DuckDB's, until 2027-03-13"
+    }

@@ -1,0 +1,71 @@
+"""What the refreshes of a whole day ask of HeroBase, by where calls carry their hierarchy.
+
+``python -m benchmarks.simulated_day`` refreshes both services every ten minutes of a simulated day from 08:00 to 20:00,
+and pulls it whole the next night. It prints requests; nothing is timed.
+"""
+
+import datetime as dt
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from herobase_pipeline.herobase.client import HeroBase
+from herobase_pipeline.herobase.quota import Budget
+from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.pulling.day import Mode
+from herobase_pipeline.pulling.services import DAY_SERVICES
+from herobase_pipeline.sandbox import Sandbox
+from herobase_pipeline.settings import SandboxSettings, Settings
+
+DAY = dt.date(2026, 11, 18)
+EVERY = dt.timedelta(minutes=10)
+SHAPES = ("objects", "strings", "nested", "nested_user", "columns", "none")
+PATHS = ("/calls", "/simpleleads", "/organizationalunits")
+
+
+def requests(shape: str, folder: str) -> tuple[list[Counter[str]], Counter[str]]:
+    """Return the requests of each tick of the day, and of the night's pull, by path."""
+    settings = Settings(data_dir=Path(folder))
+    clock = [dt.datetime.combine(DAY, dt.time(8), settings.zone).astimezone(dt.UTC)]
+    end = dt.datetime.combine(DAY, dt.time(20), settings.zone)
+    ticks = []
+    with Sandbox(SandboxSettings(calls_per_day=1_000, hierarchy=shape), now=lambda: clock[0]) as sandbox:
+
+        def pull(mode: Mode) -> Counter[str]:
+            sandbox.requests.clear()
+            for service in DAY_SERVICES:
+                budget = Budget(utcnow=lambda: clock[0])
+                client = HeroBase(sandbox.url, sandbox.username, sandbox.password, settings.zone, budget=budget)
+                service.pull(DAY, client, Lake(settings.data_dir), settings, mode)
+            return Counter(served.path for served in sandbox.requests)
+
+        while clock[0] <= end:
+            ticks.append(pull(Mode(refresh=True)))
+            clock[0] += EVERY
+        clock[0] = dt.datetime.combine(DAY, dt.time(3), settings.zone) + dt.timedelta(days=1)
+        return ticks, pull(Mode())
+
+
+def main() -> None:
+    """Print a table."""
+    table = Table(title=f"Requests of a day of refreshes, every {EVERY.seconds // 60} minutes", title_justify="left")
+    table.add_column("hierarchy")
+    for path in PATHS:
+        table.add_column(f"{path}\na tick, at most", justify="right")
+        table.add_column("in the day", justify="right")
+        table.add_column("at night", justify="right")
+    for shape in SHAPES:
+        with tempfile.TemporaryDirectory() as folder:
+            (first, *ticks), night = requests(shape, folder)
+        cells = []
+        for path in PATHS:
+            cells += [max(t[path] for t in ticks), sum(t[path] for t in (first, *ticks)), night[path]]
+        table.add_row(shape, *(f"{cell:,}" for cell in cells))
+    Console(width=130).print(table)
+
+
+if __name__ == "__main__":
+    main()
