@@ -199,7 +199,11 @@ class HeroBase:
 
     def _records(self, path: str, right: str, params: Mapping[str, str | list[str]]) -> list[Record]:
         answer, self.unreadable = self._read(path, right, params, salvage.mended)
-        if not isinstance(answer, list) or not all(isinstance(record, dict) for record in answer):
+        if (
+            not isinstance(answer, list)
+            or not all(isinstance(record, dict) for record in answer)
+            or 0 < len(self.unreadable) >= len(answer)
+        ):
             raise errors.NotJsonError(
                 f"{path}: HeroBase answered with something other than a list of records. "
                 "Run it again; if it stays, ask HeroBase what changed in their API."

@@ -357,13 +357,32 @@ def test_closed_campaigns_are_asked_for_too(client, server):
     [
         (b"", errors.NotJsonError), (b"<html>", errors.NotJsonError), (b"{}", errors.NotJsonError),
         (b"[1]", errors.NotJsonError), (b"null", errors.NotJsonError), (b'[{"a":1}', errors.BrokenOffError),
-        (b'[{"a":"\xff"}]', errors.BrokenOffError), (b'[{"a":' + b"[" * 9_000, errors.BrokenOffError),
+        (b'[{"a":NaN 1}]', errors.NotJsonError), (b'[{"a":' + b"[" * 9_000, errors.BrokenOffError),
     ],
 )  # fmt: skip
 def test_t13_a_small_list_that_is_none_is_an_error(client, server, body, kind):
     server.says(reply(body=body))
     with pytest.raises(kind, match="users"):
         client.users()
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [(b"\xff x", "\ufffd x"), (rb"\ud83d x", "\ufffd x"), (b"a\tb", "a\tb"), (rb"\ud83d\ude00", "\U0001f600")],
+)
+def test_a_label_in_a_small_list_that_is_half_broken_is_read_as_far_as_it_goes(client, server, text, read):
+    server.says(reply(body=b'[{"name":"' + text + b'","orgCode":"x"},{"orgCode":"y"}]'))
+    assert client.users() == [{"name": read, "orgCode": "x"}, {"orgCode": "y"}]
+    assert client.unreadable == []
+
+
+def test_a_record_of_a_small_list_that_cannot_be_read_is_left_out_and_kept_as_it_came(client, server):
+    server.says(reply(body=b'[{"orgCode":"x"},{"name":"12" wide","orgCode":"z"},{"orgCode":"y"}]'))
+    assert client.users() == [{"orgCode": "x"}, {"orgCode": "y"}]
+    assert client.unreadable == [("not JSON", '{"name":"12" wide","orgCode":"z"}')]
+    server.says(reply(body=b"[]"))
+    assert client.users() == []
+    assert client.unreadable == []
 
 
 def test_a_small_list_may_begin_with_a_byte_order_mark(client, server):
