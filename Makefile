@@ -9,8 +9,8 @@ export DAGSTER_DISABLE_TELEMETRY := yes
 demo: .venv/ready
 	@$(BIN)/herobase-demo
 
-# what computes uses both cores; what waits for a webserver and a daemon does so four times at once
-SUITE := --numprocesses 2 --dist worksteal --ignore herobase_pipeline_tests/stack
+# what computes uses both cores, and a third fills its waits; what waits for a webserver and a daemon does so four times at once
+SUITE := --numprocesses 3 --dist worksteal --ignore herobase_pipeline_tests/stack
 READERS := --numprocesses 2 herobase_pipeline_tests/reading/test_reader.py herobase_pipeline_tests/lake/test_catalogue.py
 STACK := --numprocesses 4 --dist loadfile herobase_pipeline_tests/stack
 
