@@ -34,6 +34,7 @@ fields: .venv/ready
 bench: .venv-bench/ready
 	.venv-bench/bin/python -m benchmarks
 	.venv-bench/bin/python -m benchmarks.refresh
+	.venv-bench/bin/python -m benchmarks.simulated_day
 	year=$$(mktemp -d) && trap 'rm -rf "$$year"' EXIT && for each in year derived reading; do \
 		.venv-bench/bin/python -m benchmarks.$$each "$$year" || exit 1; done
 

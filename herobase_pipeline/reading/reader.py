@@ -12,10 +12,11 @@ from collections.abc import Iterator, Sequence
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
+from zoneinfo import ZoneInfo
 
 import duckdb
 
-from herobase_pipeline.lake.catalogue import INTERVAL, at_hand, selection, view
+from herobase_pipeline.lake.catalogue import INTERVAL, at_hand, selection, timezone_of, view
 from herobase_pipeline.lake.completeness import known_in_full
 from herobase_pipeline.lake.engine import ORG_KEY, literal, quoted
 from herobase_pipeline.lake.layout import Lake
@@ -97,9 +98,13 @@ def read(
 ) -> "pd.DataFrame | pl.DataFrame | pa.Table":
     """Return rows of a table or view of the catalogue; only the files and columns that are asked for are read.
 
+    Of a list that HeroBase gives as it is today (``campaigns``, ``users`` and so on) it is the latest pull's, so that a join
+    counts nothing twice; with ``start`` or ``end`` each pull's of those days.
+
     Args:
         table: its name, such as ``call_outcomes``.
-        start: the first day, by the table's own day: ``date``, ``closed_date``, ``cohort_date`` and so on.
+        start: the first day, by the table's own day: ``date``, ``closed_date``, ``cohort_date`` and so on. An instant with a
+            zone stands for the day that it is in the lake's own zone.
         end: the last day, itself included.
         org: an org unit, by its code, its name at that time or its ``org_key``, whatever the case. Of a table by org node
             its own rows, with ``level`` those of the nodes at that depth under it; of calls and leads, all under it. Where
@@ -121,7 +126,7 @@ def read(
 
     """
     lake, found = _lake(data_dir), _found(table)
-    first, last = _day_of(start), _day_of(end)
+    first, last = _day_of(start, lake), _day_of(end, lake)
     if first and last and first > last:
         raise ValueError(f"start is {first} and end {last}: nothing lies between them.")
     if isinstance(columns, str) or to not in get_args(Frame) or not isinstance(org, str | None):
@@ -210,11 +215,16 @@ def _lake(data_dir: str | Path | None) -> Lake:
     )
 
 
-def _day_of(given: Day | None) -> dt.date | None:
+def _day_of(given: Day | None, lake: Lake) -> dt.date | None:
+    """Return the day that is meant: of an instant with a zone, the day that it is in the lake's own zone."""
+    if given is None:
+        return None
     try:
-        return None if given is None else dt.date.fromisoformat(str(given)[:10])
+        moment = dt.datetime.fromisoformat(str(given))
     except ValueError:
         raise ValueError(f"{given} is no day: give a date, or a text such as 2026-03-29.") from None
+    timezone = timezone_of(lake) if moment.tzinfo else None
+    return (moment.astimezone(ZoneInfo(timezone)) if timezone else moment).date()
 
 
 def _found(name: str) -> Table:
@@ -259,8 +269,11 @@ def _loaded_days(
         raise NotLoadedError(
             f"{table.name} cannot be read: {', '.join(lacking)} has not been made yet. Materialize it in the UI."
         )
-    if first is None and last is None and (table.snapshot or not (table.daily or table.columns[0].type is Type.DAY)):
-        return None
+    if first is None and last is None:
+        if table.snapshot:
+            return lake.days(table)[-1:]
+        if not (table.daily or table.columns[0].type is Type.DAY):
+            return None
     _day(table)
     loaded = set.intersection(
         *(set(lake.days(source)) if source.daily else known_in_full(con, lake.files(source)) for source in sources)
@@ -271,7 +284,7 @@ def _loaded_days(
         there = f"Loaded are {in_words(sorted(loaded))}." if loaded else "No day is loaded."
         span = f"from {first} on" if last is None else f"up to {last}" if first is None else f"for {first} to {last}"
         raise NotLoadedError(f"{table.name} is not loaded {span}. {there} Materialize the days in the UI.")
-    if gaps := sorted(asked - loaded):
+    if (gaps := sorted(asked - loaded)) and not table.snapshot:
         told = f"{table.name} is not loaded, or not since the day was over, for {in_words(gaps)}: sums are too low."
         warnings.warn(told, NotLoadedWarning, stacklevel=4)
     return None if first is None and last is None else sorted(asked)

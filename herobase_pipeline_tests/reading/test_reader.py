@@ -4,11 +4,13 @@ import dataclasses
 import datetime as dt
 import threading
 import time
+import warnings
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 import duckdb
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow.parquet as pq
@@ -21,7 +23,17 @@ from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.writing import empty, write
 from herobase_pipeline.reading import charts, reader
 from herobase_pipeline.settings import SandboxSettings, Settings
-from herobase_pipeline.tables import CALLS, LEAD_FIELDS, ORG_HISTORY, RESTATEMENTS, TABLES, VIEWS, Table, Type
+from herobase_pipeline.tables import (
+    CALLS,
+    CAMPAIGNS,
+    LEAD_FIELDS,
+    ORG_HISTORY,
+    RESTATEMENTS,
+    TABLES,
+    VIEWS,
+    Table,
+    Type,
+)
 from herobase_pipeline.tables.metrics import METRICS
 from herobase_pipeline_tests.conftest import ASSETS, WHOLE
 
@@ -190,6 +202,39 @@ def made_day(folder: Path, query: str, table: Table = CALLS) -> Lake:
 
 
 @pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="only Linux tells how much a process has read")
+@pytest.mark.parametrize(
+    "instant",
+    [
+        "2026-03-23T23:30:00Z", "2026-03-24T00:30:00+01:00", pd.Timestamp("2026-03-23 23:30", tz="UTC"),
+        dt.datetime(2026, 3, 23, 13, 30, tzinfo=ZoneInfo("Pacific/Honolulu")), pd.Timestamp("2026-03-24 00:30"),
+        "2026-03-24", np.datetime64("2026-03-24T00:30"),
+    ],
+)  # fmt: skip
+def test_an_instant_stands_for_the_day_that_it_is_in_the_lakes_own_zone(instant):
+    found = hb.read("calls", instant, instant, columns=["date"])["date"]
+    assert {day.date() for day in found} == {dt.date(2026, 3, 24)}
+
+
+def test_of_a_list_the_latest_is_read_and_each_pulls_by_asking(tmp_path):
+    lake = Lake(tmp_path)
+    listed = {"2026-03-01": "ab", "2026-03-08": "bc", "2026-03-05": "x"}
+    with duckdb.connect() as con:
+        for day, codes in listed.items():
+            rows = " UNION ALL BY NAME ".join(f"SELECT '{code}' AS campaign_code" for code in codes)
+            write(
+                lake,
+                con,
+                CAMPAIGNS,
+                f"FROM ({empty(CAMPAIGNS)}) UNION ALL BY NAME ({rows})",
+                day=dt.date.fromisoformat(day),
+            )
+    refresh(lake, ZoneInfo("Europe/Copenhagen"))
+    with warnings.catch_warnings(action="error"):
+        assert sorted(hb.read("campaigns", data_dir=tmp_path)["campaign_code"]) == ["b", "c"]
+        assert sorted(hb.read("campaigns", "2026-03-01", data_dir=tmp_path)["campaign_code"]) == ["a", "b", "b", "c", "x"]
+    assert list(hb.read("campaigns", "2026-03-05", "2026-03-05", data_dir=tmp_path)["campaign_code"]) == ["x"]
+
+
 def test_of_a_day_little_more_than_one_teams_calls_is_read(tmp_path):
     lake = made_day(tmp_path, TEAMS)
     read: dict[str | None, int] = {}
