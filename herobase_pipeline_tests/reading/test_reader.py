@@ -231,7 +231,13 @@ def test_of_a_list_the_latest_is_read_and_each_pulls_by_asking(tmp_path):
     refresh(lake, ZoneInfo("Europe/Copenhagen"))
     with warnings.catch_warnings(action="error"):
         assert sorted(hb.read("campaigns", data_dir=tmp_path)["campaign_code"]) == ["b", "c"]
-        assert sorted(hb.read("campaigns", "2026-03-01", data_dir=tmp_path)["campaign_code"]) == ["a", "b", "b", "c", "x"]
+        assert sorted(hb.read("campaigns", "2026-03-01", data_dir=tmp_path)["campaign_code"]) == [
+            "a",
+            "b",
+            "b",
+            "c",
+            "x",
+        ]
     assert list(hb.read("campaigns", "2026-03-05", "2026-03-05", data_dir=tmp_path)["campaign_code"]) == ["x"]
 
 

@@ -7,6 +7,7 @@ started it: code servers and run workers too.
 import contextlib
 import datetime as dt
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -44,6 +45,7 @@ BACKFILL_ENDED = ("COMPLETED", "COMPLETED_SUCCESS", "COMPLETED_FAILED", "FAILED"
 WEBSERVER, DAEMON = "webserver", "daemon"
 PARTS = (WEBSERVER, DAEMON)
 PATIENCE = 3
+HOURS_OF_A_DAY = 24
 """Times as long as an idle machine takes at most: only what fails waits so long."""
 REQUIRED = {"BACKFILL", "QUEUED_RUN_COORDINATOR", "MONITORING"}
 
@@ -557,8 +559,8 @@ class Stack:
         )
 
     def days_asked(self, service: str = "/calls") -> Counter[str]:
-        """How often each day was asked for, by the middle of the windows (a day is asked for with margins)."""
-        return Counter(str(_middle(served, self.settings)) for served in self.asked(service))
+        """How often each day was asked for whole, with its margins; not what is asked for to see whether it was cut."""
+        return Counter(str(_middle(served, self.settings)) for served in self.asked(service) if _is_of_a_day(served))
 
     def leftovers(self) -> list[str]:
         """What lies in the data directory and is neither a table's file, the catalogue, the budget's book, a note nor a sign."""
@@ -571,6 +573,13 @@ class Stack:
     def signs(self) -> list[str]:
         """The runs of which there is still a sign of life."""
         return sorted(path.name for path in self.data.glob("private/.working/*"))
+
+
+def _is_of_a_day(served: Served) -> bool:
+    if "timespan" in served.params:
+        return int(re.findall(r"PT(\d+)H", served.params["timespan"][0] + "PT0H")[0]) >= HOURS_OF_A_DAY
+    start, end = (dt.datetime.fromisoformat(served.params[name][0]) for name in ("modifiedfrom", "modifiedto"))
+    return end - start >= dt.timedelta(hours=HOURS_OF_A_DAY)
 
 
 def _middle(served: Served, settings: Settings) -> dt.date:

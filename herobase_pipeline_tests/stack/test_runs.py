@@ -26,8 +26,8 @@ def test_lists_are_loaded_by_a_run_without_partitions(stack):
 def test_the_vendor_fails_in_the_middle_and_the_rest_is_launched_again(stack):
     days = DAYS[8:14]
     # a day is asked for with margins, so from the evening before
-    stack.sandbox.script(*(f"/calls?StartTime={day}* status=500" for day in days[1:5]))
-    stack.sandbox.script(*(f"/simpleleads?ModifiedFrom={day}* status=500" for day in days[1:5]))
+    stack.sandbox.script(*(f"/calls?StartTime={day}T21* status=500" for day in days[1:5]))
+    stack.sandbox.script(*(f"/simpleleads?ModifiedFrom={day}T22* status=500" for day in days[1:5]))
     backfill = stack.launch_backfill(PULLED, days)
     assert stack.wait_for_backfill(backfill) == "COMPLETED_FAILED"
     for states in stack.states(PULLED, days).values():
