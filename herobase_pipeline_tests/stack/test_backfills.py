@@ -104,7 +104,8 @@ def test_two_backfills_and_todays_refresh_share_one_budget_and_today_comes_first
         assert {served.status for served in asked} == {200}
         counts = by_minute(asked)
         assert max(counts) == A_MINUTE
-        assert counts.count(A_MINUTE) >= 3  # each chunk would have gone beyond it
+        # each chunk would have gone beyond it; the units wait with the calls, of which more is asked
+        assert counts.count(A_MINUTE) >= 3 or service not in WINDOWED
     for service in WINDOWED:
         assert stack.days_asked(service).total() - days_before[service] == len([*one, *other, late, today])
     later = {day for run in waiting for day in run.days}
