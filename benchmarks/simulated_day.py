@@ -54,7 +54,7 @@ def main() -> None:
     table = Table(title=f"Requests of a day of refreshes, every {EVERY.seconds // 60} minutes", title_justify="left")
     table.add_column("hierarchy")
     for path in PATHS:
-        table.add_column(f"{path}\na tick, at most", justify="right")
+        table.add_column(f"{path[1:]}: a tick, at most", justify="right", min_width=16)
         table.add_column("in the day", justify="right")
         table.add_column("at night", justify="right")
     for shape in SHAPES:
@@ -64,7 +64,7 @@ def main() -> None:
         for path in PATHS:
             cells += [max(t[path] for t in ticks), sum(t[path] for t in (first, *ticks)), night[path]]
         table.add_row(shape, *(f"{cell:,}" for cell in cells))
-    Console(width=130).print(table)
+    Console(width=140).print(table)
 
 
 if __name__ == "__main__":
