@@ -23,7 +23,7 @@ from herobase_pipeline.settings import SandboxSettings, Settings
 DAY = dt.date(2026, 11, 18)
 EVERY = dt.timedelta(minutes=10)
 SHAPES = ("objects", "strings", "nested", "nested_user", "columns", "none")
-PATHS = ("/calls", "/simpleleads", "/organizationalunits")
+PATHS = {"/calls": "calls", "/simpleleads": "leads", "/organizationalunits": "units"}
 
 
 def requests(shape: str, folder: str) -> tuple[list[Counter[str]], Counter[str]]:
@@ -53,8 +53,8 @@ def main() -> None:
     """Print a table."""
     table = Table(title=f"Requests of a day of refreshes, every {EVERY.seconds // 60} minutes", title_justify="left")
     table.add_column("hierarchy")
-    for path in PATHS:
-        table.add_column(f"{path[1:]}: a tick, at most", justify="right", min_width=16)
+    for name in PATHS.values():
+        table.add_column(f"{name}, a tick\nat most", justify="right")
         table.add_column("in the day", justify="right")
         table.add_column("at night", justify="right")
     for shape in SHAPES:
@@ -64,7 +64,7 @@ def main() -> None:
         for path in PATHS:
             cells += [max(t[path] for t in ticks), sum(t[path] for t in (first, *ticks)), night[path]]
         table.add_row(shape, *(f"{cell:,}" for cell in cells))
-    Console(width=140).print(table)
+    Console(width=120).print(table)
 
 
 if __name__ == "__main__":
