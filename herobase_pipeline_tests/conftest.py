@@ -4,7 +4,7 @@ import datetime as dt
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,10 @@ class Centre:
     @property
     def now(self) -> dt.datetime:
         return self.clock[0]
+
+    def at(self, url: str) -> "Centre":
+        """The same centre, asked at another address."""
+        return replace(self, settings=self.settings.model_copy(update={"url": url}))
 
     def materialize(
         self, select: str, first: str | None = None, last: str | None = None, tags: dict[str, str] | None = None

@@ -8,15 +8,15 @@ import itertools
 import json
 import zlib
 from collections.abc import Callable
-from typing import Any
 
-import dagster as dg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from herobase_pipeline_tests.conftest import Centre, failure
 from herobase_pipeline_tests.hostile import Record, hostile
+from herobase_pipeline_tests.test_caps import in_the_world
+from herobase_pipeline_tests.test_set_aside import metadata
 
 DAY = "2026-11-18"
 LAKES = itertools.count()
@@ -106,26 +106,10 @@ ACCOUNTS = st.builds(
 )
 
 
-def shown(here: Centre, table: str) -> dict[str, Any]:
-    """The metadata of the day's latest pull of a table."""
-    records = here.instance.fetch_materializations(dg.AssetRecordsFilter(dg.AssetKey(table), [DAY]), limit=1).records
-    made = records[0].asset_materialization
-    assert made is not None
-    return {name: value.value for name, value in made.metadata.items()}
-
-
-def of_the_world(here: Centre, table: str) -> set[str]:
-    """The ids that the day has in the sandbox's world."""
-    if table == "calls":
-        return {call.id for call in here.truth(DAY)}
-    window = here.window(DAY)
-    return {lead.id for lead in here.world.leads(here.now, window.start, window.end)}
-
-
 def assert_accounted(here: Centre, account: Account, table: str, before: dict[str, bytes]) -> None:
     """Pull the day; nothing of it is lost without being counted, or nothing is changed."""
     result = here.materialize(table, DAY)
-    world = of_the_world(here, table)
+    world = in_the_world(here, table, DAY)
     spoilt = {record_id for record_id in world if account.is_spoilt(record_id)}
     if not result.success:
         assert here.files() == before
@@ -135,7 +119,7 @@ def assert_accounted(here: Centre, account: Account, table: str, before: dict[st
     id_column = "call_id" if table == "calls" else "lead_id"
     kept = {record_id for (record_id,) in here.rows(f"SELECT {id_column} FROM {table}")}
     assert world - spoilt <= kept <= world if table == "simple_leads" else kept == world - spoilt
-    numbers = shown(here, table)
+    numbers = metadata(here, table)
     assert numbers["records"] == numbers["records_kept"] + sum(
         numbers[f"records_{where}"] for where in ("repeated", "of_other_days", "outside", "set_aside")
     )
@@ -162,6 +146,6 @@ def test_all_that_an_account_gives_is_kept_or_counted_or_the_day_fails(centre, t
     before: dict[str, bytes] = {}
     for account in accounts:
         with hostile(here.sandbox.url, account.change) as url:
-            there = dataclasses.replace(here, settings=here.settings.model_copy(update={"url": url}))
+            there = here.at(url)
             assert_accounted(there, account, table, before)
             before = there.files()

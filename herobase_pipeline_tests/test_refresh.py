@@ -172,7 +172,7 @@ def test_a_window_with_few_calls_overrides_neither_field_nor_direction(centre):
     here.load("calls", TODAY)
     here.clock[0] += dt.timedelta(minutes=10)
     with hostile(here.sandbox.url, _with_another_field) as url:
-        there = dataclasses.replace(here, settings=here.settings.model_copy(update={"url": url}))
+        there = here.at(url)
         assert there.materialize("calls", TODAY, tags=REFRESH).success
     assert_is_the_truth(here, TODAY)
 
@@ -202,7 +202,7 @@ def test_t24_a_unit_that_is_deleted_from_the_tree_changes_no_past(centre, shape)
         return records
 
     with hostile(here.sandbox.url, change) as url:
-        there = dataclasses.replace(here, settings=here.settings.model_copy(update={"url": url}))
+        there = here.at(url)
         there.load("calls", TODAY)
         assert_is_the_truth(there, TODAY)
         units = {unit for call in there.truth(TODAY) for unit in call.org_path[1:]}

@@ -1,6 +1,5 @@
 """A record that cannot be read is set aside, and the rest of its day lands."""
 
-import dataclasses
 import json
 import re
 
@@ -151,7 +150,7 @@ def test_a_unit_with_a_text_that_is_half_broken_stops_nothing_and_stays_a_unit(c
     here.load("org_units")
     ((units,),) = here.rows("SELECT count(*) FROM org_units")
     with hostile(here.sandbox.url, with_one("/organizationalunits", member)) as url:
-        there = dataclasses.replace(here, settings=here.settings.model_copy(update={"url": url}))
+        there = here.at(url)
         there.load("calls", DAY)
         there.load("org_units")
     assert {call for (call,) in here.rows("SELECT call_id FROM calls")} == {call.id for call in here.truth(DAY)}
@@ -164,7 +163,7 @@ def test_a_unit_that_cannot_be_read_is_set_aside_and_the_others_stay(centre):
     here.load("org_units")
     ((units,),) = here.rows("SELECT count(*) FROM org_units")
     with hostile(here.sandbox.url, with_one("/organizationalunits", '"remark":"12" wide"')) as url:
-        there = dataclasses.replace(here, settings=here.settings.model_copy(update={"url": url}))
+        there = here.at(url)
         there.load("calls", DAY)
         there.load("org_units")
     assert {call for (call,) in here.rows("SELECT call_id FROM calls")} == {call.id for call in here.truth(DAY)}
@@ -198,7 +197,7 @@ def test_what_is_no_agent_is_none_and_one_agent_in_two_spellings_is_one(centre):
         ]
 
     with hostile(here.sandbox.url, change) as url:
-        dataclasses.replace(here, settings=here.settings.model_copy(update={"url": url})).load("calls", DAY)
+        here.at(url).load("calls", DAY)
     agents = dict(here.rows("SELECT call_id, agent FROM calls"))
     assert {agents[call] for call in nobody} == {None}
     assert {agents[call] for call in spellings} == {"Århus 1"}

@@ -60,7 +60,7 @@ def test_names_in_files_of_older_versions_move_to_the_private_zone_and_no_versio
 
 
 @pytest.mark.parametrize("folder", ["back\\slash", "prod [2026]", "q?x", "date=2020-01-01"])
-def test_a_data_folder_of_any_name_is_pulled_into_derived_from_checked_and_read(centre, folder):
+def test_a_data_folder_of_any_name_is_pulled_into_derived_from_and_read(centre, folder):
     here = centre(data=folder, calls_per_day=80)
     here.load("calls,simple_leads,call_outcomes", DAY)
     here.load("leads,lead_conversion")

@@ -146,11 +146,8 @@ class Landing:
         """Return how many records of the last document lie outside a window, by the time that names their day."""
         if not self._last:
             return 0
-        start, end = _edges(window)
-        return number(
-            self.con,
-            f"SELECT count(*) FROM ({_together(self._last)}) WHERE {self._time} < {start} OR {self._time} >= {end}",
-        )
+        query = f"SELECT count(*) FROM ({_together(self._last)}) WHERE {self._time} < $start OR {self._time} >= $end"
+        return number(self.con, query, window._asdict())
 
     def spread(self, window: Window, share: float) -> tuple[dt.datetime, dt.datetime] | None:
         """Return from when to when the records of the last document lie in a window, but for a share at either end.
@@ -159,18 +156,17 @@ class Landing:
         """
         if not self._last:
             return None
-        start, end = _edges(window)
         query = f"""
             WITH times AS (
                 SELECT date_trunc('second', {self._time}) AS t
-                FROM ({_together(self._last)}) WHERE {self._time} >= {start} AND {self._time} < {end}
+                FROM ({_together(self._last)}) WHERE {self._time} >= $start AND {self._time} < $end
             ),
             ends AS (SELECT quantile_disc(t, $share) AS early, quantile_disc(t, 1 - $share) AS late FROM times)
             SELECT
                 if(2 * count(*) FILTER (t <= early) > count(*), min(t), any_value(early) + INTERVAL 1 SECOND),
                 if(2 * count(*) FILTER (t >= late) > count(*), max(t) + INTERVAL 1 SECOND, any_value(late))
             FROM times, ends"""
-        ((early, late),) = self.con.execute(query, {"share": share}).fetchall()
+        ((early, late),) = self.con.execute(query, window._asdict() | {"share": share}).fetchall()
         return None if early is None else (early.astimezone(dt.UTC), late.astimezone(dt.UTC))
 
     def different(self, before: dt.datetime) -> int:
@@ -343,10 +339,6 @@ def _object(members: Sequence[str], *, once: bool = False) -> str:
     listed = f"list_filter([{', '.join(members)}], lambda member: member IS NOT NULL)"
     distinct = f"list_sort(list_distinct({listed}))" if once else listed
     return f"'{{' || nullif(array_to_string({distinct}, ','), '') || '}}'"
-
-
-def _edges(window: Window) -> list[str]:
-    return [f"{literal(edge.isoformat())}::TIMESTAMPTZ" for edge in window]
 
 
 def _together(parts: Sequence[str]) -> str:

@@ -374,8 +374,7 @@ _QUOTA = rf"""
 _DAILY = [service.tables[0] for service in DAY_SERVICES]
 _EACH_DAY = [
     check
-    for service in DAY_SERVICES
-    for table in service.tables[:1]
+    for service, table in zip(DAY_SERVICES, _DAILY, strict=True)
     for check in (
         Check(
             "answers_whole", [table], ERROR,
@@ -420,8 +419,8 @@ _SET_ASIDE = [
         _set_aside(name),
     )
     for name, table in (
-        *((service.name, service.tables[0]) for service in DAY_SERVICES),
-        *((service.name, service.table) for service in LIST_SERVICES if service.table is not ACCOUNT),
+        *((service.name, table) for service, table in zip(DAY_SERVICES, _DAILY, strict=True)),
+        *((service.name, service.table) for service in LIST_SERVICES if service.table is not ACCOUNT),  # an object, no list
     )
 ]  # fmt: skip
 _OTHERS = [

@@ -1,8 +1,9 @@
 """Whether HeroBase cut an answer: what the answers before it say of how many rows it gives at once.
 
 No limit is documented, and an answer that was cut does not say so (trap T14). To look at the edges of each answer would
-take three times the requests. So that is done for those that may have been cut: an answer is no larger than its limit, so
-one that has fewer rows than another that was whole was not cut, as long as the limit is the same.
+take three times the requests. So it is done only where an answer may have been cut. An answer with fewer rows than another
+that was whole was not cut, as long as the limit is the same. A limit that is new shows in an answer that is much smaller
+than usual, has exactly as many rows as another day's, or a round number of them.
 """
 
 import datetime as dt
@@ -18,8 +19,12 @@ _ROUND_NUMBERS = frozenset(int(digits * 10**power) for digits in (1, 2, 2.5, 5) 
 
 def cut_days(lake: Lake, service: str) -> list[dt.date]:
     """Return the days that were pulled of a service before their answers were seen to be cut, and not again since."""
-    note = (notes.read(lake, _NOTE) or {}).get(service, {})
-    return [dt.date.fromisoformat(day) for day in note.get("cut", ())]
+    return [dt.date.fromisoformat(day) for day in _note(lake, service).get("cut", ())]
+
+
+def _note(lake: Lake, service: str) -> notes.Note:
+    of: notes.Note = (notes.read(lake, _NOTE) or {}).get(service, {})
+    return of
 
 
 class Answers:
@@ -39,10 +44,10 @@ class Answers:
     def __init__(self, lake: Lake, service: str, day: dt.date, now: dt.datetime, *, short: bool) -> None:
         self._lake, self._service, self._day, self._short = lake, service, str(day), short
         self._on = str(now.date())
-        note = (notes.read(lake, _NOTE) or {}).get(service, {})
+        note = _note(lake, service)
         self._whole: int = note.get("whole", 0) if short or note.get("on") == self._on else 0
         self._believed: tuple[str, int] = tuple(note.get("believed", ("", 0)))
-        self._has_answered = self._learnt = False
+        self._has_answered = False
 
     def doubted(self, rows: int) -> bool:
         """Return whether an answer of so many rows may have been cut."""
@@ -61,7 +66,7 @@ class Answers:
 
     def found(self, rows: int, cut: bool) -> None:
         """Take an answer of so many rows for cut, or whole, from now on."""
-        self._whole, self._learnt = rows if cut else max(rows, self._whole), True
+        self._whole = rows if cut else max(rows, self._whole)
         day, as_many = self._believed
         if cut and rows == as_many and day != self._day:
             self._believed = "", 0
@@ -73,8 +78,7 @@ class Answers:
         """Note what the answers said, once the day's file is written."""
         with notes.updating(self._lake, _NOTE) as note:
             of = note.setdefault(self._service, {})
-            if self._learnt or not self._short:
-                of["whole"] = self._whole
+            of["whole"] = self._whole
             if not self._short:
                 of["on"], of["believed"] = self._on, self._believed
                 of["cut"] = [day for day in of.get("cut", ()) if day != self._day]

@@ -1,6 +1,5 @@
 """Each check on a lake that is as it should be and on one that is not, run by Dagster."""
 
-import dataclasses
 import datetime as dt
 import json
 import shutil
@@ -229,7 +228,7 @@ def test_records_that_were_set_aside_are_counted_by_reason(watched):
         return [record | ({"startTime": "at noon"} if record["uniqueId"] in spoilt else {}) for record in records]
 
     with hostile(here.sandbox.url, spoil) as url:
-        there = dataclasses.replace(here, settings=here.settings.model_copy(update={"url": url}))
+        there = here.at(url)
         there.load("calls", "2026-11-18")
     assert fails(here, "calls:nothing_set_aside", "WARN") == {"2026-11-18": "2 no readable startTime"}
     here.load("calls", "2026-11-18")
