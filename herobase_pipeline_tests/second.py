@@ -37,6 +37,7 @@ class Seen:
     calls: dict[dt.date, list[Call]] = field(default_factory=dict)
     versions: dict[str, dict[dt.datetime, Lead]] = field(default_factory=lambda: defaultdict(dict))
     pulled: dict[dt.date, dt.datetime] = field(default_factory=dict)
+    leads_pulled: dict[dt.date, dt.datetime] = field(default_factory=dict)
     complete_calls: set[dt.date] = field(default_factory=set)
     complete: set[dt.date] = field(default_factory=set)
 
@@ -70,7 +71,6 @@ def observed(world: World, zone: ZoneInfo, pulls: Pulls, lead_pulls: Pulls | Non
     Leads are pulled with the calls unless ``lead_pulls`` says when they are.
     """
     seen = Seen(zone)
-    leads_pulled = {}
     for day, instant in pulls:
         bounds = day_bounds(day, zone)
         seen.calls[day] = list(world.calls(bounds.start, bounds.end, instant))
@@ -79,9 +79,9 @@ def observed(world: World, zone: ZoneInfo, pulls: Pulls, lead_pulls: Pulls | Non
         bounds = day_bounds(day, zone)
         for lead in world.leads(instant, bounds.start, bounds.end):
             seen.versions[lead.id][lead.last_modified] = lead
-        leads_pulled[day] = instant
+        seen.leads_pulled[day] = instant
     seen.complete_calls = {day for day, instant in seen.pulled.items() if instant >= day_bounds(day, zone).end}
-    complete_leads = {day for day, instant in leads_pulled.items() if instant >= day_bounds(day, zone).end}
+    complete_leads = {day for day, instant in seen.leads_pulled.items() if instant >= day_bounds(day, zone).end}
     seen.complete = seen.complete_calls & complete_leads
     return seen
 
@@ -117,6 +117,8 @@ def _lead(seen: Seen, lead_id: str, legs: list[Call]) -> Row:
     attempts = dials[:1] + [call for before, call in pairwise(dials) if not _continues(before, call)]
     current = versions[-1] if versions else None
     closing = _closing(versions, legs)
+    if closing["attribution"] == "open" and not _is_known(seen, current, dials):
+        closing["attribution"] = None
     shown = closing["decided"] or current or (legs[-1] if legs else None)
     first = dials[0] if dials else None
     closed_at = closing["closed_at"]
@@ -148,6 +150,14 @@ def _lead(seen: Seen, lead_id: str, legs: list[Call]) -> Row:
         "versions": len(versions),
         "erased": any(version.status is LeadStatus.Anonymized for version in versions),
     }
+
+
+def _is_known(seen: Seen, current: Lead | None, dials: Sequence[Call]) -> bool:
+    """Whether a lead that seems open is: each dial makes a version, which is seen on a day whose leads are pulled."""
+    if current is None:
+        return False
+    last = max((call.start for call in dials), default=current.last_modified)
+    return last <= current.last_modified or seen.day(last) in seen.leads_pulled
 
 
 def _known_through(seen: Seen, first: Call | None) -> dt.date | None:
@@ -553,7 +563,9 @@ def conversion_rates(seen: Seen) -> list[Row]:
         ]
         day, node, campaign = group
         keys = {"date": day, "node": node, "campaign_id": campaign, "spelled": (rows or calls)[0]["spelled"]}
-        rates += [keys | rate for rate in (of_leads if rows else []) + over_calls]
+        is_loaded = day in seen.calls and day in seen.leads_pulled
+        unknown = {} if is_loaded else dict.fromkeys(("numerator", "denominator", "rate", "ci_low", "ci_high"))
+        rates += [keys | rate | unknown for rate in (of_leads if rows else []) + over_calls]
     return rates
 
 

@@ -25,6 +25,7 @@ from herobase_pipeline.tables import (
     LEAD_COHORTS,
     LEAD_CONVERSION,
     LEADS,
+    LOADED_DAYS,
     METRIC_REGISTRY,
     ORG_HISTORY,
     OUTCOME_RATES,
@@ -114,8 +115,9 @@ DERIVED: list[dg.AssetsDefinition | dg.AssetSpec] = [
     # written by the runs of the tables that they are about, or computed as they are read
     spec(RESTATEMENTS, group="metrics", deps=[CALL_OUTCOMES, LEAD_CONVERSION]),
     spec(KNOWN_DAYS, group="rates", deps=[CALL_OUTCOMES, LEAD_CONVERSION]),
+    spec(LOADED_DAYS, group="rates", deps=[CALL_OUTCOMES, LEAD_CONVERSION, LEADS]),
     spec(OUTCOME_RATES, group="rates", deps=[CALL_OUTCOMES]),
-    spec(CONVERSION_RATES, group="rates", deps=[LEAD_CONVERSION, CALL_OUTCOMES, KNOWN_DAYS]),
+    spec(CONVERSION_RATES, group="rates", deps=[LEAD_CONVERSION, CALL_OUTCOMES, KNOWN_DAYS, LOADED_DAYS]),
     spec(COHORT_RATES, group="rates", deps=[LEAD_COHORTS]),
-    spec(POOL_RATES, group="rates", deps=[LEADS]),
+    spec(POOL_RATES, group="rates", deps=[LEADS, LOADED_DAYS]),
 ]

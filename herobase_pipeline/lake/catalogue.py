@@ -13,11 +13,20 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
-from herobase_pipeline.lake.completeness import known_days
+from herobase_pipeline.lake.completeness import known_days, loaded_days
 from herobase_pipeline.lake.engine import file_literal, literal, quoted
 from herobase_pipeline.lake.layout import PART, Lake, locked, make_folder
 from herobase_pipeline.lake.writing import empty
-from herobase_pipeline.tables import CALL_OUTCOMES, KNOWN_DAYS, LEAD_CONVERSION, TABLES, VIEWS, Table
+from herobase_pipeline.tables import (
+    CALL_OUTCOMES,
+    KNOWN_DAYS,
+    LEAD_CONVERSION,
+    LEADS,
+    LOADED_DAYS,
+    TABLES,
+    VIEWS,
+    Table,
+)
 
 STORAGE_VERSION = "v1.2.0"  # readers on DuckDB 1.x open it too
 _DAY = "date=[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"  # "date=2026-11-23 copy" is none
@@ -28,6 +37,10 @@ def selection(lake: Lake, table: Table) -> str:
     """Return the SELECT that a table or view of the catalogue is."""
     if table is KNOWN_DAYS:
         return known_days(*(_pattern(lake, t) if lake.files(t) else None for t in (CALL_OUTCOMES, LEAD_CONVERSION)))
+    if table is LOADED_DAYS:
+        files = [_pattern(lake, t) if lake.files(t) else None for t in (CALL_OUTCOMES, LEAD_CONVERSION, LEADS)]
+        outcomes, conversion, leads = files
+        return loaded_days(_files_of(outcomes) if outcomes else None, conversion, leads)
     return table.view or view(lake, table)
 
 
@@ -40,6 +53,11 @@ def _pattern(lake: Lake, table: Table) -> str:
     if "\\" in str(folder) or len([*folder.glob(f"{_DAY}/{PART}")]) > len(lake.days(table)):
         return _listed(lake.files(table))
     return file_literal(folder)[:-1] + f"/{_DAY}/{PART}'"
+
+
+def _files_of(pattern: str) -> str:
+    """Return a SELECT of the files that a pattern, or a list of files, means."""
+    return f"SELECT unnest({pattern}) AS file" if pattern.startswith("[") else f"FROM glob({pattern})"
 
 
 def _listed(paths: Sequence[Path]) -> str:

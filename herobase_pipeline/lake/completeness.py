@@ -5,19 +5,23 @@ An empty day that is complete is a quiet day; one that is not may be an outage, 
 
 import datetime as dt
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
 
 from herobase_pipeline.lake.engine import file_literal, literal
 
-_KEY = "complete_days"
+_KEY, _LOADED = "complete_days", "loaded_days"
+Loaded = Mapping[str, Collection[dt.date]]
+"""Of each pulled table the days that were loaded, whole or in part, when something was made from it."""
 
 
-def footer(days: Collection[dt.date]) -> str:
-    """Return what a file's footer keeps of its complete days, as an entry of COPY's KV_METADATA."""
-    return f"{_KEY}: {literal(json.dumps(sorted(map(str, days))))}"
+def footer(complete: Collection[dt.date], loaded: Loaded) -> str:
+    """Return what a file's footer keeps of its complete days, and of those that were loaded, as entries of KV_METADATA."""
+    days = {name: sorted(map(str, of_table)) for name, of_table in sorted(loaded.items())}
+    kept = f"{_KEY}: {literal(json.dumps(sorted(map(str, complete))))}"
+    return f"{kept}, {_LOADED}: {literal(json.dumps(days))}" if days else kept
 
 
 def define_complete_days(con: duckdb.DuckDBPyConnection, sources: Sequence[Sequence[Path]]) -> None:
@@ -53,6 +57,68 @@ def known_days(outcomes: str | None, conversion: str | None) -> str:
     )
     told = ", ".join(f"coalesce(bool_or({name}), false) AS {name}" for name, _ in sources)
     return f"SELECT day, {told} FROM ({both}) GROUP BY day"
+
+
+def loaded_days(outcomes: str | None, conversion: str | None, leads: str | None) -> str:
+    """Return the SELECT of the view ``loaded_days``.
+
+    Args:
+        outcomes: a SELECT of the files of call_outcomes, as ``file``; None where it has none.
+        conversion: the literal of the file of lead_conversion; None where there is none.
+        leads: that of leads.
+
+    """
+    no_file = "SELECT NULL::VARCHAR AS file WHERE false"
+    return f"""
+        WITH
+        counted AS (
+            SELECT DISTINCT regexp_extract(file, 'date=([0-9-]+)[^0-9]+$', 1)::DATE AS day FROM ({outcomes or no_file})
+        ),
+        joined AS (
+            SELECT day, bool_or(name = 'calls') AS has_calls, bool_or(name = 'simple_leads') AS has_leads
+            FROM ({_loaded_of(conversion)}) GROUP BY day
+        ),
+        runs AS (
+            SELECT day, day - row_number() OVER (ORDER BY day)::INTEGER AS run
+            FROM ({_loaded_of(leads)}) WHERE name = 'simple_leads'
+        ),
+        latest AS (SELECT day FROM runs WHERE run = (SELECT max(run) FROM runs))
+        SELECT
+            day,
+            counted.day IS NOT NULL AS outcomes_loaded,
+            coalesce(has_calls AND has_leads, false) AS closings_loaded,
+            CASE
+                WHEN closings_loaded THEN NULL
+                WHEN coalesce(has_leads, false) THEN 'calls'
+                WHEN coalesce(has_calls, false) OR counted.day IS NOT NULL THEN 'leads'
+                ELSE 'calls and leads'
+            END AS lacking,
+            latest.day IS NOT NULL AS leads_since
+        FROM counted FULL JOIN joined USING (day) FULL JOIN latest USING (day)
+    """
+
+
+def loaded_in(con: duckdb.DuckDBPyConnection, file: Path) -> dict[str, list[dt.date]]:
+    """Return what was loaded when a file was made; of files from before this was kept, the days that are complete."""
+    found: dict[str, list[dt.date]] = {}
+    for name, day in con.execute(f"{_loaded_of(file_literal(file))} ORDER BY ALL").fetchall():
+        found.setdefault(name, []).append(day)
+    return found
+
+
+def _loaded_of(file: str | None) -> str:
+    if file is None:
+        return "SELECT NULL::VARCHAR AS name, NULL::DATE AS day WHERE false"
+    return f"""
+        SELECT entry.key AS name, unnest(entry.value) AS day
+        FROM (
+            SELECT unnest(map_entries(from_json(decode(value), '"MAP(VARCHAR, DATE[])"'))) AS entry
+            FROM parquet_kv_metadata({file}) WHERE decode(key) = {literal(_LOADED)}
+        )
+        UNION ALL
+        SELECT unnest(['calls', 'simple_leads']) AS name, day
+        FROM ({_of(file)}) WHERE NOT EXISTS (FROM parquet_kv_metadata({file}) WHERE decode(key) = {literal(_LOADED)})
+    """
 
 
 def known_in_full(con: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> set[dt.date]:

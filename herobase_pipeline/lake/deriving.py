@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from herobase_pipeline.lake.catalogue import define_views
-from herobase_pipeline.lake.completeness import complete_days, define_complete_days
+from herobase_pipeline.lake.completeness import complete_days, define_complete_days, loaded_in
 from herobase_pipeline.lake.engine import ROOMY, connect, literal
 from herobase_pipeline.lake.layout import Lake, locked, make_folder
 from herobase_pipeline.lake.restating import is_published, restate
@@ -52,10 +52,11 @@ def derive(
             f"day. Materialize {' and '.join(lacking)} first."
         )
     with deriving(lake, zone, table) as con:
+        loaded = _loaded(con, lake, sources)
         define_sources(con, lake, sources)
         con.execute(f"CREATE TEMP TABLE made AS {table.query}", dict(params or {}))
         restated = sum(restate(lake, con, table, "FROM made").values()) if is_published(table) else 0
-        rows = write(lake, con, table, "FROM made", complete=complete_days(con))
+        rows = write(lake, con, table, "FROM made", complete=complete_days(con), loaded=loaded)
         return Derived(rows, restated)
 
 
@@ -101,10 +102,18 @@ def deriving(lake: Lake, zone: ZoneInfo, table: Table) -> Iterator[duckdb.DuckDB
             ) from None
 
 
+def _loaded(con: duckdb.DuckDBPyConnection, lake: Lake, sources: Sequence[Table]) -> dict[str, list[dt.date]]:
+    """Return the days that are loaded of each pulled table that the sources are, or were made from."""
+    loaded: dict[str, list[dt.date]] = {}
+    for source in sources:
+        loaded |= {source.name: lake.days(source)} if source.daily else loaded_in(con, lake.file(source))
+    return loaded
+
+
 def define_sources(
     con: duckdb.DuckDBPyConnection, lake: Lake, sources: Sequence[Table], days: Sequence[dt.date] | None = None
 ) -> None:
-    """Make the views and macros that the tables' SQL reads: the sources, ``complete_days``, and what is shared.
+    """Make what the tables' SQL reads: the sources, ``complete_days``, ``loaded (table_name, day)``, and shared macros.
 
     Args:
         con: the connection to make them in.
@@ -116,4 +125,10 @@ def define_sources(
     for name in _MACROS:
         con.execute(files("herobase_pipeline.tables").joinpath(name).read_text(encoding="utf-8"))
     define_views(con, lake, tuple(sources))
+    con.execute("CREATE OR REPLACE TEMP TABLE loaded (table_name VARCHAR, day DATE)")
+    for source in sources:
+        if source.daily:
+            con.execute(
+                f"INSERT INTO loaded SELECT {literal(source.name)}, unnest($days::DATE[])", {"days": lake.days(source)}
+            )
     define_complete_days(con, [lake.files(source, days) for source in sources])

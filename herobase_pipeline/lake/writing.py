@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import duckdb
@@ -23,6 +24,7 @@ def write(
     day: dt.date | None = None,
     params: Mapping[str, Any] | None = None,
     complete: Collection[dt.date] = (),
+    loaded: completeness.Loaded = MappingProxyType({}),
     sort: bool = True,
 ) -> int:
     """Write what ``query`` yields as a table's file, in place of the old one.
@@ -35,6 +37,7 @@ def write(
         day: the day of the file, for a daily table.
         params: the query's named parameters.
         complete: the days that were over and loaded when the rows were got, kept with the file (see ``completeness``).
+        loaded: of each pulled table that the rows are made from, the days that were loaded (see ``completeness``).
         sort: whether the rows lie in the table's order; to sort is a third of the work.
 
     Returns:
@@ -44,7 +47,7 @@ def write(
     columns = ", ".join(f"{quoted(column.name)}::{column.type} AS {quoted(column.name)}" for column in table)
     with lake.replacing(table, day) as aside:
         con.execute(f"CREATE OR REPLACE TEMP VIEW seen AS {stored(lake, table, day)}")
-        footer = f"{completeness.footer(complete)}, {arrow.footer(table)}"
+        footer = f"{completeness.footer(complete, loaded)}, {arrow.footer(table)}"
 
         def copy(order: str) -> int:
             return number(

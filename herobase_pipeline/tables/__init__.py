@@ -13,6 +13,7 @@ from herobase_pipeline.tables.rates import (
     COHORT_RATES,
     CONVERSION_RATES,
     KNOWN_DAYS,
+    LOADED_DAYS,
     METRIC_REGISTRY,
     OUTCOME_RATES,
     POOL_RATES,
@@ -45,7 +46,7 @@ TABLES = (
 )
 """Those with files."""
 
-VIEWS = (KNOWN_DAYS, OUTCOME_RATES, CONVERSION_RATES, COHORT_RATES, POOL_RATES)
+VIEWS = (KNOWN_DAYS, LOADED_DAYS, OUTCOME_RATES, CONVERSION_RATES, COHORT_RATES, POOL_RATES)
 """Those that the catalogue computes from the others as they are read."""
 
 __all__ = [
@@ -64,6 +65,7 @@ __all__ = [
     "LEAD_CONVERSION",
     "LEAD_DATA",
     "LEAD_FIELDS",
+    "LOADED_DAYS",
     "METRIC_REGISTRY",
     "ORG_HISTORY",
     "ORG_UNITS",

@@ -180,8 +180,8 @@ LEADS = Table(
             "attribution",
             Type.TEXT,
             "whom the closing is credited to (T28): closing_call; last_contact, in the 24 hours before; lead_user, a person "
-            "outside a call; system; open",
-            made_from=_HOW_CREDITED + _USER,
+            "outside a call; system; open; NULL where nobody knows, as the leads of its last dial's day are not loaded",
+            made_from=_HOW_CREDITED + _USER + _DIAL,
         ),
         Column(
             "agent",

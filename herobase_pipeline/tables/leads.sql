@@ -63,6 +63,7 @@ known AS (
         lead_id,
         versions,
         erased,
+        current_at,
         last_open_at,
         first_closed_at,
         -- of a lead that was never seen open the first version seen may be an edit, long after the closing
@@ -118,6 +119,7 @@ dialling AS (
         any_value(place) FILTER (nth = 1) AS first_dial_place,
         any_value(campaign_id) FILTER (nth = 1) AS first_dial_campaign_id,
         min(started_at) AS first_dial_at,
+        max(started_at) AS last_dial_at,
         min(started_at) FILTER (is_completed) AS first_completed_at,
         min(started_at) FILTER (is_contact) AS first_contact_at,
         count(*) AS dials,
@@ -171,6 +173,8 @@ SELECT
     local_day(closed_at) AS closed_date,
     if(is_closing, call_id, NULL) AS closing_call_id,
     CASE
+        -- a dial makes a version: where that is not loaded, nobody knows what became of the lead
+        WHEN first_closed_at IS NULL AND (versions IS NULL OR (last_dial_at > current_at AND lead_days.day IS NULL)) THEN NULL
         WHEN first_closed_at IS NULL THEN 'open'
         WHEN is_closing THEN 'closing_call'
         WHEN call_id IS NOT NULL THEN 'last_contact'
@@ -197,3 +201,4 @@ LEFT JOIN credited USING (lead_id)
 LEFT JOIN places AS at_closing ON at_closing.place = credited.place
 LEFT JOIN places AS at_first_dial ON at_first_dial.place = first_dial_place
 LEFT JOIN complete_days ON complete_days.day = local_day(first_dial_at)
+LEFT JOIN loaded AS lead_days ON lead_days.table_name = 'simple_leads' AND lead_days.day = local_day(last_dial_at)

@@ -14,6 +14,7 @@ from herobase_pipeline.tables.schema import Column, Table
 
 _COUNTED = (CALL_OUTCOMES, LEAD_CONVERSION, LEAD_COHORTS, LEADS)
 _ROWS = "*"  # which rows are counted (see Basis.computed)
+_LACKING = "lacking"
 
 
 def made_from(table: Table, column: Column) -> tuple[str, ...]:
@@ -58,17 +59,21 @@ def _of_basis(basis: Basis) -> dict[str, list[str]]:
     names |= {name: columns_in(key) for name, key in basis.keys.items()}
     if "node" in basis.keys:
         names |= {name: columns_in(shown, basis.keys["node"]) for name, shown in NODE_NAMES.items()}
+    lacking = [_LACKING] if basis.lacking else []
     known = ["is_mature"] if basis.blank_until_mature else []
     for metric in METRICS:
         if metric.basis is basis:
-            above = [*columns_in(metric.numerator, *(condition for _, condition in metric.shares)), _ROWS]
-            below = [*columns_in(metric.denominator), _ROWS]
+            above = [*columns_in(metric.numerator, *(condition for _, condition in metric.shares)), _ROWS, *lacking]
+            below = [*columns_in(metric.denominator), _ROWS, *lacking]
             names["numerator"] += above
             names["denominator"] += below
+            names["reason"] += [*below, *known]
             for name in ("rate", "ci_low", "ci_high") if metric.unit is Unit.SHARE else ("rate",):
                 names[name] += [*above, *below, *known]
     tables = [table for table in _COUNTED if table.name in _tables_in(basis.source)]
-    return {name: list(_sources(tables, basis.computed, named)) for name, named in names.items()}
+    days = ["day", *columns_in(basis.lacking)] if lacking else []
+    computed = {**basis.computed, _LACKING: [f"loaded_days.{name}" for name in days]}
+    return {name: list(_sources(tables, computed, named)) for name, named in names.items()}
 
 
 def _sources(tables: Sequence[Table], computed: Mapping[str, Sequence[str]], columns: Sequence[str]) -> Iterator[str]:

@@ -9,14 +9,17 @@ from herobase_pipeline.tables.schema import Column, Table, Type, of
 _RATE = (
     Column("metric", Type.TEXT, "name of the metric; what it is stands in metrics"),
     Column("category", Type.TEXT, "the end cause or closure whose share it is; NULL for a metric without"),
-    Column("numerator", Type.NUMBER, "what is counted"),
-    Column("denominator", Type.NUMBER, "what it is divided by"),
-    Column("rate", Type.NUMBER, "numerator / denominator; NULL over an empty denominator"),
+    Column("numerator", Type.NUMBER, "what is counted; NULL where a part of it is not loaded"),
+    Column("denominator", Type.NUMBER, "what it is divided by; NULL where a part of the rate is not loaded"),
+    Column("rate", Type.NUMBER, "numerator / denominator; NULL over an empty denominator, and where reason says so"),
     Column("ci_low", Type.SHARE, "lower end of the Wilson interval, 95 %; NULL where the rate is no share"),
     Column("ci_high", Type.SHARE, "upper end"),
     Column("is_mature", Type.FLAG, "all that the rate is made of is over, loaded and settled"),
     Column("metric_version", Type.COUNT, "version of the metric's definition (trap T40)"),
+    Column("reason", Type.TEXT, "why there is no rate; NULL where there is one"),
 )
+NOTHING_COUNTED, TOO_YOUNG = "nothing counted", "too young, or not all days loaded"
+"""Reasons for a rate of NULL; the others say what is not loaded, as ``not_loaded`` does."""
 _CAMPAIGN = Column("campaign_id", Type.TEXT, "the campaign; NULL for none")
 # a node that two tables spell differently on a day is shown in one of the spellings
 NODE_NAMES = {
@@ -42,14 +45,45 @@ def _rates(basis: Basis) -> str:
     names = NODE_NAMES if "node" in keys else {}
     shown = ", ".join(f"{sql} AS {name}" for name, sql in {**keys, **names, "is_mature": "bool_and(is_mature)"}.items())
     rows = ",\n    ".join(row for metric in METRICS if metric.basis is basis for row in told(metric))
-    counts = f"SELECT {shown}, [\n    {rows}\n] AS told FROM {basis.source} GROUP BY {', '.join(keys.values())}"
-    known = "denominator > 0 AND is_mature" if basis.blank_until_mature else "denominator > 0"
+    source, lacking = basis.source, "NULL::VARCHAR"
+    if basis.lacking:
+        source, lacking = with_what_is_lacking(basis), "any_value(lacking)"
+    counts = f"SELECT {shown}, {lacking} AS lacking, [\n    {rows}\n] AS told FROM {source} GROUP BY {', '.join(keys.values())}"
     ends = ", ".join(
-        f"CASE WHEN is_share AND {known} THEN wilson(numerator, denominator, {sign}) END AS ci_{end}"
+        f"CASE WHEN is_share AND reason IS NULL THEN wilson(numerator, denominator, {sign}) END AS ci_{end}"
         for end, sign in (("low", -1), ("high", 1))
     )
     each = f"SELECT * EXCLUDE (told), unnest(told, max_depth := 2) FROM ({counts})"
-    return f"SELECT *, CASE WHEN {known} THEN numerator / denominator END AS rate, {ends} FROM ({each})"
+    if basis.lacking:
+        numbers = ", ".join(f"if(lacking IS NULL, {name}, NULL) AS {name}" for name in ("numerator", "denominator"))
+        each = f"SELECT * REPLACE ({numbers}) FROM ({each})"
+    return (
+        f"SELECT *, {reason(basis)} AS reason, CASE WHEN reason IS NULL THEN numerator / denominator END AS rate, {ends} "
+        f"FROM ({each})"
+    )
+
+
+def with_what_is_lacking(basis: Basis, counted: str = "") -> str:
+    """Return the SQL of a basis' counts, or of others of its days, with ``lacking``: what of their day is not loaded."""
+    return f"""(
+    SELECT counted.*, {basis.lacking} AS lacking
+    FROM {counted or basis.source} AS counted
+    LEFT JOIN (SELECT day AS loaded_day, * EXCLUDE (day) FROM loaded_days) ON loaded_day = {basis.day}
+)"""
+
+
+def reason(basis: Basis) -> str:
+    """Return the SQL of why there is no rate, over ``lacking``, ``denominator`` and ``is_mature``; NULL where there is one."""
+    too_young = f"WHEN NOT is_mature THEN '{TOO_YOUNG}' " if basis.blank_until_mature else ""
+    return (
+        f"CASE WHEN lacking IS NOT NULL THEN {not_loaded('lacking')} "
+        f"WHEN coalesce(denominator, 0) <= 0 THEN '{NOTHING_COUNTED}' {too_young}END"
+    )
+
+
+def not_loaded(what: str) -> str:
+    """Return the SQL of the reason that something is not loaded."""
+    return f"({what} || ' not loaded')"
 
 
 def told(metric: Metric) -> Iterator[str]:
@@ -105,6 +139,32 @@ KNOWN_DAYS = Table(
         Column("day", Type.DAY, "the local day", made_from=_OUTCOMES_DAY + _CLOSINGS_DAY),
         Column("outcomes_known", Type.FLAG, "call_outcomes has counted all its calls", made_from=_OUTCOMES_DAY),
         Column("closings_known", Type.FLAG, "lead_conversion knows all its closings", made_from=_CLOSINGS_DAY),
+    ),
+)
+_LEADS_DAY = of("leads", "versions")
+LOADED_DAYS = Table(
+    name="loaded_days",
+    description="Which days are loaded, whole or in part, and counted: what a rate of the day can be made of. Today is one of "
+    "them while it runs; known_days has those that were over.",
+    grain="one row a day",
+    columns=(
+        Column("day", Type.DAY, "the local day", made_from=_OUTCOMES_DAY + _CLOSINGS_DAY + _LEADS_DAY),
+        Column("outcomes_loaded", Type.FLAG, "call_outcomes has counted its calls", made_from=_OUTCOMES_DAY),
+        Column(
+            "closings_loaded", Type.FLAG, "lead_conversion was made with its calls and leads", made_from=_CLOSINGS_DAY
+        ),
+        Column(
+            "lacking",
+            Type.TEXT,
+            "what closings_loaded lacks: calls, leads, or both; NULL if nothing",
+            made_from=_OUTCOMES_DAY + _CLOSINGS_DAY,
+        ),
+        Column(
+            "leads_since",
+            Type.FLAG,
+            "leads was made with the leads of this day and of every day since",
+            made_from=_LEADS_DAY,
+        ),
     ),
 )
 METRIC_REGISTRY = Table(

@@ -74,6 +74,10 @@ def span(first: int, last: int) -> list[dt.date]:
     return [day(n) for n in range(first, last + 1)]
 
 
+LOADED = dict.fromkeys(("calls", "simple_leads"), tuple(span(-60, 60)))
+"""What hand-made files are made from, if nothing else is said."""
+
+
 def at(clock: str, days: int = 0) -> dt.datetime:
     """A time of ``DAY``, or of a day so many later, by the local clock."""
     return dt.datetime.combine(day(days), dt.time.fromisoformat(clock), ZONE).astimezone(dt.UTC)
@@ -169,13 +173,18 @@ def _connection() -> duckdb.DuckDBPyConnection:
 
 
 def fill(
-    lake: Lake, table: Table, rows: Iterable[Row], day: dt.date | None = None, complete: Collection[dt.date] = ()
+    lake: Lake,
+    table: Table,
+    rows: Iterable[Row],
+    day: dt.date | None = None,
+    complete: Collection[dt.date] = (),
+    loaded: Mapping[str, Collection[dt.date]] = LOADED,
 ) -> None:
     """Write rows as a table's file, in their order; columns that a row lacks are NULL."""
     given = list(rows)
     columns = {c.name: pa.array([row.get(c.name) for row in given], _ARROW.get(c.type)) for c in table}
     _connection().register("given", pa.table(columns))
-    write(lake, _connection(), table, "FROM given", day=day, complete=complete)
+    write(lake, _connection(), table, "FROM given", day=day, complete=complete, loaded=loaded)
 
 
 def load(

@@ -262,7 +262,7 @@ def test_a_lead_that_only_calls_tell_of():
                "agent", "credited_incoming", "attempts_to_close", "known_through")  # fmt: skip
     assert [lead[name] for name in unknown] == [None] * len(unknown)
     assert (lead["campaign_id"], lead["campaign_code"]) == ("C2", "Two")
-    assert (lead["versions"], lead["erased"], lead["attribution"]) == (0, False, "open")
+    assert (lead["versions"], lead["erased"], lead["attribution"]) == (0, False, None)
     assert (lead["dials"], lead["org_path"], lead["org_names"]) == (2, [], [])
     lead = leads["called us"]
     assert (lead["dials"], lead["attempts"], lead["contacts"], lead["attempt_dates"]) == (0, 0, 0, [])
@@ -841,9 +841,10 @@ def as_told(calls: list[Call], versions: list[Lead]) -> tuple[list[Row], list[Ro
 @given(st.lists(any_call, max_size=20), st.lists(any_version, max_size=12, unique_by=lambda v: (v.id, v.last_modified)))
 def test_any_leads_are_as_computed_again(calls, versions):
     calls = [replace(call, id=f"{n:02}") for n, call in enumerate(calls)]
-    seen = second.Seen(ZONE, calls={DAY: calls})
+    seen = second.Seen(ZONE, calls={DAY: calls}, leads_pulled={DAY: at("23:30", 40)})
     for lead in versions:
         seen.versions[lead.id][lead.last_modified] = lead
+        seen.leads_pulled[seen.day(lead.last_modified)] = at("23:30", 40)
     found = leads_of(*as_told(calls, versions))
     expected = {row["lead_id"]: row for row in second.leads(seen)}
     assert found.keys() == expected.keys()

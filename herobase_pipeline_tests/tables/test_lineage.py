@@ -25,6 +25,7 @@ from herobase_pipeline.tables import (
     KNOWN_DAYS,
     LEAD_FIELDS,
     LEADS,
+    LOADED_DAYS,
     METRIC_REGISTRY,
     RESTATEMENTS,
     TABLES,
@@ -45,8 +46,8 @@ SERVICES = {source.key for source in SOURCES}
 EVERY = tuple(table for table in (*TABLES, *VIEWS) if table is not UNREADABLE)  # which keeps records whole
 PULLED = [table for table in EVERY if any(dep.asset_key in SERVICES for dep in SPECS[dg.AssetKey(table.key)].deps)]
 DERIVED = [table for table in EVERY if table not in PULLED]
-BY_SQL = [table for table in DERIVED if table not in (KNOWN_DAYS, LEAD_FIELDS)]
-"""``known_days`` is read from the footers of files, which tell of their days; what ``lead_fields`` reads, people declare."""
+BY_SQL = [table for table in DERIVED if table not in (KNOWN_DAYS, LOADED_DAYS, LEAD_FIELDS)]
+"""``known_days`` and ``loaded_days`` come from the footers of files; what ``lead_fields`` reads, people declare."""
 
 PARAMS: dict[Table, dict[str, Any]] = {
     CALL_OUTCOMES: {"first_day": DAY, "last_day": DAY},
@@ -60,7 +61,11 @@ FROM_NOTHING = {
     "drop_rates": {"regime", "limit_rate", "metric_version"},  # as declared
     "restatements": {"restated_at", "table_name", "measure"},  # when, and by what names
     "metrics": set(METRIC_REGISTRY.names),
-    **{table.name: {"metric", "category", "metric_version"} for table in VIEWS if table is not KNOWN_DAYS},
+    **{
+        table.name: {"metric", "category", "metric_version"}
+        for table in VIEWS
+        if table not in (KNOWN_DAYS, LOADED_DAYS)
+    },
 }
 FROM_NOTHING["pool_rates"].add("is_mature")  # always NULL
 # the campaign of a lead that only calls tell of is one struct, which is read whole
