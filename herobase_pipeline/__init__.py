@@ -1,6 +1,7 @@
 """Days of calls and leads from HeroBase, kept as Parquet by the org hierarchy captured on each call.
 
-For notebooks: ``connect`` and ``read`` give what is in the lake, ``metrics`` makes rates of it, ``charts`` draws them.
+For notebooks: ``about`` says which lake it is, ``connect`` and ``read`` give what is in it, ``labelled`` names units and
+campaigns, ``metrics`` makes rates, ``charts`` draws them.
 """
 
 from importlib import import_module
@@ -8,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from herobase_pipeline.reading import charts
+    from herobase_pipeline.reading.about import about
+    from herobase_pipeline.reading.labels import labelled
     from herobase_pipeline.reading.rates import NotAddableError, NotAMetricError, metrics
     from herobase_pipeline.reading.reader import (
         NoRowsWarning,
         NoSuchNameError,
+        NotAllUnitsWarning,
         NotLoadedError,
         NotLoadedWarning,
         connect,
@@ -23,14 +27,20 @@ __all__ = [
     "NoSuchNameError",
     "NotAMetricError",
     "NotAddableError",
+    "NotAllUnitsWarning",
     "NotLoadedError",
     "NotLoadedWarning",
+    "about",
     "charts",
     "connect",
+    "labelled",
     "metrics",
     "read",
 ]
-_MODULES = dict.fromkeys(("NotAMetricError", "NotAddableError", "metrics"), "rates")
+_MODULES = dict.fromkeys(("NotAMetricError", "NotAddableError", "metrics"), "rates") | {
+    "labelled": "labels",
+    "about": "about",
+}
 
 
 def __getattr__(name: str) -> Any:

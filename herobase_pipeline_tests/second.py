@@ -563,8 +563,8 @@ def conversion_rates(seen: Seen) -> list[Row]:
         ]
         day, node, campaign = group
         keys = {"date": day, "node": node, "campaign_id": campaign, "spelled": (rows or calls)[0]["spelled"]}
-        is_loaded = day in seen.calls and day in seen.leads_pulled
-        unknown = {} if is_loaded else dict.fromkeys(("numerator", "denominator", "rate", "ci_low", "ci_high"))
+        is_one_sided = (day in seen.calls) != (day in seen.leads_pulled)
+        unknown = {} if not is_one_sided else dict.fromkeys(("numerator", "denominator", "rate", "ci_low", "ci_high"))
         rates += [keys | rate | unknown for rate in (of_leads if rows else []) + over_calls]
     return rates
 

@@ -19,6 +19,7 @@ from herobase_pipeline_tests.conftest import failure
 from herobase_pipeline_tests.test_days import assert_is_the_truth
 
 DAYS = ["2026-11-16", "2026-11-17", "2026-11-18"]
+RATES = "FROM conversion_rates WHERE metric = 'conversion_per_contact' AND org_level = 0"
 LAKE = Path(__file__).parent / "lakes" / "2b813a4.zip"
 
 
@@ -104,3 +105,15 @@ def test_it_refuses_another_account_although_it_has_no_note(centre):
 def test_days_are_those_of_the_world(old):
     assert [str(day) for day in old.lake.days(CALLS)] == DAYS
     assert old.now.date() == dt.date(2026, 11, 20)
+
+
+def test_its_leaves_add_up_and_its_rates_say_what_they_lack(old):
+    outcomes = hb.read("call_outcomes", level="leaf", data_dir=old.lake.root)
+    paths = Counter(">".join(call.org_path).lower() for day in DAYS for call in old.truth(day))
+    assert dict(outcomes.groupby(outcomes["org_key"].str.lower().str.replace(" › ", ">"))["calls"].sum()) == paths
+    has_rate = f"SELECT date, bool_or(rate IS NOT NULL) FROM ({RATES}) GROUP BY date ORDER BY date"
+    assert [str(day) for day, has in old.rows(has_rate) if has] == DAYS
+    numbers = f"SELECT date, numerator, denominator, rate FROM ({RATES}) ORDER BY ALL"
+    before = old.rows(numbers)
+    old.load("leads,lead_conversion")
+    assert old.rows(numbers) == before

@@ -130,6 +130,7 @@ def has_much_of_it(seen: second.Seen, *, early: bool) -> None:
     assert sum(lead["attempts"] < lead["dials"] for lead in leads) > 50
     assert sum(lead["erased"] for lead in leads) > 3
     attributions = Counter(lead["attribution"] for lead in leads)
+    assert attributions.pop(None, 0) > 0  # dialled, and last modified on a day that is not loaded
     assert attributions.keys() == {"open", "closing_call", "lead_user", "system"} | (
         {"last_contact"} if early else set()
     )

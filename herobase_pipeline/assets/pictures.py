@@ -2,6 +2,7 @@
 
 import base64
 import datetime as dt
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -30,21 +31,6 @@ _OUTCOMES = """
     ) USING (day)
     ORDER BY ALL
 """
-_CONVERSION = f"""
-    WITH
-    known AS (
-        SELECT date_trunc('week', day) AS week, count(*) AS days, max(week) OVER () AS latest
-        FROM known_days WHERE closings_known GROUP BY week
-    ),
-    weeks AS (
-        SELECT date_trunc('week', date) AS week, sum(numerator) AS k, sum(denominator) AS n, bool_and(is_mature) AS is_mature
-        FROM conversion_rates WHERE metric = 'conversion_net' AND org_level = 0 GROUP BY week
-    )
-    SELECT week AS day, k / n AS rate, wilson(k, n, -1) AS ci_low, wilson(k, n, 1) AS ci_high, is_mature AND days = 7 AS is_mature
-    FROM weeks JOIN known USING (week)
-    WHERE n > 0 AND week > latest - INTERVAL {_WEEKS} WEEKS
-    ORDER BY week
-"""
 
 
 def outcomes(lake: Lake, last: dt.date) -> dict[str, dg.MetadataValue[Any]]:
@@ -57,10 +43,19 @@ def outcomes(lake: Lake, last: dt.date) -> dict[str, dg.MetadataValue[Any]]:
 
 
 def conversion(lake: Lake) -> dict[str, dg.MetadataValue[Any]]:
-    """Return the picture of the net conversion of the latest half year; nothing where none is known."""
+    """Return the picture of the net conversion of the latest half year; nothing where no day is known."""
     from herobase_pipeline.reading import charts
+    from herobase_pipeline.reading.rates import metrics
+    from herobase_pipeline.reading.reader import read
 
-    weeks = _rows(lake, _CONVERSION)
+    known = _rows(lake, "SELECT day FROM known_days WHERE closings_known ORDER BY day")["day"]
+    if known.empty:
+        return {}
+    latest = known.iloc[-1].date()
+    first = max(known.iloc[0].date(), latest - dt.timedelta(days=latest.weekday(), weeks=_WEEKS - 1))
+    with warnings.catch_warnings(action="ignore"):  # what is not loaded is drawn hollow
+        closings = read("lead_conversion", first, level=0, data_dir=lake.root)
+        weeks = metrics(closings, "conversion_net", by="week").rename(columns={"week": "day"}).dropna(subset=["rate"])
     title = "Net conversion by week of closing: Success of Success and NotInterested"
     return {} if weeks.empty else {CONVERSION: _shown(title, charts.png(charts.rate(weeks, title)))}
 

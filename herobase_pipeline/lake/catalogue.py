@@ -19,28 +19,64 @@ from herobase_pipeline.lake.layout import PART, Lake, locked, make_folder
 from herobase_pipeline.lake.writing import empty
 from herobase_pipeline.tables import (
     CALL_OUTCOMES,
+    CAMPAIGNS,
     KNOWN_DAYS,
     LEAD_CONVERSION,
-    LEADS,
     LOADED_DAYS,
     TABLES,
     VIEWS,
     Table,
 )
+from herobase_pipeline.tables.schema import LOOKED_UP
 
 STORAGE_VERSION = "v1.2.0"  # readers on DuckDB 1.x open it too
+_ROWS = "counted"
 _DAY = "date=[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"  # "date=2026-11-23 copy" is none
 INTERVAL = files("herobase_pipeline.tables").joinpath("interval.sql").read_text(encoding="utf-8").strip().rstrip(";")
 
 
 def selection(lake: Lake, table: Table) -> str:
-    """Return the SELECT that a table or view of the catalogue is."""
+    """Return the SELECT that a table or view of the catalogue is: its rows, and beside a campaign's id its code and name."""
+    return named(lake, table, _rows(lake, table))
+
+
+def named(lake: Lake, table: Table, rows: str) -> str:
+    """Return the SELECT of a table's rows as people read them: beside a campaign's id its code and name."""
+    if not table.campaigns:
+        return rows
+    day = [f"{_ROWS}.date"] if table.daily else []
+    shown, lists = [], []
+    for column in table:
+        shown.append(f"{_ROWS}.{quoted(column.name)}")
+        if column.name in table.campaigns:
+            of, looked_up = table.campaigns[column.name]
+            name = quoted(f"of {of}")
+            shown += [
+                f"{name}.campaign.{member.name} AS {quoted(c.name)}"
+                for c in looked_up
+                for member in LOOKED_UP
+                if c.name.endswith(member.name)
+            ]
+            lists.append(f"LEFT JOIN ({_campaigns(lake)}) AS {name} ON {name}.id = {_ROWS}.{quoted(of)}")
+    return f"SELECT {', '.join([*day, *shown])} FROM ({rows}) AS {_ROWS} {' '.join(lists)}"
+
+
+def _campaigns(lake: Lake) -> str:
+    """Return the SELECT of what each campaign is called, by its id; by its code for those of which HeroBase gives no id."""
+    names = "{'campaign_code': campaign_code, 'campaign_name': name}"
+    ids = "[{'id': campaign_id, 'is_id': true}, {'id': campaign_code, 'is_id': false}]"
+    return (
+        f"SELECT id, arg_max(campaign, (is_id, date)) AS campaign "
+        f"FROM (SELECT date, {names} AS campaign, unnest({ids}, recursive := true) FROM ({view(lake, CAMPAIGNS)})) GROUP BY id"
+    )
+
+
+def _rows(lake: Lake, table: Table) -> str:
     if table is KNOWN_DAYS:
         return known_days(*(_pattern(lake, t) if lake.files(t) else None for t in (CALL_OUTCOMES, LEAD_CONVERSION)))
     if table is LOADED_DAYS:
-        files = [_pattern(lake, t) if lake.files(t) else None for t in (CALL_OUTCOMES, LEAD_CONVERSION, LEADS)]
-        outcomes, conversion, leads = files
-        return loaded_days(_files_of(outcomes) if outcomes else None, conversion, leads)
+        outcomes, conversion = (_pattern(lake, t) if lake.files(t) else None for t in (CALL_OUTCOMES, LEAD_CONVERSION))
+        return loaded_days(_files_of(outcomes) if outcomes else None, conversion)
     return table.view or view(lake, table)
 
 
@@ -79,7 +115,7 @@ def view(lake: Lake, table: Table, days: Sequence[dt.date] | None = None) -> str
         options = "union_by_name = true, hive_partitioning = false, filename = true"
         source = f"SELECT *, {date} FROM read_parquet({paths}, {options})"
     else:
-        hive = "hive_partitioning = true, hive_types = {'date': DATE}"
+        hive = "hive_partitioning = true, hive_types = {'date': 'DATE'}"
         source = f"FROM read_parquet({paths}, union_by_name = true, {hive})"
     columns = ", ".join(quoted(column.name) for column in table)
     return (
@@ -177,7 +213,7 @@ def _statements(lake: Lake, table: Table) -> list[str]:
     comments = [f"COMMENT ON VIEW {name} IS {literal(f'{table.description} Grain: {table.grain}.')}"]
     if table.daily:
         comments.append(f"COMMENT ON COLUMN {name}.date IS 'the local day of the file'")
-    comments += [f"COMMENT ON COLUMN {name}.{quoted(c.name)} IS {literal(c.description)}" for c in table]
+    comments += [f"COMMENT ON COLUMN {name}.{quoted(c.name)} IS {literal(c.description)}" for c in table.shown]
     return [f"CREATE VIEW {name} AS {selection(lake, table)}", *comments]
 
 

@@ -59,13 +59,12 @@ def known_days(outcomes: str | None, conversion: str | None) -> str:
     return f"SELECT day, {told} FROM ({both}) GROUP BY day"
 
 
-def loaded_days(outcomes: str | None, conversion: str | None, leads: str | None) -> str:
+def loaded_days(outcomes: str | None, conversion: str | None) -> str:
     """Return the SELECT of the view ``loaded_days``.
 
     Args:
         outcomes: a SELECT of the files of call_outcomes, as ``file``; None where it has none.
         conversion: the literal of the file of lead_conversion; None where there is none.
-        leads: that of leads.
 
     """
     no_file = "SELECT NULL::VARCHAR AS file WHERE false"
@@ -77,12 +76,7 @@ def loaded_days(outcomes: str | None, conversion: str | None, leads: str | None)
         joined AS (
             SELECT day, bool_or(name = 'calls') AS has_calls, bool_or(name = 'simple_leads') AS has_leads
             FROM ({_loaded_of(conversion)}) GROUP BY day
-        ),
-        runs AS (
-            SELECT day, day - row_number() OVER (ORDER BY day)::INTEGER AS run
-            FROM ({_loaded_of(leads)}) WHERE name = 'simple_leads'
-        ),
-        latest AS (SELECT day FROM runs WHERE run = (SELECT max(run) FROM runs))
+        )
         SELECT
             day,
             counted.day IS NOT NULL AS outcomes_loaded,
@@ -90,11 +84,9 @@ def loaded_days(outcomes: str | None, conversion: str | None, leads: str | None)
             CASE
                 WHEN closings_loaded THEN NULL
                 WHEN coalesce(has_leads, false) THEN 'calls'
-                WHEN coalesce(has_calls, false) OR counted.day IS NOT NULL THEN 'leads'
-                ELSE 'calls and leads'
-            END AS lacking,
-            latest.day IS NOT NULL AS leads_since
-        FROM counted FULL JOIN joined USING (day) FULL JOIN latest USING (day)
+                ELSE 'leads'
+            END AS lacking
+        FROM counted FULL JOIN joined USING (day)
     """
 
 

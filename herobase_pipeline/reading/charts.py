@@ -31,6 +31,7 @@ _OTHERS = ("#999999", "#F0E442", "#000000", "#44AA99", "#882255")
 _GAP, _INK = "#EEEEEE", "#0072B2"
 _PANELS, _ROWS, _LABEL = 24, 60, 30
 _REST = "(others)"
+_WEEK = 7  # days, in which axes of dates count
 
 
 class Chart(Figure):
@@ -103,8 +104,8 @@ def rate(points: pd.DataFrame, title: str) -> Chart:
 def rates(points: pd.DataFrame, title: str = "") -> Chart:
     """Draw what ``herobase_pipeline.metrics`` gives: through time or age a panel a group, else a row a group.
 
-    Intervals (95 %) are drawn where there are any; what is not mature yet is hollow. A rate of NULL, over nothing or too
-    young, is left out.
+    Intervals (95 %) are drawn where there are any; what is not mature yet, or a span of which days are missing, is hollow.
+    What has no rate is left out, and the title says how much that is and why.
 
     Args:
         points: a frame of ``metrics``.
@@ -127,8 +128,18 @@ def rates(points: pd.DataFrame, title: str = "") -> Chart:
         raise ValueError(
             f"There is {what} to draw, and {most} groups fit at most: choose a level, some groups or other days."
         )
-    shown = title or str(drawn["metric"].iloc[0])
+    shown = (title or str(drawn["metric"].iloc[0])) + _left_out(points)
     return _panels(groups, along, shown) if along else _ranking(groups, shown)
+
+
+def _left_out(points: pd.DataFrame) -> str:
+    """Return a line on the points that have no rate, by reason; nothing where all have one."""
+    without = points[points["rate"].isna()]
+    if without.empty:
+        return ""
+    reasons = without["reason"].dropna() if "reason" in without else pd.Series(dtype=str)
+    told = ", ".join(f"{count} {reason}" for reason, count in reasons.value_counts().items())
+    return f"\n{len(without)} of {len(points)} points have no rate" + (f": {told}" if told else "")
 
 
 def png(figure: Figure) -> bytes:
@@ -153,6 +164,9 @@ def _panels(groups: dict[str, pd.DataFrame], along: str, title: str) -> Chart:
         if along == "age_days":
             axes.set_xlabel("days since the first dial", fontsize=8)
         else:
+            low, high = axes.get_xlim()
+            if high - low < _WEEK:  # of a single week no ticks can be chosen
+                axes.set_xlim(low - _WEEK / 2, high + _WEEK / 2)
             _dates(axes, {MONTHLY: 7, DAILY: 9})
     for axes in grid[max(len(groups) - across, 0) : len(groups)]:
         axes.tick_params(labelbottom=True)

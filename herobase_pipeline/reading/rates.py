@@ -1,28 +1,34 @@
 """For notebooks: rates of any frame of counts, rolled up by any of its columns. Counts are summed first and divided last."""
 
-from collections.abc import Sequence
+import datetime as dt
+import warnings
+from collections.abc import Sequence, Set
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from herobase_pipeline.lake.catalogue import INTERVAL
+from herobase_pipeline.lake.catalogue import INTERVAL, selection
 from herobase_pipeline.lake.engine import literal, quoted
+from herobase_pipeline.partitions import in_words
+from herobase_pipeline.reading.days import DAYS, Read, recall
+from herobase_pipeline.reading.reader import NotLoadedWarning, lake_of
 from herobase_pipeline.spelling import meant
-from herobase_pipeline.tables import TABLES, VIEWS
+from herobase_pipeline.tables import LOADED_DAYS, TABLES, VIEWS
 from herobase_pipeline.tables.lineage import columns_in
 from herobase_pipeline.tables.metrics import METRICS, Metric, Unit
-from herobase_pipeline.tables.rates import told
+from herobase_pipeline.tables.rates import reason, told, with_what_is_lacking
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _OF = {table.name: table.names for table in (*TABLES, *VIEWS)}
 _SPANS = ("week", "month", "quarter", "year")
-_DAYS = ("date", "closed_date", "cohort_date", "uploaded_date")
+_TABLES = {table.name: table for table in (*TABLES, *VIEWS)}
 # what a count must not be summed over, and why
 _ONE_OF = {
     "org_level": "every call and lead counts once at each level of the hierarchy. Choose one level, as by read(..., level=2), "
-    "or group by org_level",
+    'or read pandas at level="leaf", or group by org_level',
     "age_days": "each age of a cohort holds the counts of the younger ones. Choose one age, or group by age_days",
     "regime": "each rule counts the same calls in windows of its own. Choose one, or group by regime",
 }
@@ -36,19 +42,26 @@ class NotAddableError(ValueError):
     """What was asked for would count something twice, or average rates; the message says what to do instead (trap T30)."""
 
 
-def metrics(frame: Any, metric: str, by: str | Sequence[str] = ()) -> "pd.DataFrame":
+def metrics(
+    frame: Any, metric: str, by: str | Sequence[str] = (), *, data_dir: str | Path | None = None
+) -> "pd.DataFrame":
     """Return a metric of a frame, rolled up by some of its columns.
+
+    Days of which a side of the rate is not loaded are in neither its numerator nor its denominator.
 
     Args:
         frame: rows of the table that the metric is made from (``call_outcomes``, ``lead_conversion``, ``lead_cohorts``), or of
             the view that gives it (``outcome_rates`` and so on); pandas, polars or Arrow.
         metric: its name; ``SELECT * FROM metrics`` says what each is.
         by: columns to group by, and ``week``, ``month``, ``quarter`` or ``year`` of the frame's day.
+        data_dir: the lake that says which days are loaded; by default the one that the frame was read from. A frame of
+            polars or Arrow does not remember it: without ``data_dir`` a day without a row is taken for not loaded.
 
     Returns:
         ``by``, ``metric``, ``category`` (of a mix), ``numerator``, ``denominator``, ``rate`` (NULL over an empty denominator),
-        ``ci_low`` and ``ci_high`` (Wilson, 95 %; NULL where the rate is no share), ``is_mature`` (all rows are), and
-        ``metric_version``.
+        ``ci_low`` and ``ci_high`` (Wilson, 95 %; NULL where the rate is no share), ``is_mature`` (all rows are, and all days of
+        the week, month and so on, or else of the days that were read, are over and loaded), ``metric_version`` and ``reason``:
+        why there is no rate.
 
     Raises:
         NotAMetricError: there is no such metric.
@@ -56,9 +69,14 @@ def metrics(frame: Any, metric: str, by: str | Sequence[str] = ()) -> "pd.DataFr
         KeyError: the frame lacks a column.
         TypeError: it is no frame.
 
+    Warns:
+        NotLoadedWarning: days are left out, as a side of the rate is not loaded.
+
     """
     keys = [by] if isinstance(by, str) else list(by)
     found = _found(metric)
+    remembered = recall(frame)
+    read = remembered if data_dir is None else Read(lake_of(data_dir), _TABLES[found.basis.found_in])
     with duckdb.connect() as con:
         con.execute(INTERVAL)
         try:
@@ -69,19 +87,25 @@ def metrics(frame: Any, metric: str, by: str | Sequence[str] = ()) -> "pd.DataFr
             ) from None
         columns = [name for (name, *_) in con.execute("DESCRIBE given").fetchall()]
         grouped = [f"{_key(key, columns)} AS {quoted(key)}" for key in keys]
-        counts = _counts(con, found, columns, grouped)
-        _require_addable(con, found, columns, grouped)
-        known = "denominator > 0 AND is_mature" if found.basis.blank_until_mature else "denominator > 0"
-        is_share = f"{known} AND {found.unit is Unit.SHARE}"
+        day = next((name for name in DAYS if name in columns), "")
+        rows = _of_the_metric(con, found, columns)
+        once = {"org_level"} if remembered and remembered.is_of_leaves else set()
+        _require_addable(con, found, columns, grouped, once)
+        rows = _with_what_is_lacking(con, found, rows, columns, read)
+        counts, whole = _counts(found, rows, columns, grouped), "true"
+        if day and day not in keys:
+            counts, whole = _with_whole_spans(con, counts, read, day, keys), "is_whole"
+        rate = f"SELECT *, {reason(found.basis)} AS reason FROM ({counts})"
+        is_share = f"reason IS NULL AND {found.unit is Unit.SHARE}"
         return con.execute(f"""
             SELECT
                 {"".join(f"{quoted(key)}, " for key in keys)}
                 metric, category::VARCHAR AS category, numerator, denominator,
-                CASE WHEN {known} THEN numerator / denominator END AS rate,
+                CASE WHEN reason IS NULL THEN numerator / denominator END AS rate,
                 CASE WHEN {is_share} THEN wilson(numerator, denominator, -1) END AS ci_low,
                 CASE WHEN {is_share} THEN wilson(numerator, denominator, 1) END AS ci_high,
-                is_mature, metric_version
-            FROM ({counts})
+                if(is_mature, {whole}, is_mature) AS is_mature, metric_version, reason
+            FROM ({rate})
             ORDER BY ALL
         """).df()
 
@@ -93,20 +117,14 @@ def _found(metric: str) -> Metric:
     return METRICS[names.index(metric)]
 
 
-def _counts(con: duckdb.DuckDBPyConnection, metric: Metric, columns: Sequence[str], grouped: Sequence[str]) -> str:
-    """Return the SELECT of numerator and denominator: of a view's rows added up, of a table's counted as the view does."""
-    groups = "".join(f"{key}, " for key in grouped)
-    if {"metric", "numerator", "denominator"} <= set(columns):
-        ((given, its),) = con.execute(
-            f"SELECT count(*), count(*) FILTER (metric = {literal(metric.name)}) FROM given"
-        ).fetchall()
+def _of_the_metric(con: duckdb.DuckDBPyConnection, metric: Metric, columns: Sequence[str]) -> str:
+    """Return the SELECT of the rows that a metric can be made of: a view's rows of it, or those of the table behind it."""
+    if _are_rates(columns):
+        query = f"SELECT count(*), count(*) FILTER (metric = {literal(metric.name)}) FROM given"
+        ((given, its),) = con.execute(query).fetchall()
         if given and not its:
             raise KeyError(f"The frame has no row of {metric.name}, which is in {metric.basis.found_in}.")
-        return f"""
-            SELECT {groups}metric, category, sum(numerator) AS numerator, sum(denominator) AS denominator,
-                bool_and(is_mature) AS is_mature, max(metric_version) AS metric_version
-            FROM given WHERE metric = {literal(metric.name)} GROUP BY ALL
-        """
+        return f"FROM given WHERE metric = {literal(metric.name)}"
     basis = metric.basis
     if "rate" in columns:
         raise NotAddableError(
@@ -119,32 +137,126 @@ def _counts(con: duckdb.DuckDBPyConnection, metric: Metric, columns: Sequence[st
     lacking = set(_OF[basis.source]) - set(columns)
     if lacking and (missing := [name for name in columns_in(*parts) if name in lacking]):
         raise KeyError(f"{metric.name} is made from {basis.source}: the frame lacks its {', '.join(missing)}.")
-    rows = ", ".join(told(metric))
+    return "FROM given"
+
+
+def _are_rates(columns: Sequence[str]) -> bool:
+    return {"metric", "numerator", "denominator"} <= set(columns)
+
+
+def _with_what_is_lacking(
+    con: duckdb.DuckDBPyConnection, metric: Metric, rows: str, columns: Sequence[str], read: Read | None
+) -> str:
+    """Return the rows with ``lacking``: what is not loaded of their day, whose counts are NULL then; warn of such days."""
+    day = metric.basis.day
+    if _are_rates(columns):  # which know it themselves
+        lacking = "if(numerator IS NULL, regexp_replace(reason, ' not loaded$', ''), NULL)"
+        day, told = (
+            next((name for name in DAYS if name in columns), ""),
+            lacking if "reason" in columns else "NULL::VARCHAR",
+        )
+        told = f"SELECT *, {told} AS lacking FROM ({rows})"
+    elif read and metric.basis.lacking and day in columns:
+        con.execute(f"CREATE TEMP TABLE loaded_days AS {selection(read.lake, LOADED_DAYS)}")
+        counted = [c.name for c in _TABLES[metric.basis.source] if c.additive and c.name in columns]
+        blank = ", ".join(f"if(lacking IS NULL, {quoted(name)}, NULL) AS {quoted(name)}" for name in counted)
+        told = f"SELECT * REPLACE ({blank}) FROM {with_what_is_lacking(metric.basis, f'({rows})')}"
+    else:
+        return f"SELECT *, NULL::VARCHAR AS lacking FROM ({rows})"
+    if day:
+        query = (
+            f"SELECT DISTINCT {quoted(day)}::DATE AS day, lacking FROM ({told}) WHERE lacking IS NOT NULL ORDER BY ALL"
+        )
+        _warn(metric, con.execute(query).fetchall())
+    return told
+
+
+def _warn(metric: Metric, lacking: Sequence[tuple[dt.date, str]]) -> None:
+    if lacking:
+        what = " and ".join(dict.fromkeys(part for _, of_day in lacking for part in of_day.split(" and ")))
+        warnings.warn(
+            f"{metric.name}: {what} not loaded, or not counted since, for {in_words([day for day, _ in lacking])}: these days "
+            "are in no rate.",
+            NotLoadedWarning,
+            stacklevel=4,
+        )
+
+
+def _counts(metric: Metric, rows: str, columns: Sequence[str], grouped: Sequence[str]) -> str:
+    """Return the SELECT of numerator and denominator: of a view's rows added up, of a table's counted as the view does."""
+    groups = "".join(f"{key}, " for key in grouped)
+    if _are_rates(columns):
+        return f"""
+            SELECT {groups}metric, category, sum(numerator) AS numerator, sum(denominator) AS denominator,
+                bool_and(is_mature) AS is_mature, max(metric_version) AS metric_version,
+                if(bool_and(lacking IS NOT NULL), any_value(lacking), NULL) AS lacking
+            FROM ({rows}) GROUP BY ALL
+        """
+    blank = ", ".join(f"if(lacking IS NULL, {name}, NULL) AS {name}" for name in ("numerator", "denominator"))
     return f"""
-        SELECT * EXCLUDE (told), unnest(told, max_depth := 2)
-        FROM (SELECT {groups}bool_and(is_mature) AS is_mature, [{rows}] AS told FROM given GROUP BY ALL)
+        SELECT * REPLACE ({blank})
+        FROM (
+            SELECT * EXCLUDE (told), unnest(told, max_depth := 2)
+            FROM (
+                SELECT {groups}bool_and(is_mature) AS is_mature,
+                    if(bool_and(lacking IS NOT NULL), any_value(lacking), NULL) AS lacking,
+                    [{", ".join(told(metric))}] AS told
+                FROM ({rows}) GROUP BY ALL
+            )
+        )
     """
+
+
+def _with_whole_spans(
+    con: duckdb.DuckDBPyConnection, counts: str, read: Read | None, day: str, keys: Sequence[str]
+) -> str:
+    """Return the counts with ``is_whole``: whether each day of a group's week, month and so on is over and loaded.
+
+    Without such a span it is that of all days that were read.
+    """
+    spans = {key: _key(key, [day]) for key in keys if key in _SPANS}
+    days = [
+        of for (of,) in con.execute(f"SELECT DISTINCT {quoted(day)}::DATE FROM given ORDER BY ALL").fetchall() if of
+    ]
+    first, last = read.span(days) if read else (None, None)
+    known = {of for of in (read.known(con) if read else days) if (first or of) <= of <= (last or of)}
+    edges = [of for of in (first, last, *known, *days) if of]
+    if not edges or not (spans or read):
+        return f"SELECT *, true AS is_whole FROM ({counts})"
+    begin, end = min(edges), max(edges)
+    if spans:  # with all days of the first one and the last one
+        begin, end = dt.date(begin.year - 1, 12, 1), dt.date(end.year + 1, 1, 31)
+    con.execute("CREATE TEMP TABLE known AS SELECT unnest($days::DATE[]) AS day", {"days": sorted(known)})
+    con.execute(f"""
+        CREATE TEMP TABLE spans AS
+        SELECT {"".join(f"{span} AS {quoted(key)}, " for key, span in spans.items())}
+            bool_and({quoted(day)} IN (SELECT day FROM known)) AS is_whole
+        FROM (SELECT unnest(range(DATE '{begin}', DATE '{end}' + 1, INTERVAL 1 DAY))::DATE AS {quoted(day)})
+        GROUP BY ALL
+    """)
+    joined = f"LEFT JOIN spans USING ({', '.join(map(quoted, spans))})" if spans else "CROSS JOIN spans"
+    return f"SELECT counted.*, is_whole FROM ({counts}) AS counted {joined}"
 
 
 def _key(key: str, columns: Sequence[str]) -> str:
     """Return the SQL of a column to group by, or of a span of the frame's day."""
     if key in columns:
         return quoted(key)
-    day = next((name for name in _DAYS if name in columns), None)
+    day = next((name for name in DAYS if name in columns), None)
     if key in _SPANS and day:
         return f"date_trunc('{key}', {quoted(day)}::DATE)"
     raise KeyError(f"The frame has no column {key}" + (f", and no day to make a {key} of." if key in _SPANS else "."))
 
 
 def _require_addable(
-    con: duckdb.DuckDBPyConnection, metric: Metric, columns: Sequence[str], grouped: Sequence[str]
+    con: duckdb.DuckDBPyConnection, metric: Metric, columns: Sequence[str], grouped: Sequence[str], once: Set[str]
 ) -> None:
-    """See to it that no group adds up what counts the same thing twice."""
+    """See to it that no group adds up what counts the same thing twice; over the columns of ``once`` nothing does."""
     where = f"WHERE metric = {literal(metric.name)}" if "metric" in columns else ""
     told = {name: quoted(name) for name in columns}
     if "org_key" in told:  # says the level too
         told.setdefault("org_level", "if(org_key = '', 0, len(string_split(org_key, ' › ')))")
-    for name, why in _ONE_OF.items():
+    for name, why in ((name, why) for name, why in _ONE_OF.items() if name not in once):
         if name not in told and name in _OF[metric.basis.found_in]:
             raise KeyError(f"The frame lacks {name}, without which nobody can tell whether rows count twice: {why}.")
         if name in told:

@@ -16,15 +16,19 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
-from herobase_pipeline.lake.catalogue import INTERVAL, at_hand, selection, timezone_of, view
+from herobase_pipeline.lake.catalogue import INTERVAL, at_hand, named, selection, timezone_of, view
 from herobase_pipeline.lake.completeness import known_in_full
 from herobase_pipeline.lake.engine import ORG_KEY, literal, quoted
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.partitions import in_words
+from herobase_pipeline.reading.days import remember, sources
+from herobase_pipeline.reading.leaves import count, is_by_node, leaves
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.spelling import meant
 from herobase_pipeline.tables import (
     KNOWN_DAYS,
+    LEAD_COHORTS,
+    LOADED_DAYS,
     ORG_HISTORY,
     TABLES,
     VIEWS,
@@ -38,6 +42,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Day = dt.date | str
+Level = int | Literal["leaf"]
 Frame = Literal["pandas", "polars", "arrow"]
 _TABLES = {table.name: table for table in (*TABLES, *VIEWS)}
 _JOINED = " › "  # as in org_key
@@ -55,6 +60,10 @@ class NotLoadedError(LookupError):
 
 class NotLoadedWarning(UserWarning):
     """Some of the days that were asked for are not loaded, so sums over all of them are too low."""
+
+
+class NotAllUnitsWarning(UserWarning):
+    """Some of the calls or leads are in no unit at the depth that was asked for, so sums over it are too low."""
 
 
 class NoRowsWarning(UserWarning):
@@ -78,7 +87,7 @@ def connect(data_dir: str | Path | None = None) -> duckdb.DuckDBPyConnection:
 
     """
     con = duckdb.connect()  # the file is attached, so that nobody who opens it otherwise is in the way
-    with at_hand(_lake(data_dir)) as catalogue:
+    with at_hand(lake_of(data_dir)) as catalogue:
         con.execute(f"ATTACH {literal(str(catalogue))} AS herobase (READ_ONLY); USE herobase")
     ((timezone,),) = con.execute("SELECT timezone FROM meta.made").fetchall()
     con.execute(f"SET TimeZone = {literal(timezone)}")
@@ -91,7 +100,7 @@ def read(
     end: Day | None = None,
     *,
     org: str | None = None,
-    level: int | None = None,
+    level: Level | None = None,
     columns: Sequence[str] | None = None,
     to: Frame = "pandas",
     data_dir: str | Path | None = None,
@@ -109,8 +118,11 @@ def read(
         org: an org unit, by its code, its name at that time or its ``org_key``, whatever the case. Of a table by org node
             its own rows, with ``level`` those of the nodes at that depth under it; of calls and leads, all under it. Where
             several units have that name, all of them.
-        level: a depth of the hierarchy, 0 for everything; counts are summed within one level only.
-        columns: the columns that are wanted; all by default.
+        level: a depth of the hierarchy, 0 for everything; counts are summed within one level only. Teams may lie at several
+            depths: ``leaf`` is the unit that each call was made in, whatever its depth, so that sums are those of level 0;
+            what has no hierarchy is in ``(no team)``, at level 0.
+        columns: the columns that are wanted; all by default. Beside a ``campaign_id`` stand the campaign's code and name, as
+            on the latest list that has it.
         to: ``pandas`` has plain types: days and instants are ``datetime64``, instants in the business time zone, and a list
             is its texts joined by `` › ``, to group by; ``polars`` and ``arrow`` have lists.
         data_dir: as for ``connect``.
@@ -122,10 +134,11 @@ def read(
 
     Warns:
         NotLoadedWarning: some of the days are not loaded.
+        NotAllUnitsWarning: some calls or leads are in no unit at that depth, as the hierarchy is not equally deep everywhere.
         NoRowsWarning: what was asked for is loaded, and has no rows.
 
     """
-    lake, found = _lake(data_dir), _found(table)
+    lake, found = lake_of(data_dir), _found(table)
     first, last = _day_of(start, lake), _day_of(end, lake)
     if first and last and first > last:
         raise ValueError(f"start is {first} and end {last}: nothing lies between them.")
@@ -154,12 +167,12 @@ def read(
         import polars as pl
 
         return pl.DataFrame(rows)
-    return _plain(rows)
+    return remember(_plain(rows), lake, found, first, last, is_of_leaves=level == "leaf")
 
 
 def _columns(table: Table, columns: Sequence[str] | None) -> dict[str, Type]:
     """Return the columns that are wanted, with their types."""
-    types = ({"date": Type.DAY} if table.daily else {}) | {column.name: column.type for column in table}
+    types = ({"date": Type.DAY} if table.daily else {}) | {column.name: column.type for column in table.shown}
     if columns is None:
         return types
     for column in columns:
@@ -173,7 +186,7 @@ def _rows(
     table: Table,
     days: tuple[dt.date | None, dt.date | None],
     org: str | None,
-    level: int | None,
+    level: Level | None,
     columns: dict[str, Type],
     *,
     as_texts: bool,
@@ -188,7 +201,13 @@ def _rows(
         conditions = [f"{quoted(_day(table))} >= {literal(str(first))}"] if first else []
         conditions += [f"{quoted(_day(table))} <= {literal(str(last))}"] if last else []
         conditions += list(_of_unit(con, table, org, level, " AND ".join(conditions) or "true"))
-        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        if level == "leaf":
+            _define_leaves(con, table)
+        elif level:
+            _require_all_units(con, table, days, org, level)
+        rows = f"FROM {quoted(table.name)}" + (f" WHERE {' AND '.join(conditions)}" if conditions else "")
+        if columns.keys() - {"date", *table.names}:
+            rows = named(lake, table, rows)
         if Type.INSTANT in columns.values():
             with connect(lake.root) as catalogue:
                 ((timezone,),) = catalogue.execute("SELECT current_setting('TimeZone')").fetchall()
@@ -199,11 +218,16 @@ def _rows(
             else quoted(name)
             for name, kind in columns.items()
         ]
-        return con.sql(f"SELECT {', '.join(shown)} FROM {quoted(table.name)}{where}").to_arrow_table()
+        return con.sql(f"SELECT {', '.join(shown)} FROM ({rows})").to_arrow_table()
 
 
-def _lake(data_dir: str | Path | None) -> Lake:
-    """Return the lake; a relative path is looked for in this folder, then in those above, as notebooks lie below it."""
+def lake_of(data_dir: str | Path | None) -> Lake:
+    """Return the lake; a relative path is looked for in this folder, then in those above, as notebooks lie below it.
+
+    Raises:
+        NotLoadedError: there is none.
+
+    """
     path = Path(data_dir) if data_dir else Settings.load().data_dir
     here = Path.cwd()
     for lake in (Lake(folder / path) for folder in (here, *here.parents)):
@@ -252,20 +276,12 @@ def _day(table: Table) -> str:
     return "date" if table.daily else first.name
 
 
-def _sources(con: duckdb.DuckDBPyConnection, table: Table) -> list[Table]:
-    """Return the tables with files that a view is made from; of a table, itself."""
-    if table not in VIEWS:
-        return [table]
-    names = con.get_table_names(table.view) if table.view else {m.partition(".")[0] for c in table for m in c.made_from}
-    return [source for source in TABLES if source.name in names]
-
-
 def _loaded_days(
     con: duckdb.DuckDBPyConnection, lake: Lake, table: Table, first: dt.date | None, last: dt.date | None
 ) -> list[dt.date] | None:
     """Return the days to read, of those that were asked for; None for all. No gap may be taken for a quiet day."""
-    sources = _sources(con, table)
-    if lacking := [source.name for source in sources if not lake.files(source)]:
+    made_from = sources(table)
+    if lacking := [source.name for source in made_from if not lake.files(source)]:
         raise NotLoadedError(
             f"{table.name} cannot be read: {', '.join(lacking)} has not been made yet. Materialize it in the UI."
         )
@@ -275,12 +291,13 @@ def _loaded_days(
         if not (table.daily or table.columns[0].type is Type.DAY):
             return None
     _day(table)
-    loaded = set.intersection(
-        *(set(lake.days(source)) if source.daily else known_in_full(con, lake.files(source)) for source in sources)
-    )
-    begin, end = first or min(loaded, default=last), last or max(loaded, default=first)
+    of_each = [
+        set(lake.days(source)) if source.daily else known_in_full(con, lake.files(source)) for source in made_from
+    ]
+    loaded, some = set.intersection(*of_each), set.union(*of_each)
+    begin, end = first or min(some, default=last), last or max(some, default=first)
     asked = {begin + dt.timedelta(days=n) for n in range((end - begin).days + 1)} if begin and end else set()
-    if (first or last) and not asked & loaded:
+    if (first or last) and not asked & some:
         there = f"Loaded are {in_words(sorted(loaded))}." if loaded else "No day is loaded."
         span = f"from {first} on" if last is None else f"up to {last}" if first is None else f"for {first} to {last}"
         raise NotLoadedError(f"{table.name} is not loaded {span}. {there} Materialize the days in the UI.")
@@ -292,10 +309,57 @@ def _loaded_days(
 
 def _define(con: duckdb.DuckDBPyConnection, lake: Lake, table: Table, days: Sequence[dt.date] | None) -> None:
     """Make views of what is read, over the files of those days only: the catalogue's look into every file's footer."""
-    for source in {*_sources(con, table), ORG_HISTORY}:
+    for source in {*sources(table), ORG_HISTORY}:
         con.execute(f"CREATE VIEW {quoted(source.name)} AS {view(lake, source, days if source.daily else None)}")
-    for made in dict.fromkeys((KNOWN_DAYS, table)) if table in VIEWS else ():
-        con.execute(f"CREATE VIEW {quoted(made.name)} AS {selection(lake, made)}")
+    for made in dict.fromkeys((KNOWN_DAYS, LOADED_DAYS, table)) if table in VIEWS else ():
+        con.execute(f"CREATE VIEW {quoted(made.name)} AS {made.view or selection(lake, made)}")
+
+
+def _nodes(table: Table) -> list[Table]:
+    """Return the tables by org node that a table or view is made from; of a table, itself."""
+    return [source for source in sources(table) if is_by_node(source)]
+
+
+def _define_leaves(con: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Put the leaves of the tables by org node in their place, from which a view then counts."""
+    for source in _nodes(table):
+        every = quoted(f"every node of {source.name}")
+        con.execute(f"ALTER VIEW {quoted(source.name)} RENAME TO {every}")
+        con.execute(f"CREATE VIEW {quoted(source.name)} AS {leaves(source, f'FROM {every}')}")
+
+
+def _require_all_units(
+    con: duckdb.DuckDBPyConnection,
+    table: Table,
+    days: tuple[dt.date | None, dt.date | None],
+    org: str | None,
+    level: int,
+) -> None:
+    """Warn where calls or leads are in no unit at a depth: in others above it, or for the first level in none at all."""
+    for source in _nodes(table):
+        day, what = quoted(_day(source)), count(source)
+        conditions = [
+            f"{day} {sign} {literal(str(edge))}" for sign, edge in zip((">=", "<="), days, strict=True) if edge
+        ]
+        conditions += ["age_days = 0"] if source is LEAD_COHORTS else []
+        within = " AND ".join(conditions) or "true"
+        wanted = _EVERYTHING if org is None else org
+        under = " AND ".join(_of_unit(con, source, wanted, "leaf", within)) or "true"
+        query = (
+            f"SELECT org_level, sum({what})::BIGINT FROM {quoted(source.name)} WHERE {within} AND {under} GROUP BY ALL"
+        )
+        by_level = dict(con.execute(query).fetchall())
+        total, here = by_level.get(min(by_level, default=0), 0), by_level.get(level, 0)
+        in_units = max((n for at, n in by_level.items() if at), default=0)
+        if here < in_units or (level == 1 and here < total):
+            parts = [f"{in_units - here:,} in units that are not so deep"] if here < in_units else []
+            parts += [f"{total - in_units:,} in no unit"] if in_units < total else []
+            warnings.warn(
+                f"{source.name}: level {level} has {here:,} of {total:,} {what}; {' and '.join(parts)} are not in it. "
+                'level="leaf" has all, each in the unit it belongs to.',
+                NotAllUnitsWarning,
+                stacklevel=4,
+            )
 
 
 def _read_once(con: duckdb.DuckDBPyConnection) -> None:
@@ -307,24 +371,28 @@ def _read_once(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _of_unit(
-    con: duckdb.DuckDBPyConnection, table: Table, org: str | None, level: int | None, within: str
+    con: duckdb.DuckDBPyConnection, table: Table, org: str | None, level: Level | None, within: str
 ) -> Iterator[str]:
     """Yield the conditions for the rows of a unit and a level; its names are those of the days of ``within``."""
     if org is None and level is None:
         return
-    is_by_node = "org_level" in table.names
-    if not is_by_node and (level is not None or "org_path" not in table.names):
+    by_node = is_by_node(table)
+    if not by_node and (level is not None or "org_path" not in table.names):
         raise ValueError(
             f"{table.name} is not kept by org node, so {'level' if level is not None else 'org'} cannot choose from it."
         )
     if level is not None:
-        if not isinstance(level, Integral) or level < 0:
-            raise ValueError("level must be a depth of the hierarchy: 0 for everything, 1 for the roots, and so on.")
-        yield f"org_level = {level}"
+        if level != "leaf" and (not isinstance(level, Integral) or level < 0):
+            raise ValueError(
+                "level must be a depth of the hierarchy: 0 for everything, 1 for the roots, and so on; or leaf, for the unit "
+                "that each call was made in."
+            )
+        if level != "leaf":
+            yield f"org_level = {level}"
     if org is None:
         return
     wanted = literal(org.lower())  # as DuckDB's lower does
-    if not is_by_node:
+    if not by_node:
         if org.lower() == _EVERYTHING:
             return
         above = literal(org.lower() + _JOINED)

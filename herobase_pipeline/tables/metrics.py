@@ -31,8 +31,8 @@ class Basis:
         of_day: what day that is.
         keys: what else a rate is given for, by name: its SQL over the source.
         grain: day and keys in words.
-        lacking: what a count is made of and is not loaded on its day, in SQL over ``loaded_days``; NULL if nothing. The rate
-            is NULL then, as it would be one of what happens to be known. Empty: where nothing is loaded there is no row.
+        lacking: on a day of which only the calls or only the leads are loaded, what is not, in SQL over ``loaded_days``; else
+            NULL. There is no rate then, as it would be one of what happens to be known. Empty: it has one side only.
         blank_until_mature: the rate is NULL while it is not mature, as it would look low only for being young (T36).
         computed: what the columns that the source computes are made from, by name (see ``Column.made_from``); and by ``*``,
             what decides which of its rows are counted.
@@ -83,10 +83,9 @@ class Metric:
 _NODE = {"org_level": "org_level", "node": "lower(org_key)", "campaign_id": "campaign_id"}
 _BY_NODE = "day, org node, campaign"
 
-_CLOSINGS_LACK = "if(coalesce(closings_loaded, false), NULL, coalesce(lacking, 'calls and leads'))"
 CALLS = Basis("outcome_rates", "call_outcomes", "date", "local day of the call's start", _NODE, _BY_NODE)
 CLOSINGS = Basis(
-    "conversion_rates", "lead_conversion", "closed_date", "local day of closing", _NODE, _BY_NODE, _CLOSINGS_LACK
+    "conversion_rates", "lead_conversion", "closed_date", "local day of closing", _NODE, _BY_NODE, "lacking"
 )
 _EITHER_DAY = of("call_outcomes", "date") + of("lead_conversion", "closed_date")
 # a day of which only the calls or only the closings are known has no yield
@@ -107,7 +106,7 @@ YIELD = Basis(
     "local day of the calls, and of the closings",
     _NODE,
     _BY_NODE,
-    f"coalesce({_CLOSINGS_LACK}, if(coalesce(outcomes_loaded, false), NULL, 'calls'))",
+    "coalesce(lacking, CASE WHEN NOT outcomes_loaded THEN 'calls' END)",
     computed={
         "date": _EITHER_DAY,
         "is_mature": _EITHER_DAY
@@ -139,7 +138,7 @@ POOLS = Basis(
     "local day of the lead's upload",
     {"campaign_id": "campaign_id"},
     "upload day, campaign",
-    "if(coalesce(leads_since, false), NULL, 'leads')",  # what was uploaded is known from there on only
+    "CASE WHEN lacking = 'leads' THEN 'leads' END",
     computed={"*": of("leads", "versions"), "is_scrubbed": of("leads", "dials status"), "is_mature": ()},
 )
 DROPS = Basis(
@@ -182,7 +181,7 @@ _FIRST_SEEN = (
 )
 _DEPENDENT = "Calls of one lead are not independent, so the interval is too narrow."
 _OTHER_DAY = "The closings of the day over its calls: a lead called on several days is in the numerator once."
-_POOL = "As of the last run. NULL unless the leads of the upload day and of every day since are loaded: else many are not known."
+_POOL = "As of the last run. Leads that have not changed since the first day that is loaded are not known."
 _AGENT_MARKED = "Voice mail is marked by agents, not all of them do (trap T20)."
 
 

@@ -62,12 +62,14 @@ def as_dictionary() -> str:
         parts.append("|---|---|---|---|")
         if table.daily:
             parts.append("| `date` | DATE | local day of the file, from its folder's name | |")
-        parts += [f"| `{c.name}` | {c.type.value} | {c.description} | {_made_from(table, c)} |" for c in table]
+        parts += [f"| `{c.name}` | {c.type.value} | {c.description} | {_made_from(table, c)} |" for c in table.shown]
         parts.append("")
     return "\n".join(parts)
 
 
 def _made_from(table: Table, column: Column) -> str:
+    if column not in table.columns:
+        return "looked up in `campaigns` as it is read"
     if column.field:
         return f"HeroBase: `{column.field}`"
     return ", ".join(f"`{made}`" for made in dict.fromkeys(made_from(table, column)))

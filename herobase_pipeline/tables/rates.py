@@ -55,7 +55,9 @@ def _rates(basis: Basis) -> str:
     )
     each = f"SELECT * EXCLUDE (told), unnest(told, max_depth := 2) FROM ({counts})"
     if basis.lacking:
-        numbers = ", ".join(f"if(lacking IS NULL, {name}, NULL) AS {name}" for name in ("numerator", "denominator"))
+        numbers = ", ".join(
+            f"CASE WHEN lacking IS NULL THEN {name} END AS {name}" for name in ("numerator", "denominator")
+        )
         each = f"SELECT * REPLACE ({numbers}) FROM ({each})"
     return (
         f"SELECT *, {reason(basis)} AS reason, CASE WHEN reason IS NULL THEN numerator / denominator END AS rate, {ends} "
@@ -141,14 +143,13 @@ KNOWN_DAYS = Table(
         Column("closings_known", Type.FLAG, "lead_conversion knows all its closings", made_from=_CLOSINGS_DAY),
     ),
 )
-_LEADS_DAY = of("leads", "versions")
 LOADED_DAYS = Table(
     name="loaded_days",
     description="Which days are loaded, whole or in part, and counted: what a rate of the day can be made of. Today is one of "
     "them while it runs; known_days has those that were over.",
     grain="one row a day",
     columns=(
-        Column("day", Type.DAY, "the local day", made_from=_OUTCOMES_DAY + _CLOSINGS_DAY + _LEADS_DAY),
+        Column("day", Type.DAY, "the local day", made_from=_OUTCOMES_DAY + _CLOSINGS_DAY),
         Column("outcomes_loaded", Type.FLAG, "call_outcomes has counted its calls", made_from=_OUTCOMES_DAY),
         Column(
             "closings_loaded", Type.FLAG, "lead_conversion was made with its calls and leads", made_from=_CLOSINGS_DAY
@@ -156,14 +157,8 @@ LOADED_DAYS = Table(
         Column(
             "lacking",
             Type.TEXT,
-            "what closings_loaded lacks: calls, leads, or both; NULL if nothing",
+            "what closings_loaded lacks: calls or leads; NULL if nothing",
             made_from=_OUTCOMES_DAY + _CLOSINGS_DAY,
-        ),
-        Column(
-            "leads_since",
-            Type.FLAG,
-            "leads was made with the leads of this day and of every day since",
-            made_from=_LEADS_DAY,
         ),
     ),
 )

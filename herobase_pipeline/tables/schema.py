@@ -1,7 +1,7 @@
 """How a table is declared: its columns once, from which come the file's schema, the UI's, the catalogue's comments."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 from functools import cached_property
 from importlib.resources import files
@@ -61,6 +61,14 @@ class Column:
     made_from: tuple[str, ...] = ()
 
 
+_ID = "campaign_id"
+LOOKED_UP = (
+    Column("campaign_code", Type.TEXT, "the campaign's code, on the latest list that has it"),
+    Column("campaign_name", Type.TEXT, "the campaign's name, on the latest list that has it; NULL if none has"),
+)
+"""What is shown beside a ``campaign_id``. A name kept in files would make two campaigns of one that was renamed."""
+
+
 @dataclass(frozen=True)
 class Table:
     """One table: asset key, folder and view carry its name.
@@ -99,6 +107,27 @@ class Table:
     def names(self) -> list[str]:
         """The names of its columns."""
         return [column.name for column in self.columns]
+
+    @cached_property
+    def campaigns(self) -> dict[str, tuple[str, list[Column]]]:
+        """What is looked up for the ids of campaigns: by the column it stands behind, the id's column and what it lacks."""
+        if self.private or self.snapshot:
+            return {}
+        found = {}
+        for name in (name for name in self.names if name.endswith(_ID)):
+            both = [replace(column, name=name.removesuffix(_ID) + column.name) for column in LOOKED_UP]
+            own = [column.name for column in both if column.name in self.names]
+            found[own[-1] if own else name] = (name, [column for column in both if column.name not in own])
+        return found
+
+    @cached_property
+    def shown(self) -> tuple[Column, ...]:
+        """Its columns as people read them, with what is looked up for a campaign's id beside it."""
+        columns: list[Column] = []
+        for column in self:
+            _, looked_up = self.campaigns.get(column.name, ("", []))
+            columns += [column, *looked_up]
+        return tuple(columns)
 
     @property
     def key(self) -> list[str]:

@@ -1,0 +1,47 @@
+"""Which lake is read, whose it is, and up to which day: what a notebook says first."""
+
+from pathlib import Path
+
+import duckdb
+
+from herobase_pipeline.lake import notes
+from herobase_pipeline.lake.catalogue import timezone_of
+from herobase_pipeline.lake.completeness import known_in_full
+from herobase_pipeline.partitions import in_words
+from herobase_pipeline.reading.reader import lake_of
+from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, LEAD_CONVERSION, SIMPLE_LEADS
+
+_SHOWN = {
+    CALLS: "calls",
+    SIMPLE_LEADS: "leads",
+    CALL_OUTCOMES: "outcomes",
+    LEAD_CONVERSION: "closings",
+}
+
+
+def about(data_dir: str | Path | None = None) -> str:
+    """Return in a few lines where the lake lies, whose it is, and which days of it are known in full.
+
+    Args:
+        data_dir: as for ``connect``.
+
+    Raises:
+        NotLoadedError: there is no lake there.
+
+    """
+    lake = lake_of(data_dir)
+    identity = notes.read(lake, "identity") or {}
+    lines = [
+        f"Lake:     {lake.root.absolute()}",
+        f"Of:       {identity.get('account', 'nobody yet; the next run says whose it is')}",
+        f"Days of:  {identity.get('timezone') or timezone_of(lake)}",
+    ]
+    with duckdb.connect() as con:
+        for table, what in _SHOWN.items():
+            files = lake.files(table)
+            whole = sorted(known_in_full(con, files))
+            days = lake.days(table) if table.daily else whole
+            part = sorted(set(days) - set(whole))
+            told = f"whole for {in_words(whole)}" if whole else "no whole day" if files else "not loaded"
+            lines.append(f"{what + ':':<10}{told}" + (f"; in part for {in_words(part)}" if part else ""))
+    return "\n".join(lines)

@@ -1,0 +1,100 @@
+"""Which days a table is made of, which of them are known in full, and what a frame remembers of how it was read."""
+
+import datetime as dt
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import duckdb
+
+from herobase_pipeline.lake.catalogue import INTERVAL
+from herobase_pipeline.lake.completeness import known_in_full
+from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.tables import TABLES, VIEWS, Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DAYS = ("date", "closed_date", "cohort_date", "uploaded_date")
+"""What the day of a table is called."""
+_KEY = "herobase"
+_TABLES = {table.name: table for table in (*TABLES, *VIEWS)}
+
+
+@cache
+def sources(table: Table) -> tuple[Table, ...]:
+    """Return the tables with files that a view is made from; of a table, itself."""
+    if table not in VIEWS:
+        return (table,)
+    names = {made.partition(".")[0] for column in table for made in column.made_from}
+    if table.view:
+        with duckdb.connect() as con:
+            con.execute(INTERVAL)
+            names = con.get_table_names(table.view)
+    return tuple(source for source in TABLES if source.name in names)
+
+
+class Read(NamedTuple):
+    """How a frame was read.
+
+    Attributes:
+        lake: from where.
+        table: what.
+        is_of_leaves: whether each call and lead is in it once, in the unit it belongs to.
+        first: the first day that was asked for; None for all.
+        last: the last.
+        rows_first: the first day that had a row.
+        rows_last: the last.
+
+    """
+
+    lake: Lake
+    table: Table
+    is_of_leaves: bool = False
+    first: dt.date | None = None
+    last: dt.date | None = None
+    rows_first: dt.date | None = None
+    rows_last: dt.date | None = None
+
+    def span(self, days: Sequence[dt.date]) -> tuple[dt.date | None, dt.date | None]:
+        """Return the first and last day that a frame with rows of these days can tell of; None for no bound.
+
+        Days that somebody cut off after reading are not among them.
+        """
+        if not days:
+            return self.first, self.last
+        first = self.first if self.rows_first in (None, days[0]) else days[0]
+        last = self.last if self.rows_last in (None, days[-1]) else days[-1]
+        return first, last
+
+    def known(self, con: duckdb.DuckDBPyConnection) -> set[dt.date]:
+        """Return the days that were over when all that the table is made from was pulled and counted."""
+        files = [self.lake.files(source) for source in sources(self.table)]
+        return set.intersection(*(known_in_full(con, of_source) for of_source in files))
+
+
+def remember(
+    frame: "pd.DataFrame",
+    lake: Lake,
+    table: Table,
+    first: dt.date | None,
+    last: dt.date | None,
+    *,
+    is_of_leaves: bool,
+) -> "pd.DataFrame":
+    """Return a frame that remembers how it was read, also through pandas' filters and assignments."""
+    day = next((name for name in DAYS if name in frame), None)
+    edges = (None, None) if day is None or frame.empty else (frame[day].min().date(), frame[day].max().date())
+    days = [None if edge is None else str(edge) for edge in (first, last, *edges)]
+    frame.attrs[_KEY] = {"lake": str(lake.root), "table": table.name, "is_of_leaves": is_of_leaves, "days": days}
+    return frame
+
+
+def recall(frame: Any) -> Read | None:
+    """Return how a frame was read; None for one that does not remember, as of polars and Arrow."""
+    kept = getattr(frame, "attrs", {}).get(_KEY)
+    if not kept:
+        return None
+    first, last, *rows = (None if day is None else dt.date.fromisoformat(day) for day in kept["days"])
+    return Read(Lake(Path(kept["lake"])), _TABLES[kept["table"]], kept["is_of_leaves"], first, last, *rows)

@@ -1,0 +1,65 @@
+"""Labels of units and campaigns to group and compare by: one each, whatever it was called and wherever it lay."""
+
+from typing import TYPE_CHECKING, Any
+
+from herobase_pipeline.reading.days import DAYS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_NO_CAMPAIGN = "(no campaign)"
+
+
+def labelled(*frames: "pd.DataFrame") -> Any:
+    """Return frames with ``unit`` and ``campaign``: the label of each unit and campaign that they tell of.
+
+    A unit is its code, whatever its case, so that one that was renamed or moved is compared with itself, and two of one name
+    are two (trap T26). A campaign is its id. The label is the latest name in all the frames that are given together; where
+    several have that name, its code stands behind it.
+
+    Args:
+        frames: of pandas, with ``org_code`` and ``org_name``, with ``campaign_id``, ``campaign_code`` and ``campaign_name``, or
+            with both, as ``read`` gives them. A frame without them gets no label.
+
+    Returns:
+        The frame with its labels; for several frames a list of them.
+
+    """
+    found = [frame.copy() for frame in frames]
+    _label(found, "unit", "org_code", "org_name", "org_code", None)
+    _label(found, "campaign", "campaign_id", "campaign_name", "campaign_code", _NO_CAMPAIGN)
+    return found if len(found) > 1 else found[0]
+
+
+def _label(frames: "list[pd.DataFrame]", label: str, key: str, name: str, code: str, nothing: str | None) -> None:
+    """Add a label to each frame that has the key; what has no key is called ``nothing``, or else what its row says."""
+    import pandas as pd
+
+    told = [frame for frame in frames if key in frame and name in frame]
+    if not told:
+        return
+    rows = pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "key": frame[key].str.lower(),
+                    "name": frame[name],
+                    "code": frame[code] if code in frame else frame[key],
+                    "day": next((frame[day] for day in DAYS if day in frame), None),
+                }
+            )
+            for frame in told
+        ]
+    )
+    latest = rows.dropna(subset=["key"]).sort_values("day", kind="stable").drop_duplicates("key", keep="last")
+    names = latest["name"].fillna(latest["code"]).fillna(latest["key"])
+    unnamed = rows.loc[rows["key"].isna(), "name"].dropna().unique() if nothing is None else [nothing]
+    shared = names.duplicated(keep=False) | names.isin(unnamed)
+    labels = names.where(~shared, names + " (" + latest["code"].fillna(latest["key"]) + ")")
+    by_key = dict(zip(latest["key"], labels, strict=True))
+    for frame in told:
+        others = frame[name] if nothing is None else [nothing] * len(frame)
+        keys = frame[key].str.lower()
+        frame[label] = pd.Series(
+            [by_key.get(of, other) for of, other in zip(keys, others, strict=True)], index=frame.index, dtype="str"
+        )
