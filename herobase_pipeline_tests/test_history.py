@@ -105,6 +105,10 @@ def test_t12_restatements_tell_what_changed_on_published_days_and_nothing_else(c
     assert found == noted
     assert len(found) > 20
     assert {name for (name,) in here.rows("SELECT DISTINCT table_name FROM restatements")} == {"lead_conversion"}
+    runs = {run.run_id for run in here.instance.get_runs()}
+    assert {run for (run,) in here.rows("SELECT DISTINCT run_id FROM restatements")} <= runs
+    causes = here.rows("SELECT DISTINCT cause FROM restatements")
+    assert causes == [("simple_leads and calls pulled by hand (5 runs)",)]
     here.load("lead_conversion")
     assert here.rows("SELECT count(*) FROM restatements") == [(sum(map(len, found.values())),)]
 

@@ -2,18 +2,21 @@
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import dagster as dg
 
 from herobase_pipeline.assets import pictures
+from herobase_pipeline.assets.causes import cause
 from herobase_pipeline.assets.days import CHUNKS
 from herobase_pipeline.assets.own_lake import own_lake
-from herobase_pipeline.assets.pulled import REFRESH, SettingsResource
+from herobase_pipeline.assets.pulled import REFRESH, WHOLE_DAY, SettingsResource
 from herobase_pipeline.assets.specs import spec
 from herobase_pipeline.lake import catalogue
 from herobase_pipeline.lake.deriving import NotDerivedError, derive, derive_days
 from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.lake.restating import Run
 from herobase_pipeline.tables import (
     CALL_OUTCOMES,
     CALLS,
@@ -49,12 +52,14 @@ def call_outcomes(context: dg.AssetExecutionContext, settings: SettingsResource)
     lake = own_lake(settings)
     days = [dt.date.fromisoformat(key) for key in context.partition_keys]
     try:
-        made = derive_days(lake, settings.zone, CALL_OUTCOMES, [CALLS], days)
+        run = Run(context.run.run_id, lambda day: cause(context, CALL_OUTCOMES, [CALLS], str(day)))
+        made = derive_days(lake, settings.zone, CALL_OUTCOMES, [CALLS], days, run)
     except NotDerivedError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     catalogue.refresh(lake, settings.zone)
     for day, derived in made.items():
-        metadata = {"dagster/partition_row_count": derived.rows, "restated_numbers": derived.restated}
+        metadata: dict[str, Any] = {"dagster/partition_row_count": derived.rows, "restated_numbers": derived.restated}
+        metadata["loaded"] = WHOLE_DAY if derived.is_whole else "in part"
         if day == days[-1]:
             metadata |= _picture_of_outcomes(context, lake, day)
         context.add_asset_metadata(metadata, partition_key=str(day))
@@ -85,7 +90,8 @@ def _whole(
     def derive_whole(context: dg.AssetExecutionContext, settings: SettingsResource) -> dg.MaterializeResult[None]:
         lake = own_lake(settings)
         try:
-            derived = derive(lake, settings.zone, table, sources, params)
+            why = cache(lambda: cause(context, table, [SIMPLE_LEADS, CALLS]))
+            derived = derive(lake, settings.zone, table, sources, params, Run(context.run.run_id, lambda _: why()))
         except NotDerivedError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
         catalogue.refresh(lake, settings.zone)
@@ -115,7 +121,7 @@ DERIVED: list[dg.AssetsDefinition | dg.AssetSpec] = [
     # written by the runs of the tables that they are about, or computed as they are read
     spec(RESTATEMENTS, group="metrics", deps=[CALL_OUTCOMES, LEAD_CONVERSION]),
     spec(KNOWN_DAYS, group="rates", deps=[CALL_OUTCOMES, LEAD_CONVERSION]),
-    spec(LOADED_DAYS, group="rates", deps=[CALL_OUTCOMES, LEAD_CONVERSION, LEADS]),
+    spec(LOADED_DAYS, group="rates", deps=[CALL_OUTCOMES, LEAD_CONVERSION]),
     spec(OUTCOME_RATES, group="rates", deps=[CALL_OUTCOMES]),
     spec(CONVERSION_RATES, group="rates", deps=[LEAD_CONVERSION, CALL_OUTCOMES, KNOWN_DAYS, LOADED_DAYS]),
     spec(COHORT_RATES, group="rates", deps=[LEAD_COHORTS]),

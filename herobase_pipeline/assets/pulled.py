@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
@@ -25,6 +26,7 @@ from herobase_pipeline.tables import UNREADABLE, Table
 Results = Iterator[dg.MaterializeResult[None]]
 ACCEPT_SHRUNK = "herobase/accept_shrunk"  # run tag by which an operator says that a day may lose calls
 REFRESH = "herobase/refresh"  # run tag of the runs that ask only for what is new
+WHOLE_DAY = "the whole day"
 SettingsResource = dg.ResourceParam[Settings]
 
 
@@ -73,7 +75,7 @@ def _pull_days(context: dg.AssetExecutionContext, settings: Settings, service: D
         quota = (
             {} if left is None else {"quota_left": left - client.budget.requests.get(service.name, 0) + asked_before}
         )
-        done[key] = {table: _metadata(service, table, pulled) | quota for table in tables}
+        done[key] = {table: _metadata(service, table, pulled, settings.zone) | quota for table in tables}
         context.log.info(f"{key}: {pulled.rows} from {pulled.requests} requests")
     catalogue.refresh(lake, settings.zone)
     for table in tables:
@@ -94,9 +96,10 @@ def _record(
         context.log_event(dg.AssetMaterialization(dg.AssetKey(table.key), partition=key, metadata=metadata[table]))
 
 
-def _metadata(service: DayService, table: Table, pulled: Pulled) -> dict[str, Any]:
-    """Return the numbers of one day that the UI shows and plots."""
+def _metadata(service: DayService, table: Table, pulled: Pulled, zone: ZoneInfo) -> dict[str, Any]:
+    """Return the numbers of one day that the UI shows and plots, and whether it is loaded whole."""
     shown: dict[str, Any] = {
+        "loaded": f"in part, until {pulled.until.astimezone(zone):%Y-%m-%d %H:%M}" if pulled.until else WHOLE_DAY,
         "dagster/partition_row_count": pulled.rows[table.name],
         "requests": pulled.requests,
         "bytes": pulled.bytes,

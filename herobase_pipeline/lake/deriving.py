@@ -13,7 +13,7 @@ from herobase_pipeline.lake.catalogue import define_views
 from herobase_pipeline.lake.completeness import complete_days, define_complete_days, loaded_in
 from herobase_pipeline.lake.engine import ROOMY, connect, literal
 from herobase_pipeline.lake.layout import Lake, locked, make_folder
-from herobase_pipeline.lake.restating import is_published, restate
+from herobase_pipeline.lake.restating import Run, is_published, restate
 from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.lake.writing import write
 from herobase_pipeline.partitions import in_words
@@ -23,10 +23,11 @@ _MACROS = ("interval.sql", "counting.sql")
 
 
 class Derived(NamedTuple):
-    """What came of deriving a file: its rows, and how many published numbers it changed."""
+    """What came of deriving a file: its rows, how many published numbers it changed, and whether it knows its day in full."""
 
     rows: int
     restated: int
+    is_whole: bool
 
 
 class NotDerivedError(Exception):
@@ -38,9 +39,14 @@ class NotLoadedError(NotDerivedError):
 
 
 def derive(
-    lake: Lake, zone: ZoneInfo, table: Table, sources: Sequence[Table], params: Mapping[str, Any] | None = None
+    lake: Lake,
+    zone: ZoneInfo,
+    table: Table,
+    sources: Sequence[Table],
+    params: Mapping[str, Any] | None = None,
+    run: Run | None = None,
 ) -> Derived:
-    """Make a table that lies in one file from all that its sources hold.
+    """Make a table that lies in one file from all that its sources hold; ``run`` is named where it changes numbers.
 
     Raises:
         NotLoadedError: a source has no file at all.
@@ -55,15 +61,20 @@ def derive(
         loaded = _loaded(con, lake, sources)
         define_sources(con, lake, sources)
         con.execute(f"CREATE TEMP TABLE made AS {table.query}", dict(params or {}))
-        restated = sum(restate(lake, con, table, "FROM made").values()) if is_published(table) else 0
+        restated = sum(restate(lake, con, table, "FROM made", run=run).values()) if is_published(table) else 0
         rows = write(lake, con, table, "FROM made", complete=complete_days(con), loaded=loaded)
-        return Derived(rows, restated)
+        return Derived(rows, restated, is_whole=True)
 
 
 def derive_days(
-    lake: Lake, zone: ZoneInfo, table: Table, sources: Sequence[Table], days: Sequence[dt.date]
+    lake: Lake,
+    zone: ZoneInfo,
+    table: Table,
+    sources: Sequence[Table],
+    days: Sequence[dt.date],
+    run: Run | None = None,
 ) -> dict[dt.date, Derived]:
-    """Make some days of a daily table, all in one query.
+    """Make some days of a daily table, all in one query; ``run`` is named where it changes numbers.
 
     Raises:
         NotLoadedError: a source has no file for one of the days.
@@ -78,12 +89,12 @@ def derive_days(
     with deriving(lake, zone, table) as con:
         define_sources(con, lake, sources, days)
         con.execute(f"CREATE TEMP TABLE made AS {table.query}", {"first_day": min(days), "last_day": max(days)})
-        known, restated = set(complete_days(con)), restate(lake, con, table, "FROM made", days)
+        known, restated = set(complete_days(con)), restate(lake, con, table, "FROM made", days, run)
         derived = {}
         for day in days:
             of_day = f"FROM made WHERE date = {literal(str(day))}"
             rows = write(lake, con, table, of_day, day=day, complete=known & {day})
-            derived[day] = Derived(rows, restated.get(day, 0))
+            derived[day] = Derived(rows, restated.get(day, 0), is_whole=day in known)
         return derived
 
 

@@ -1,7 +1,8 @@
 """Noting what a run changes in numbers that were published: before the new file takes the old one's place."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import duckdb
 
@@ -17,7 +18,7 @@ _KEY = "table_name, day, org_level, org_key, org_name, campaign_id, category, me
 _UNNOTED = f"""
 FROM seen
 UNION ALL BY NAME
-SELECT *, $now AS restated_at
+SELECT *, $now AS restated_at, $run_id AS run_id
 FROM (
     SELECT {_KEY}, old_value, new_value FROM restated
     EXCEPT
@@ -26,7 +27,21 @@ FROM (
         PARTITION BY table_name, day, org_level, lower(org_key), campaign_id, category, measure ORDER BY restated_at DESC
     ) = 1
 )
+LEFT JOIN (SELECT unnest($days::DATE[]) AS day, unnest($causes::VARCHAR[]) AS cause) USING (day)
 """
+
+
+class Run(NamedTuple):
+    """The run that changes numbers.
+
+    Attributes:
+        run_id: Dagster's id of it.
+        cause: says in words why it changes those of a day.
+
+    """
+
+    run_id: str
+    cause: Callable[[dt.date], str]
 
 
 def is_published(table: Table) -> bool:
@@ -35,7 +50,12 @@ def is_published(table: Table) -> bool:
 
 
 def restate(
-    lake: Lake, con: duckdb.DuckDBPyConnection, table: Table, new: str, days: Sequence[dt.date] | None = None
+    lake: Lake,
+    con: duckdb.DuckDBPyConnection,
+    table: Table,
+    new: str,
+    days: Sequence[dt.date] | None = None,
+    run: Run | None = None,
 ) -> dict[dt.date, int]:
     """Add to ``restatements`` each published number that ``new`` changes; returns how many there are, by day.
 
@@ -47,6 +67,7 @@ def restate(
         table: the table that is about to be written.
         new: a SELECT of its rows, with the day as ``date`` for a daily table.
         days: the days of the files, for a daily table.
+        run: the run that it is done in.
 
     """
     (published,) = (published for published in PUBLISHED if published.table == table)
@@ -59,7 +80,9 @@ def restate(
     )
     found = dict(con.execute("SELECT day, count(*) FROM restated GROUP BY day").fetchall())
     if found:
-        write(lake, con, RESTATEMENTS, _UNNOTED, params={"now": dt.datetime.now(dt.UTC)})
+        causes = [run.cause(day) if run else None for day in found]
+        params = {"now": dt.datetime.now(dt.UTC), "run_id": run and run.run_id, "days": list(found), "causes": causes}
+        write(lake, con, RESTATEMENTS, _UNNOTED, params=params)
     return found
 
 

@@ -59,6 +59,7 @@ class Pulled:
         seconds: that it took, waits for the account's limit per minute included.
         lag_s: seconds from the end of the day, or from the newest record of a day that still runs, to now; None for a
             running day without any.
+        until: when a day that was not over, or was only refreshed, was asked for; None for one that was pulled whole.
         details: what else is shown of the service's first table, by name.
 
     """
@@ -70,6 +71,7 @@ class Pulled:
     unreadable: int
     seconds: float
     lag_s: int | None
+    until: dt.datetime | None
     details: Mapping[str, int | str] = field(default_factory=dict)
 
 
@@ -192,6 +194,7 @@ class Day:
             number(self.landing.con, "SELECT coalesce(sum(unreadable), 0) FROM pulled"),
             round(time.monotonic() - began, 2),
             None if reached is None else round((self._herobase.budget.utcnow() - reached).total_seconds()),
+            None if self.complete else self._now,
             details or {},
         )
 

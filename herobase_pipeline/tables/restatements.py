@@ -42,6 +42,10 @@ RESTATEMENTS = Table(
     grain="one row a change of a number",
     columns=(
         Column("restated_at", Type.INSTANT, "when the table was written with the new value"),
+        Column("run_id", Type.TEXT, "Dagster's run that wrote it; NULL in files from before it was kept"),
+        Column(
+            "cause", Type.TEXT, "what the run had that the one before had not: which tables were pulled, and by what"
+        ),
         Column("table_name", Type.TEXT, f"the table: {', '.join(published.table.name for published in PUBLISHED)}"),
         Column("day", Type.DAY, "the published day", made_from=_of_each("day")),
         Column("org_level", Type.COUNT, "depth of the node; 0 is everything", made_from=_of_each("org_level")),
