@@ -6,12 +6,13 @@ from herobase_pipeline.assets import derived, fields, pulled
 from herobase_pipeline.assets.liveness import working_settings
 from herobase_pipeline.assets.sources import SOURCES
 from herobase_pipeline.operations.checks import CHECKS
+from herobase_pipeline.operations.health import health
 from herobase_pipeline.operations.jobs import JOBS
 from herobase_pipeline.operations.schedules import SCHEDULES
 from herobase_pipeline.operations.sensors import SENSORS
 
 defs = dg.Definitions(
-    assets=[*SOURCES, *pulled.PULLED, *derived.DERIVED, fields.lead_fields],
+    assets=[*SOURCES, *pulled.PULLED, *derived.DERIVED, fields.lead_fields, health],
     asset_checks=CHECKS,
     jobs=JOBS,
     schedules=SCHEDULES,

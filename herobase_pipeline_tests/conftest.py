@@ -16,6 +16,7 @@ from herobase_pipeline.assets import daily_quota, derived, fields, pulled
 from herobase_pipeline.herobase.quota import Budget
 from herobase_pipeline.lake.catalogue import INTERVAL, selection
 from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.operations.health import health
 from herobase_pipeline.partitions import Window, day_bounds
 from herobase_pipeline.pulling import account
 from herobase_pipeline.sandbox import Sandbox, World
@@ -39,7 +40,7 @@ NOW = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
 BY_DAY = (CALLS, CALL_PHONES, SIMPLE_LEADS, LEAD_DATA, CALL_OUTCOMES)
 WHOLE = ",".join("/".join(table.key) for table in TABLES if table not in (*BY_DAY, RESTATEMENTS, UNREADABLE))
 """The assets without partitions."""
-ASSETS = [*pulled.PULLED, *derived.DERIVED, fields.lead_fields]
+ASSETS = [*pulled.PULLED, *derived.DERIVED, fields.lead_fields, health]
 
 
 @dataclass

@@ -1,82 +1,29 @@
 """The asset checks: whether the numbers can be trusted, at a glance, with the offending days listed.
 
-None is partitioned: Dagster 1.13 has partitioned checks as a preview, and loses their results in runs of several days.
-They tell counts and HeroBase's own words, never a customer's data nor an agent's code.
+All checks of a table are one step, so that each run that writes the table can afford them: Dagster shows the result of a check
+for the latest materialization only. None is partitioned: Dagster 1.13 has partitioned checks as a preview, and loses their
+results in runs of several days.
 """
 
 import datetime as dt
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
-from herobase_pipeline.assets.days import DAYS
-from herobase_pipeline.assets.fields import FINDINGS
 from herobase_pipeline.assets.pulled import SettingsResource
+from herobase_pipeline.lake import gaps
 from herobase_pipeline.lake.catalogue import define_views
 from herobase_pipeline.lake.completeness import known_in_full
-from herobase_pipeline.lake.engine import connect, literal, quoted
+from herobase_pipeline.lake.engine import connect, literal
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.spool import spool
-from herobase_pipeline.lake.zones import zone_differences
-from herobase_pipeline.pulling.answers import cut_days
-from herobase_pipeline.pulling.calls import ShrunkError
-from herobase_pipeline.pulling.services import DAY_SERVICES, LIST_SERVICES
-from herobase_pipeline.settings import Settings
-from herobase_pipeline.tables import (
-    ACCOUNT,
-    CALL_OUTCOMES,
-    CALLS,
-    LEAD_CONVERSION,
-    LEAD_FIELDS,
-    LEADS,
-    PROJECTS,
-    UNREADABLE,
-    Table,
-)
+from herobase_pipeline.operations.rules import RULES, Check, Finding, Look
+from herobase_pipeline.tables import Table
 
-DUE_HOUR = 6  # local: by then the night's pull of yesterday is done
-RECENT = 35  # days looked back where older ones are noise, or dear to read: a comparison with four weeks, and one more
-SETTLED_AFTER = 8  # days: a call that is pulled later counts as settled, whatever it says (trap T9)
-UNSETTLED = 0.2  # of a day's calls: one in a hundred is usual, one in eight of a weekend's few; more bends the rates
-UNPLACED = 0.01  # of a day's calls: what each must have is asked of 99 in 100 (trap T15)
-QUIET, BUSY = 0.6, 1.7  # times the usual: weekdays vary by less, an outage or a second campaign by more
-USUAL = 50  # calls a day: of fewer, chance alone leaves those bounds
-WEEKS = 2  # earlier weeks to compare with: of a single one nobody knows whether it was usual
-RULES_SINCE = dt.date(2020, 1, 1)  # zone rules are compared from then on
-RULES_AHEAD = 2  # years: a law that changes a zone is known for longer than that by few
-QUOTA_LEFT = 0.1  # of a service's limit: a night's pulls need less, a backfill more
 LISTED = 31  # days; of those before, only how many
-WARN, ERROR = dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR
-
+OK, NOTHING = "As it should be.", "Nothing is loaded yet."
 _MARKUP, _ESCAPED = re.compile(r"([|*<\\])"), r"\\\1"
-
-Finding = tuple[dt.date, str]  # the offending day, and what is wrong with it
-Find = Callable[[dg.DagsterInstance, Settings], list[Finding]]
-
-
-@dataclass(frozen=True)
-class Check:
-    """One check.
-
-    Attributes:
-        name: its name.
-        tables: the table it is of, then the others that it reads.
-        severity: ERROR where a number is wrong or missing, WARN where a person should look.
-        description: what it means, and what to do where it fails.
-        find: what yields the findings: SQL, or a function of what Dagster and the lake know. The SQL reads the tables,
-            ``loaded(table_name, day, complete)``, where ``complete`` is a day that was over when it was loaded, and
-            ``due()``, the last day that must be loaded by now.
-
-    """
-
-    name: str
-    tables: Sequence[Table]
-    severity: dg.AssetCheckSeverity
-    description: str
-    find: str | Find
 
 
 def utcnow() -> dt.datetime:
@@ -84,29 +31,19 @@ def utcnow() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-def _asset_check(check: Check) -> dg.AssetChecksDefinition:
-    table, *_ = check.tables
-
-    @dg.asset_check(asset=dg.AssetKey(table.key), name=check.name, description=check.description)
-    def run(context: dg.AssetCheckExecutionContext, settings: SettingsResource) -> dg.AssetCheckResult:
-        is_loaded = bool(Lake(settings.data_dir).files(table))
-        if not isinstance(check.find, str):
-            found = check.find(context.instance, settings)
-        else:
-            found = _query(check.find, check.tables, settings) if is_loaded else []
-        return _result(check.severity, found, "As it should be." if is_loaded else "Nothing is loaded yet.")
-
-    return run
-
-
-def _query(find: str, tables: Sequence[Table], settings: Settings) -> list[Finding]:
-    lake = Lake(settings.data_dir)
-    local = utcnow().astimezone(settings.zone)
-    due = local.date() - dt.timedelta(days=1 if local.hour >= DUE_HOUR else 2)
-    with spool(lake) as folder, connect(settings.zone, folder) as con:
-        define_views(con, lake, tuple(tables))
-        con.execute(f"CREATE TEMP MACRO due() AS DATE {literal(str(due))}")
+def findings(checks: Sequence[Check], look: Look) -> Iterator[tuple[Check, list[Finding]]]:
+    """Yield each check with what it finds, the latest day first."""
+    lake = look.lake
+    asked = [check for check in checks if isinstance(check.find, str) and lake.files(check.table)]
+    tables = tuple(dict.fromkeys(table for check in asked for table in check.tables))
+    with spool(lake) as folder, connect(look.settings.zone, folder) as con:
+        define_views(con, lake, tables)
+        con.execute(f"CREATE TEMP MACRO due() AS DATE {literal(str(look.due))}")
         con.execute("CREATE TEMP TABLE loaded (table_name VARCHAR, day DATE, complete BOOLEAN)")
+        con.execute("CREATE TEMP TABLE accepted (first DATE, last DATE, tables VARCHAR[])")
+        declared, wrong = _accepted(lake)
+        for gap in declared:
+            con.execute("INSERT INTO accepted VALUES (?, ?, ?)", [gap.first, gap.last, list(gap.tables)])
         for table in tables:
             days = {"days": lake.days(table), "complete": sorted(known_in_full(con, lake.files(table)))}
             con.execute(
@@ -114,396 +51,69 @@ def _query(find: str, tables: Sequence[Table], settings: Settings) -> list[Findi
                 "FROM (SELECT unnest($days::DATE[]) AS day)",
                 days,
             )
-        return con.execute(find).fetchall()
+        for check in checks:
+            if not isinstance(check.find, str):
+                found = check.find(look)
+            else:
+                found = con.execute(check.find).fetchall() if check in asked else []
+                found += [(look.due, wrong)] if wrong and "accepted" in check.find else []
+            yield check, sorted(found, reverse=True)
 
 
-def _result(severity: dg.AssetCheckSeverity, found: Sequence[Finding], otherwise: str) -> dg.AssetCheckResult:
-    """Return the result, with the offending days listed, the latest first."""
-    latest = sorted(found, reverse=True)
-    rows = [f"| {day} | {_MARKUP.sub(_ESCAPED, ' '.join(what.split()))} |" for day, what in latest[:LISTED]]
-    more = [f"\nand {len(latest) - LISTED} more"] if len(latest) > LISTED else []
-    listed = {"days": dg.MetadataValue.md("\n".join(["| day | found |", "|---|---|", *rows, *more]))} if found else {}
-    return dg.AssetCheckResult(
-        passed=not found,
-        severity=severity,
-        description=f"{len(latest)} to look at, the latest {latest[0][0]}: {latest[0][1]}" if found else otherwise,
-        metadata={"offending_days": len(latest), **listed},
-    )
+def _accepted(lake: Lake) -> tuple[list[gaps.Gap], str]:
+    """Return the gaps that somebody accepted, or what is wrong with their file: no gap is then."""
+    try:
+        return gaps.accepted(lake), ""
+    except gaps.GapsError as error:
+        return [], str(error)
 
 
-def _left_failed(table: Table, instance: dg.DagsterInstance, _: Settings, cause: str = "") -> list[Finding]:
-    """Return the days whose last attempt failed; with ``cause``, those that an error of that name stopped."""
+def in_words(found: Sequence[Finding]) -> str:
+    """Return what was found in a sentence's beginning: how much, and the latest of it."""
+    day, what = found[0]
+    return f"{len(found)} to look at, the latest {day}: {what}"
+
+
+def listed(found: Sequence[Finding]) -> dg.MetadataValue[str]:
+    """Return what was found as a table of days for the UI."""
+    rows = [f"| {day} | {cell(what)} |" for day, what in found[:LISTED]]
+    more = [f"\nand {len(found) - LISTED} more"] if len(found) > LISTED else []
+    return dg.MetadataValue.md("\n".join(["| day | found |", "|---|---|", *rows, *more]))
+
+
+def cell(text: str) -> str:
+    """Return a text as a cell of a table in Markdown."""
+    return _MARKUP.sub(_ESCAPED, " ".join(text.split()))
+
+
+def _checks_of(table: Table) -> dg.AssetChecksDefinition:
+    """Return the checks of a table, as one step."""
     asset = dg.AssetKey(table.key)
-    statuses = instance.get_status_by_partition(asset, DAYS.get_partition_keys(), DAYS) or {}
-    found = []
-    for key in [key for key, status in statuses.items() if status is dg.AssetPartitionStatus.FAILED]:
-        attempt = instance.get_latest_planned_materialization_info(asset, key)
-        name, sentence = _failure(instance, attempt.run_id, table.name) if attempt else ("", "")
-        if not cause or (name == cause and sentence.startswith(key)):  # the other days of its run were left undone
-            found.append((dt.date.fromisoformat(key), sentence))
-    return found
+    checks = {check.name: check for check in RULES if check.table == table}
 
-
-def _failure(instance: dg.DagsterInstance, run_id: str, step: str) -> tuple[str, str]:
-    """Return the cause of a step's failure and the sentence it left; an error without one may quote a customer's data."""
-    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
-        failure = entry.get_dagster_event().step_failure_data
-        if entry.step_key == step and failure.error and failure.user_failure_data:
-            name = failure.error.cause.cls_name if failure.error.cause else None
-            return name or "", failure.user_failure_data.description or ""
-    return "", f"Run {run_id.split('-')[0]} failed; its page says why."
-
-
-def _undeclared(instance: dg.DagsterInstance, _: Settings) -> list[Finding]:
-    """Return what the last run of lead_fields found that its declarations do not fit, by the day; or why it failed."""
-    key = dg.AssetKey(LEAD_FIELDS.key)
-    event = instance.get_latest_materialization_event(key)
-    attempt = instance.get_latest_planned_materialization_info(key)
-    run = instance.get_run_by_id(attempt.run_id) if attempt and (not event or event.run_id != attempt.run_id) else None
-    if run and run.is_failure:
-        return [(utcnow().date(), _failure(instance, run.run_id, LEAD_FIELDS.name)[1])]
-    told = event.asset_materialization.metadata.get(FINDINGS) if event and event.asset_materialization else None
-    if not isinstance(told, dg.TableMetadataValue):
-        return []
-    by_day: dict[dt.date, list[str]] = {}
-    for record in told.records:
-        of = record.data
-        match of["what"]:
-            case "new":
-                said = f"{of['declaration']}: new field {of['name']} on {of['leads']} leads"
-            case "unreadable":
-                said = f"{of['declaration']}: the fields of {of['leads']} leads are no JSON object, so they are in no column"
-            case "vanished":
-                said = f"{of['declaration']}: no field {of['name']} any more"
-            case _:
-                said = f"no declaration for the campaign {of['name']} with {of['leads']} leads"
-        by_day.setdefault(dt.date.fromisoformat(str(of["day"])), []).append(said)
-    return [(day, "; ".join(said)) for day, said in by_day.items()]
-
-
-def _cut(service: str, _: dg.DagsterInstance, settings: Settings) -> list[Finding]:
-    """Return the days that were pulled with as many records as a limit that was found later."""
-    found = "as many records as HeroBase then gave at once, as later days showed"
-    return [(day, found) for day in cut_days(Lake(settings.data_dir), service)]
-
-
-def _zone_rules(_: dg.DagsterInstance, settings: Settings) -> list[Finding]:
-    """Return the spans in which DuckDB and Python have different rules for the zone."""
-    until = dt.date(utcnow().astimezone(settings.zone).year + RULES_AHEAD, 12, 31)
-    return [
-        (
-            first,
-            f"{settings.timezone} is {_offset(python)} by Python's rules and {_offset(duckdb)} by DuckDB's, until {last}",
-        )
-        for first, last, python, duckdb in zone_differences(settings.zone, RULES_SINCE, until)
-    ]
-
-
-def _set_aside(service: str) -> str:
-    return f"""
-        SELECT date, string_agg(found, '; ' ORDER BY found) FROM (
-            SELECT date, count(*) || ' ' || reason AS found
-            FROM unreadable WHERE service = '{service}' AND date >= due() - {RECENT} GROUP BY date, reason
-        ) GROUP BY date
-    """
-
-
-def _gaps(table: Table) -> str:
-    return f"""
-        WITH known AS (FROM loaded WHERE table_name = '{table.name}'),
-        days AS (SELECT unnest(range(min(day), least(max(day), due()) + 1, INTERVAL 1 DAY))::DATE AS day FROM known)
-        SELECT day, if(complete IS NULL, 'not loaded', 'loaded before the day was over, and not again since')
-        FROM days LEFT JOIN known USING (day)
-        WHERE complete IS NOT true
-    """
-
-
-def _not_yet(table: Table) -> str:
-    return f"""
-        SELECT due(), 'not loaded, or not since the day was over'
-        WHERE NOT EXISTS (FROM loaded WHERE table_name = '{table.name}' AND day = due() AND complete)
-    """
-
-
-def _undocumented(table: Table) -> str:
-    """Return what finds enum values that are not documented; what does not look like one is not repeated."""
-    values = " UNION ALL ".join(
-        f"SELECT date AS day, '{column.name}' AS field, {quoted(column.name)} AS value FROM {table.name} "
-        f"WHERE {quoted(column.name)} NOT IN ({', '.join(literal(known.name) for known in column.enum)})"
-        for column in table
-        if column.enum
+    @dg.multi_asset_check(
+        name=f"checks_of_{table.name}",
+        specs=[
+            dg.AssetCheckSpec(check.name, asset=asset, description=f"{check.rule} {check.remedy}")
+            for check in checks.values()
+        ],
+        can_subset=True,
     )
-    return f"""
-        WITH counted AS (
-            SELECT
-                day,
-                field || ' ' || if(regexp_full_match(value, '[A-Za-z_]\\w{{0,39}}|-?\\d{{1,4}}'), value, '(withheld)') AS told,
-                count(*) AS times
-            FROM ({values})
-            WHERE day > due() - {RECENT}
-            GROUP BY day, field, value
-            QUALIFY row_number() OVER (PARTITION BY day ORDER BY count(*) DESC) <= 5
-        )
-        SELECT day, string_agg(told || ' ×' || times, ', ' ORDER BY times DESC, told) FROM counted GROUP BY day
-    """
+    def run(context: dg.AssetCheckExecutionContext, settings: SettingsResource) -> Iterator[dg.AssetCheckResult]:
+        look = Look(context.instance, settings, utcnow())
+        wanted = [checks[key.name] for key in context.selected_asset_check_keys]
+        otherwise = OK if look.lake.files(table) else NOTHING
+        for check, found in findings(wanted, look):
+            yield dg.AssetCheckResult(
+                asset_key=asset,
+                check_name=check.name,
+                passed=not found,
+                severity=check.severity,
+                description=in_words(found) if found else otherwise,
+                metadata={"offending_days": len(found), **({"days": listed(found)} if found else {})},
+            )
+
+    return run
 
 
-def _differences(table: Table, source: Table, day: str, category: str, measure: str, within: str) -> str:
-    """Return what finds days on which a table's sums, at any level, are not the number of the source's rows."""
-    return f"""
-        WITH leaves AS (
-            SELECT {day} AS day, coalesce(len(org_path), 0) AS depth, {category} AS category, count(*) AS rows
-            FROM {source.name} WHERE {within} GROUP BY ALL
-        ),
-        parts AS (
-            SELECT {day} AS day, org_level, {category} AS category, {measure} AS told, 0 AS counted
-            FROM {table.name} WHERE {within}
-            UNION ALL
-            SELECT day, unnest(range(depth + 1)), category, 0, rows FROM leaves
-        ),
-        sums AS (
-            SELECT day, org_level, category, sum(told) AS told, sum(counted) AS counted FROM parts GROUP BY ALL
-        )
-        SELECT day, format(
-            '{{}} {measure} in {table.name}, {{}} in {source.name}; {{}} sums by level and {category} differ',
-            coalesce(sum(told) FILTER (org_level = 0), 0),
-            coalesce(sum(counted) FILTER (org_level = 0), 0),
-            count(*) FILTER (told <> counted)
-        )
-        FROM sums GROUP BY day HAVING bool_or(told <> counted)
-    """
-
-
-def _changes(table: Table, held: str, which: str) -> str:
-    """Return what finds days of a pull that hold other things than the pull before. ``held`` yields day and thing."""
-    return f"""
-        WITH things AS (SELECT thing, list(day) AS days FROM ({held}) AS held (day, thing) GROUP BY thing),
-        pulls AS (
-            SELECT day, thing, list_contains(days, day) AS is_held
-            FROM (SELECT day FROM loaded WHERE table_name = '{table.name}') CROSS JOIN things
-        ),
-        changes AS (
-            SELECT *, lag(is_held) OVER (PARTITION BY thing ORDER BY day) AS was_held FROM pulls
-            QUALIFY is_held <> was_held
-        )
-        SELECT day, string_agg(if(is_held, 'gained ', 'lost ') || thing, ', ' ORDER BY thing)
-        FROM changes WHERE {which} AND day > due() - {RECENT} GROUP BY day
-    """
-
-
-_UNSETTLED = f"""
-    SELECT date, format(
-        '{{}} of {{}} calls ({{:.1f}} %) unsettled, {{}} days old', unsettled, calls, 100 * unsettled / calls, due() + 1 - date
-    )
-    FROM (SELECT date, count(*) AS calls, count(*) FILTER (NOT settled) AS unsettled FROM calls GROUP BY date)
-    WHERE (unsettled > {UNSETTLED} * calls AND date <= due() - 2) OR (unsettled > 0 AND date <= due() - {SETTLED_AFTER})
-"""
-# where the hierarchy of some days is on the calls, one that had to be asked for unit by unit has been lost
-_UNPLACED = f"""
-    SELECT date, format(
-        '{{}} of {{}} calls without a hierarchy, {{}} with that of the day of the pull only', missing, calls, swept
-    )
-    FROM (
-        SELECT
-            date,
-            count(*) AS calls,
-            count(*) FILTER (org_source = 'missing') AS missing,
-            count(*) FILTER (org_source = 'sweep') AS swept,
-            bool_or(count(*) > missing + swept) OVER () AS is_told_elsewhere
-        FROM calls
-        WHERE end_cause IS DISTINCT FROM 'DroppedCall' AND date > due() - {RECENT}
-        GROUP BY date
-    )
-    WHERE missing + if(is_told_elsewhere, swept, 0) > {UNPLACED} * calls
-"""
-_TWICE = f"""
-    WITH recent AS (SELECT date, call_id FROM calls WHERE date > due() - {RECENT}),
-    twice AS (SELECT call_id FROM recent GROUP BY call_id HAVING count(*) > 1)
-    SELECT date, count(*) || ' rows of calls that are there more than once'
-    FROM recent SEMI JOIN twice USING (call_id) GROUP BY date
-"""
-_UNUSUAL = f"""
-    WITH days AS (
-        SELECT day FROM loaded WHERE table_name = 'calls' AND complete AND day BETWEEN due() - {RECENT + 28} AND due()
-    ),
-    counted AS (SELECT day, count(call_id) AS calls FROM days LEFT JOIN calls ON date = day GROUP BY day),
-    compared AS (
-        SELECT counted.day, counted.calls, median(earlier.calls) AS usual
-        FROM counted JOIN counted AS earlier ON counted.day - earlier.day IN (7, 14, 21, 28)
-        WHERE counted.day > due() - {RECENT}
-        GROUP BY ALL
-        HAVING count(*) >= {WEEKS} AND usual >= {USUAL}
-    )
-    SELECT day, format('{{}} calls, where {{:.0f}} are usual on a {{}}', calls, usual, dayname(day))
-    FROM compared WHERE calls NOT BETWEEN {QUIET} * usual AND {BUSY} * usual
-"""
-_RIGHTS = r"""
-    SELECT date, 'projects ' || unnest(project_rights) FROM account
-    UNION ALL
-    SELECT date, regexp_replace(fullkey, '^\$\.?|\[\d+\]', '', 'g') || ' ' || (atom ->> '$')
-    FROM account, json_tree(if(json_valid(resource_rights), resource_rights, NULL)) WHERE atom IS NOT NULL
-"""
-# the shape of limits and counts is not documented: a number is the service's that is named beside it, else above it
-_QUOTA = rf"""
-    WITH latest AS (FROM account ORDER BY date DESC LIMIT 1),
-    leaves AS (
-        SELECT 'limit' AS what, * FROM latest, json_tree(if(json_valid(limits), limits, NULL)) WHERE atom IS NOT NULL
-        UNION ALL
-        SELECT 'count' AS what, * FROM latest, json_tree(if(json_valid(counts), counts, NULL)) WHERE atom IS NOT NULL
-    ),
-    named AS (SELECT what, parent, min(atom ->> '$') AS text FROM leaves WHERE type = 'VARCHAR' GROUP BY ALL),
-    services AS (
-        SELECT
-            date,
-            coalesce(text, regexp_extract(
-                regexp_replace(fullkey, '\.\w*(limit|count|quota|used|requests)\w*$', '', 'i'), '([^."]+)"?$', 1
-            )) AS service,
-            max((atom ->> '$')::DOUBLE) FILTER (what = 'limit') AS most,
-            max((atom ->> '$')::DOUBLE) FILTER (what = 'count') AS spent
-        FROM leaves LEFT JOIN named USING (what, parent)
-        WHERE type IN ('UBIGINT', 'BIGINT', 'DOUBLE')
-        GROUP BY ALL
-    )
-    SELECT date, string_agg(format(
-        '{{}}: {{:.0f}} of {{:.0f}} requests left', replace(service, '$', 'all services'), most - spent, most
-    ), ', ')
-    FROM services WHERE most > 0 AND most - spent < {QUOTA_LEFT} * most GROUP BY date
-"""
-
-
-_DAILY = [service.tables[0] for service in DAY_SERVICES]
-_EACH_DAY = [
-    check
-    for service, table in zip(DAY_SERVICES, _DAILY, strict=True)
-    for check in (
-        Check(
-            "answers_whole", [table], ERROR,
-            "No day was pulled from an answer that HeroBase had cut (trap T14): else records are missing on it. Materialize the "
-            "days listed.",
-            partial(_cut, service.name),
-        ),
-        Check(
-            "no_gap_days", [table], ERROR,
-            "Every day between the first and the last that are loaded is loaded as well, from after it was over: else sums "
-            "over these days are too low. Materialize the days listed.",
-            _gaps(table),
-        ),
-        Check(
-            "yesterday_is_loaded", [table], ERROR,
-            f"At {DUE_HOUR}:00 yesterday is loaded, from after it was over: else what is shown as of today is a day old. "
-            "Look at the night's run, and materialize the day.",
-            _not_yet(table),
-        ),
-        Check(
-            "values_documented", [table], WARN,
-            f"All enum values of the latest {RECENT} days are documented: others are kept as given, but no rate knows them "
-            "(trap T23). Ask HeroBase what they mean.",
-            _undocumented(table),
-        ),
-    )
-]  # fmt: skip
-_FAILURES = [
-    Check(
-        "no_partition_left_failed", [table], ERROR,
-        "No day's last attempt has failed: such a day has old numbers or none. Do what the sentence says, and materialize "
-        "the day.",
-        partial(_left_failed, table),
-    )
-    for table in (*_DAILY, CALL_OUTCOMES)
-]  # fmt: skip
-_SET_ASIDE = [
-    Check(
-        "nothing_set_aside", [table, UNREADABLE], WARN,
-        f"In the latest {RECENT} days every record could be read: others are in private/unreadable and in no number. Look at "
-        "them there, and report their form.",
-        _set_aside(name),
-    )
-    for name, table in (
-        *((service.name, table) for service, table in zip(DAY_SERVICES, _DAILY, strict=True)),
-        *((service.name, service.table) for service in LIST_SERVICES if service.table is not ACCOUNT),  # an object, no list
-    )
-]  # fmt: skip
-_OTHERS = [
-    Check(
-        "no_day_shrunk", [CALLS], ERROR,
-        "No day lost a fifth of its calls when it was last pulled: the calls it had were kept (trap T2). Find out why; if it "
-        "is right, run the day with the tag herobase/accept_shrunk=true.",
-        partial(_left_failed, CALLS, cause=ShrunkError.__name__),
-    ),
-    Check(
-        "calls_settled", [CALLS], WARN,
-        f"Calls get their outcome: at most {UNSETTLED:.0%} of a day lack it after 2 days, and none after {SETTLED_AFTER}. Rates "
-        "leave them out. Materialize the days listed; if that does not help, ask HeroBase.",
-        _UNSETTLED,
-    ),
-    Check(
-        "hierarchy_captured", [CALLS], WARN,
-        f"Of the latest {RECENT} days, {1 - UNPLACED:.0%} of the calls that were not dropped tell where they belong: others are "
-        "in no team's numbers. Look whether a right or a field has gone (trap T15), or set HEROBASE_CALL_ORG_FIELD.",
-        _UNPLACED,
-    ),
-    Check(
-        "calls_once", [CALLS], ERROR,
-        f"In the latest {RECENT} days every call is there once, on one day: else it is counted twice (trap T5). Materialize "
-        "the days listed; if they stay, report them.",
-        _TWICE,
-    ),
-    Check(
-        "calls_as_usual", [CALLS], WARN,
-        f"Each of the latest {RECENT} days has {QUIET:.0%} to {BUSY:.0%} of the calls that are usual on its weekday, the median "
-        "of 4 weeks before. A holiday explains a quiet day; else ask the floor, and materialize the day.",
-        _UNUSUAL,
-    ),
-    Check(
-        "roll_up_equals_total", [CALL_OUTCOMES, CALLS], ERROR,
-        "The outcomes of a day, of all nodes of a level, add up to the calls that are loaded. Materialize call_outcomes for "
-        "the days listed, which may not have been counted since; if they stay, report them.",
-        _differences(CALL_OUTCOMES, CALLS, "date", "end_cause", "calls", "date <= due()"),
-    ),
-    Check(
-        "closure_mix_sums", [LEAD_CONVERSION, LEADS], ERROR,
-        "The closures of a day add up to the leads closed on it, at every level, those that the system closed too (trap "
-        "T37). Materialize lead_conversion; if the days stay, report them.",
-        _differences(LEAD_CONVERSION, LEADS, "closed_date", "closure", "leads", "closed_date IS NOT NULL"),
-    ),
-    Check(
-        "rights_unchanged", [ACCOUNT], WARN,
-        f"In the latest {RECENT} days the account's rights were the same at each pull: less right, less data without any "
-        "error (trap T15). Days before and after do not compare; ask HeroBase to give back what is lost.",
-        _changes(ACCOUNT, _RIGHTS, which="true"),
-    ),
-    Check(
-        "no_project_vanished", [PROJECTS], WARN,
-        f"In the latest {RECENT} days no project has gone from the list: with it its leads do, without any error (trap T15). "
-        "If it was not deleted, ask HeroBase to give back the right to it.",
-        _changes(PROJECTS, "SELECT date, coalesce(name, project_id) FROM projects", which="was_held"),
-    ),
-    Check(
-        "fields_declared", [LEAD_FIELDS], WARN,
-        "The fields that leads have are those that are declared for them, when lead_fields was last made: a new field is in no "
-        "column, and a vanished or renamed one leaves its column empty. Add it to the file named, as a field, in left_out or in "
-        "formerly, and materialize lead_fields. Nothing is lost: lead_data has all fields.",
-        _undeclared,
-    ),
-    Check(
-        "zone_rules_agree", [CALLS], WARN,
-        "DuckDB and Python have the same rules for the zone in HEROBASE_TIMEZONE. Where they differ, Python says which day a "
-        "call or a lead version belongs to, and DuckDB reads stamps without an offset and computes the other dates: around "
-        "midnight these may be a day off. Upgrade DuckDB, or the tzdata of Python and of this machine, until both know the law.",
-        _zone_rules,
-    ),
-    Check(
-        "quota_left", [ACCOUNT], WARN,
-        f"Of each service's daily requests {QUOTA_LEFT:.0%} were left at the last look, so far as the account may see them and "
-        "this version can read them. Put off backfills, or order a higher limit.",
-        _QUOTA,
-    ),
-]  # fmt: skip
-
-
-def _offset(ahead: dt.timedelta) -> str:
-    """Return an offset from UTC as people write it: UTC-07:00."""
-    return str(dt.timezone(ahead))
-
-
-CHECKS = [_asset_check(check) for check in (*_EACH_DAY, *_FAILURES, *_SET_ASIDE, *_OTHERS)]
+CHECKS = [_checks_of(table) for table in dict.fromkeys(check.table for check in RULES)]

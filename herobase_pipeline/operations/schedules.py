@@ -99,7 +99,7 @@ def pull_lists(_: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     cron_schedule="5 6-20 * * *",
     execution_timezone=_SETTINGS.timezone,
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Checks hourly whether the numbers can be trusted.",
+    description="Looks hourly at what is wrong, also where nothing was pulled.",
 )
 def check(_: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """Run all checks."""

@@ -1,4 +1,4 @@
-"""What is noticed: derived tables that are behind what was pulled."""
+"""What is noticed: derived tables that are behind what was pulled, and what is wrong since the last look."""
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
@@ -6,17 +6,20 @@ from pathlib import Path
 
 import dagster as dg
 
+from herobase_pipeline.lake import gaps
 from herobase_pipeline.lake.layout import Lake
-from herobase_pipeline.operations.jobs import COUNT_DAYS, DERIVE, FROM_ALL_DAYS, REFRESH_TODAY
+from herobase_pipeline.operations.jobs import CHECK, COUNT_DAYS, DERIVE, FROM_ALL_DAYS, REFRESH_TODAY
 from herobase_pipeline.operations.old_runs import tidy
 from herobase_pipeline.operations.recovery import recover
 from herobase_pipeline.operations.schedules import UNFINISHED, is_running
 from herobase_pipeline.partitions import stretches
 from herobase_pipeline.settings import Settings
-from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, SIMPLE_LEADS, Table
+from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, HEALTH, SIMPLE_LEADS, TABLES, Table
 
 CALM = dt.timedelta(minutes=15)
 """What is made from all days is made again at most so often: it costs as much as there are days."""
+LOOK_AGAIN = dt.timedelta(minutes=2)
+"""All is checked again at most so often, though a backfill writes a day every few seconds."""
 _AT_ONCE = 20  # runs of a tick; the next tick goes on
 
 
@@ -52,10 +55,41 @@ def follow(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.S
         yield dg.RunRequest(job_name=DERIVE.name)
 
 
+@dg.sensor(
+    job=CHECK,
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Checks all again, and says in health what is wrong, once something was written or a run has failed.",
+)
+def watch(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """Ask for a look at everything where there is something new to see since the last one."""
+    lake = Lake(Settings.load().data_dir)
+    if is_running(context.instance, CHECK.name):
+        return dg.SkipReason("A look is under way.")
+    last = context.instance.get_run_records(dg.RunsFilter(job_name=CHECK.name), limit=1)
+    looked = max([_changed(lake, [HEALTH]), *(record.create_timestamp.timestamp() for record in last)])
+    if dt.datetime.now(dt.UTC).timestamp() - looked < LOOK_AGAIN.total_seconds():
+        return dg.SkipReason("All was looked at just now.")
+    changed = max(_changed(lake, [table for table in TABLES if table != HEALTH]), _written(gaps.file(lake)))
+    if changed <= looked and not _has_failed(context.instance, looked):
+        return dg.SkipReason("Nothing has changed since the last look.")
+    return dg.RunRequest()
+
+
+def _has_failed(instance: dg.DagsterInstance, since: float) -> bool:
+    """Whether a run that loads or makes something has failed since then."""
+    ended = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+    after = dt.datetime.fromtimestamp(since, dt.UTC)
+    runs = instance.get_runs(dg.RunsFilter(statuses=ended, updated_after=after))
+    return any(run.job_name != CHECK.name for run in runs)
+
+
 def _is_pulling(instance: dg.DagsterInstance, quiet_s: float) -> bool:
     """Whether more is about to come: a pull is under way, and not for so long that people would wait for their tables."""
     others = dg.RunsFilter(statuses=UNFINISHED)
-    pulls = [run for run in instance.get_runs(others) if run.job_name not in (DERIVE.name, REFRESH_TODAY.name)]
+    pulls = [
+        run for run in instance.get_runs(others) if run.job_name not in (CHECK.name, DERIVE.name, REFRESH_TODAY.name)
+    ]
     return bool(pulls) and quiet_s < CALM.total_seconds()
 
 
@@ -69,4 +103,4 @@ def _changed(lake: Lake, tables: Sequence[Table]) -> float:
     return max((_written(path) for table in tables for path in lake.files(table)), default=0.0)
 
 
-SENSORS = [follow, recover, tidy]
+SENSORS = [follow, watch, recover, tidy]

@@ -5,6 +5,7 @@ from herobase_pipeline.tables.cohorts import CUMULATIVE_INCIDENCE, LEAD_COHORTS
 from herobase_pipeline.tables.conversion import LEAD_CONVERSION
 from herobase_pipeline.tables.directory import ACCOUNT, CAMPAIGNS, ORG_UNITS, PROJECTS, USERS
 from herobase_pipeline.tables.drops import DROP_RATES
+from herobase_pipeline.tables.health import HEALTH
 from herobase_pipeline.tables.history import ORG_HISTORY
 from herobase_pipeline.tables.lead_fields import LEAD_FIELDS
 from herobase_pipeline.tables.leads import LEAD_DATA, LEADS, SIMPLE_LEADS
@@ -43,6 +44,7 @@ TABLES = (
     ORG_HISTORY,
     RESTATEMENTS,
     METRIC_REGISTRY,
+    HEALTH,
 )
 """Those with files."""
 
@@ -59,6 +61,7 @@ __all__ = [
     "CONVERSION_RATES",
     "CUMULATIVE_INCIDENCE",
     "DROP_RATES",
+    "HEALTH",
     "KNOWN_DAYS",
     "LEADS",
     "LEAD_COHORTS",

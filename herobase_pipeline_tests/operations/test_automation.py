@@ -14,17 +14,18 @@ import sqlalchemy
 
 from herobase_pipeline.assets.liveness import at_work, signs
 from herobase_pipeline.definitions import defs
+from herobase_pipeline.lake import gaps
 from herobase_pipeline.lake.engine import connect
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.writing import empty, write
-from herobase_pipeline.operations import old_runs, recovery
+from herobase_pipeline.operations import old_runs, recovery, sensors
 from herobase_pipeline.operations.jobs import FROM_ALL_DAYS
 from herobase_pipeline.operations.old_runs import tidy
 from herobase_pipeline.operations.recovery import recover
 from herobase_pipeline.operations.schedules import close_yesterday, late_truth, pull_lists, refresh_today
-from herobase_pipeline.operations.sensors import follow
+from herobase_pipeline.operations.sensors import follow, watch
 from herobase_pipeline.settings import Settings
-from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, SIMPLE_LEADS
+from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, HEALTH, SIMPLE_LEADS
 from herobase_pipeline_tests.dagster_internals import EngineEventData, StepMaterializationData
 
 LOCAL_MORNING = dt.datetime(
@@ -267,3 +268,32 @@ def test_a_killed_run_that_somebody_had_terminated_is_not_made_again(instance, l
     (lake.under_way("working") / run.run_id).touch()
     assert run.run_id in requests(instance, recover).skip_message
     assert instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.CANCELED
+
+
+def test_all_is_looked_at_again_once_something_was_written_or_has_failed(instance, lake, monkeypatch):
+    assert "Nothing has changed" in requests(instance, watch).skip_message
+    put(lake, CALLS, dt.date(2026, 3, 2), age_s=600)
+    (request,) = requests(instance, watch).run_requests
+    assert request.job_name in (None, "check")
+    put(lake, HEALTH, age_s=500)
+    assert "Nothing has changed" in requests(instance, watch).skip_message
+    put(lake, CALL_OUTCOMES, dt.date(2026, 3, 2), age_s=400)
+    assert requests(instance, watch).run_requests
+    put(lake, HEALTH, age_s=60)
+    put(lake, CALLS, dt.date(2026, 3, 3))
+    assert "just now" in requests(instance, watch).skip_message
+    put(lake, HEALTH, age_s=130)
+    assert requests(instance, watch).run_requests
+    put(lake, CALLS, dt.date(2026, 3, 3), age_s=1000)
+    assert "Nothing has changed" in requests(instance, watch).skip_message
+    gaps.file(lake).touch()
+    assert requests(instance, watch).run_requests
+    gaps.file(lake).unlink()
+    failed = instance.create_run_for_job(defs.resolve_job_def("pull_lists"), status=dg.DagsterRunStatus.STARTED)
+    instance.report_run_failed(failed)
+    assert requests(instance, watch).run_requests
+    monkeypatch.setattr(sensors, "LOOK_AGAIN", dt.timedelta())
+    looking = instance.create_run_for_job(defs.resolve_job_def("check"), status=dg.DagsterRunStatus.STARTED)
+    assert "under way" in requests(instance, watch).skip_message
+    instance.report_run_failed(looking)  # it is not tried again and again
+    assert "Nothing has changed" in requests(instance, watch).skip_message

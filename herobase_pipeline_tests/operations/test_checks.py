@@ -9,7 +9,7 @@ import pytest
 
 from herobase_pipeline.lake.engine import connect
 from herobase_pipeline.lake.writing import write
-from herobase_pipeline.operations import checks
+from herobase_pipeline.operations import checks, rules
 from herobase_pipeline.operations.checks import CHECKS
 from herobase_pipeline.tables import ACCOUNT, CALL_OUTCOMES, CALLS, LEAD_CONVERSION, PROJECTS, SIMPLE_LEADS
 from herobase_pipeline_tests.conftest import ASSETS
@@ -425,7 +425,7 @@ def test_a_zone_whose_rules_duckdb_and_python_know_otherwise_is_named(watched, m
     here.load("calls", "2026-11-18")
     assert passes(here, "calls:zone_rules_agree")
     found = (dt.date(2026, 11, 1), dt.date(2027, 3, 13), dt.timedelta(hours=-7), dt.timedelta(hours=-8))
-    monkeypatch.setattr(checks, "zone_differences", lambda *_: (found,))
+    monkeypatch.setattr(rules, "zone_differences", lambda *_: (found,))
     assert fails(here, "calls:zone_rules_agree", "WARN") == {
         "2026-11-01": "Europe/Copenhagen is UTC-07:00 by Python's rules and UTC-08:00 by DuckDB's, until 2027-03-13"
     }

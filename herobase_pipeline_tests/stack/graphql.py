@@ -38,6 +38,12 @@ query PartitionHealth($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) {
 } }
 """
 
+CHECKS = """
+query Checks($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { __typename
+  ... on AssetNode { assetChecksOrError { __typename
+    ... on AssetChecks { checks { name executionForLatestMaterialization { status } } } } } } }
+"""
+
 RUNS = """
 query Runs($filter: RunsFilter!) { runsOrError(filter: $filter, limit: 1000) { __typename
   ... on Runs { results { runId pipelineName status creationTime startTime endTime parentRunId tags { key value }

@@ -377,6 +377,12 @@ class Stack:
                 states[str(first + dt.timedelta(days=number))] = span["status"]
         return states
 
+    def checks(self, asset: str) -> dict[str, str | None]:
+        """The state of each check of an asset as the UI shows it: None where it is not evaluated since the asset was written."""
+        node = self.ask(graphql.CHECKS, key=_key(asset))["assetNodeOrError"]
+        executions = {c["name"]: c["executionForLatestMaterialization"] for c in node["assetChecksOrError"]["checks"]}
+        return {name: execution and execution["status"] for name, execution in executions.items()}
+
     def partition_stats(self, asset: str) -> dict[str, int]:
         """The numbers under an asset in the graph: numMaterialized, numFailed, numMaterializing, numPartitions."""
         stats: dict[str, int] = self.ask(graphql.PARTITIONS, key=_key(asset))["assetNodeOrError"]["partitionStats"]

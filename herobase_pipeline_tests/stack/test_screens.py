@@ -4,58 +4,21 @@
 """
 
 import datetime as dt
-import os
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from selenium import webdriver
-from selenium.webdriver.common.by import By
-from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
 from herobase_pipeline.operations.jobs import CHECK, DERIVE
 from herobase_pipeline.tables import CALL_OUTCOMES
 from herobase_pipeline_tests.stack.conftest import starting
+from herobase_pipeline_tests.stack.screen import Screen, browsing, needs_chromium
 from herobase_pipeline_tests.stack.stack import PULLED, Stack
 
-PROGRAMS = {"chromium": "chromium", "chromedriver": "chromium-driver"}
-LACKING = [package for program, package in PROGRAMS.items() if not shutil.which(program)]
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(bool(LACKING), reason=f"needs {' and '.join(LACKING)}, which .ci/run installs"),
-]
+pytestmark = [pytest.mark.slow, needs_chromium]
 GROUPS = ("herobase", "calls", "leads", "directory", "metrics", "rates")
 LOADED = 35  # days
 GAP = 4  # days ago
-
-
-class Screen:
-    """A page of the UI in a browser, and where its pictures go."""
-
-    def __init__(self, driver: webdriver.Chrome, address: str, folder: Path) -> None:
-        self.driver, self.address, self.folder = driver, address, folder
-
-    def open(self, path: str, height: int = 900) -> None:
-        self.driver.set_window_size(1400, height)
-        self.driver.get(f"{self.address}/{path}")
-
-    def all(self, xpath: str) -> list[WebElement]:
-        """Wait for what can be seen."""
-
-        def shown(driver: webdriver.Chrome) -> list[WebElement]:
-            return [found for found in driver.find_elements(By.XPATH, xpath) if found.is_displayed()]
-
-        found: list[WebElement] = WebDriverWait(self.driver, 30).until(shown, f"There is no {xpath}.")
-        return found
-
-    def says(self, text: str) -> WebElement:
-        """Wait for a text."""
-        return self.all(f"//*[normalize-space(text()) = '{text}']")[0]
-
-    def keep(self, name: str) -> None:
-        self.driver.save_screenshot(str(self.folder / f"{name}.png"))
 
 
 @pytest.fixture(scope="module")
@@ -83,13 +46,8 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="module")
 def screen(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Screen]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(shutil.which("chromium"))
-    for argument in ("--headless", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars"):
-        options.add_argument(argument)
-    with webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver"))) as driver:
-        folder = os.environ.get("SCREENSHOTS") or tmp_path_factory.mktemp("screens")
-        yield Screen(driver, f"http://127.0.0.1:{stack.port}", Path(folder))
+    with browsing(stack, tmp_path_factory.mktemp("screens")) as screen:
+        yield screen
 
 
 def test_the_graph_begins_at_herobase_and_ends_in_rates(screen):

@@ -22,6 +22,7 @@ from herobase_pipeline.lake.engine import connect, quoted
 from herobase_pipeline.tables import (
     CALL_OUTCOMES,
     DROP_RATES,
+    HEALTH,
     KNOWN_DAYS,
     LEAD_FIELDS,
     LEADS,
@@ -43,7 +44,8 @@ Made = dict[str, set[str]]
 
 SPECS = {spec.key: spec for spec in defs.resolve_all_asset_specs()}
 SERVICES = {source.key for source in SOURCES}
-EVERY = tuple(table for table in (*TABLES, *VIEWS) if table is not UNREADABLE)  # which keeps records whole
+# unreadable keeps records whole, and health says of tables what is wrong with them
+EVERY = tuple(table for table in (*TABLES, *VIEWS) if table not in (UNREADABLE, HEALTH))
 PULLED = [table for table in EVERY if any(dep.asset_key in SERVICES for dep in SPECS[dg.AssetKey(table.key)].deps)]
 DERIVED = [table for table in EVERY if table not in PULLED]
 BY_SQL = [table for table in DERIVED if table not in (KNOWN_DAYS, LOADED_DAYS, LEAD_FIELDS)]
@@ -59,7 +61,7 @@ FROM_NOTHING = {
     "lead_fields": {"declaration_version"},  # as declared
     "lead_cohorts": {"age_days"},  # the same ages for every cohort
     "drop_rates": {"regime", "limit_rate", "metric_version"},  # as declared
-    "restatements": {"restated_at", "table_name", "measure"},  # when, and by what names
+    "restatements": {"restated_at", "run_id", "cause", "table_name", "measure"},  # when, and by what names
     "metrics": set(METRIC_REGISTRY.names),
     **{
         table.name: {"metric", "category", "metric_version"}
@@ -160,7 +162,8 @@ def query(table: Table) -> str:
     if table is not RESTATEMENTS:
         return table.view or table.query
     changes = [restating._changes(p, f"FROM {p.table.name}", f"FROM {p.table.name}") for p in PUBLISHED]
-    return f"SELECT *, now() AS restated_at FROM ({' UNION ALL '.join(f'({change})' for change in changes)})"
+    told = "*, now() AS restated_at, NULL AS run_id, NULL AS cause"
+    return f"SELECT {told} FROM ({' UNION ALL '.join(f'({change})' for change in changes)})"
 
 
 @cache

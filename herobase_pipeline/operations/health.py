@@ -1,0 +1,129 @@
+"""The asset ``health``: what all the checks find now and since when, and whether yesterday is loaded."""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+import pyarrow as pa
+
+from herobase_pipeline.assets.own_lake import own_lake
+from herobase_pipeline.assets.pulled import SettingsResource
+from herobase_pipeline.assets.specs import spec
+from herobase_pipeline.lake import arrow, catalogue, gaps
+from herobase_pipeline.lake.completeness import known_in_full
+from herobase_pipeline.lake.deriving import deriving
+from herobase_pipeline.lake.engine import connect
+from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.lake.spool import spool
+from herobase_pipeline.lake.writing import stored, write
+from herobase_pipeline.operations import checks
+from herobase_pipeline.operations.rules import ERROR, RULES, WARN, Look
+from herobase_pipeline.partitions import local_day
+from herobase_pipeline.pulling.services import DAY_SERVICES
+from herobase_pipeline.tables import CALL_OUTCOMES, HEALTH, LEAD_CONVERSION, Table
+
+ALL_IS_WELL = "nothing_is_wrong"
+_OF_DAYS = (*(service.tables[0] for service in DAY_SERVICES), CALL_OUTCOMES, LEAD_CONVERSION)
+
+
+@dg.multi_asset(
+    name=HEALTH.name,
+    specs=[spec(HEALTH, group="health", deps=list(dict.fromkeys(rule.table for rule in RULES)))],
+    check_specs=[
+        dg.AssetCheckSpec(
+            ALL_IS_WELL,
+            asset=HEALTH.name,
+            description="No check of any table fails. Those that do are listed with the days, since when, and what to do.",
+        )
+    ],
+)
+def health(context: dg.AssetExecutionContext, settings: SettingsResource) -> Iterator[dg.MaterializeResult[None]]:
+    """Look at everything, and say in words what is wrong."""
+    lake = own_lake(settings)
+    look = Look(context.instance, settings, checks.utcnow())
+    with deriving(lake, settings.zone, HEALTH) as con:
+        seen = con.execute(f'SELECT "check", table_name, since FROM ({stored(lake, HEALTH)})').fetchall()
+        since = {(check, table): first for check, table, first in seen}
+        wrong = [
+            {
+                "check": rule.name,
+                "table_name": rule.table.name,
+                "severity": rule.severity.name,
+                "days": sorted({day for day, _ in found}),
+                "since": since.get((rule.name, rule.table.name), look.now),
+                "message": f"{checks.in_words(found).rstrip('.')}. {rule.remedy}",
+            }
+            for rule, found in checks.findings(RULES, look)
+            if found
+        ]
+        con.register("wrong", pa.Table.from_pylist(wrong, arrow.schema(HEALTH)))
+        write(lake, con, HEALTH, "FROM wrong")
+    catalogue.refresh(lake, settings.zone)
+    fails = ", ".join(f"{row['check']} of {row['table_name']}" for row in wrong)
+    yield dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": len(wrong),
+            "wrong": _listed(wrong, settings.zone),
+            "loaded": _loaded(look),
+            **_accepted(lake),
+        },
+        check_results=[
+            dg.AssetCheckResult(
+                check_name=ALL_IS_WELL,
+                passed=not wrong,
+                severity=ERROR if any(row["severity"] == ERROR.name for row in wrong) else WARN,
+                description=f"Wrong: {fails}." if wrong else "All is well.",
+            )
+        ],
+    )
+
+
+def _listed(wrong: Sequence[dict[str, Any]], zone: ZoneInfo) -> dg.MetadataValue[str]:
+    """Return what is wrong as a list for the UI, what is worst first; a table would be wider than the page."""
+    lines = [
+        f"* **{row['severity']}: {row['check']} of {row['table_name']}**, since {row['since'].astimezone(zone):%Y-%m-%d %H:%M}. "
+        f"{checks.cell(row['message'])}"
+        for row in sorted(wrong, key=lambda row: (row["severity"], row["table_name"], row["check"]))
+    ]
+    return dg.MetadataValue.md("\n".join(lines) if lines else "All is well.")
+
+
+def _loaded(look: Look) -> dg.MetadataValue[str]:
+    """Return whether yesterday and today are loaded, and up to which day all is, as a list for the UI."""
+    today = local_day(look.now, look.settings.zone)
+    yesterday = today - dt.timedelta(days=1)
+    lines = []
+    with spool(look.lake) as folder, connect(look.settings.zone, folder) as con:
+        for table in _OF_DAYS:
+            whole = known_in_full(con, look.lake.files(table))
+            before, now = (_state(look, table, day, whole) for day in (yesterday, today))
+            lines.append(
+                f"* **{table.name}**: yesterday, {yesterday}, {before}; today {now}; the latest whole day is "
+                f"{max(whole, default='none')}"
+            )
+    return dg.MetadataValue.md("\n".join(lines))
+
+
+def _state(look: Look, table: Table, day: dt.date, whole: set[dt.date]) -> str:
+    """Return in words how far a day of a table is loaded."""
+    if day in whole:
+        return "whole"
+    file = look.lake.file(table, day if table.daily else None)
+    if not table.daily or not file.exists():
+        return "not loaded" if table.daily else "not all known"
+    written = dt.datetime.fromtimestamp(file.stat().st_mtime, look.settings.zone)
+    return f"in part, as of {written:%Y-%m-%d %H:%M}"
+
+
+def _accepted(lake: Lake) -> dict[str, dg.MetadataValue[str]]:
+    """Return the gaps that somebody accepted, for the UI; what is wrong with their file is among what is wrong."""
+    try:
+        accepted = gaps.accepted(lake)
+    except gaps.GapsError:
+        return {}
+    lines = [
+        f"* {', '.join(gap.tables) or 'all'}: {gap.first} to {gap.last}. {checks.cell(gap.reason)}" for gap in accepted
+    ]
+    return {"accepted_gaps": dg.MetadataValue.md("\n".join(lines))} if lines else {}
