@@ -364,7 +364,7 @@ _EACH_DAY = [
             "no_gap_days", [table], ERROR,
             "Every day between the first and the last that are loaded is loaded as well, from after it was over: else sums "
             "over these days are too low. Gaps that somebody accepted are left out (accepted_gaps.toml in HEROBASE_DATA_DIR).",
-            "Materialize the days listed, or accept the gap.",
+            "Materialize the days listed. If nobody will load them, accept the gap.",
             _gaps(table),
         ),
         Check(

@@ -74,9 +74,8 @@ def test_what_is_wrong_is_said_with_the_days_since_when_and_what_to_do_until_it_
         for table in ("calls", "simple_leads")
     ]
     assert {row[4] for row in rows} == {since} != {found}
-    assert (
-        rows[0][5] == "2 to look at, the latest 2026-11-18: not loaded. Materialize the days listed, or accept the gap."
-    )
+    remedy = "Materialize the days listed. If nobody will load them, accept the gap."
+    assert rows[0][5] == f"2 to look at, the latest 2026-11-18: not loaded. {remedy}"
     here.clock[0] += dt.timedelta(hours=1)
     here.load("calls,call_outcomes", "2026-11-17")
     (calls, leads), metadata, evaluation = look(here)
