@@ -86,6 +86,11 @@ def _day(folder: str) -> dt.date | None:
     return day if folder == f"date={day}" else None  # 20261123 is a day too, and none of ours
 
 
+def written(path: Path) -> float:
+    """Return when a file was written, in seconds since 1970; 0 where there is none."""
+    return path.stat().st_mtime if path.exists() else 0.0
+
+
 def make_folder(folder: Path, *, private: bool) -> None:
     """Make a folder; a private one, and the zone it lies in, can be entered by the owner alone."""
     if not private:

@@ -13,9 +13,9 @@ from herobase_pipeline.assets.pulled import SettingsResource
 from herobase_pipeline.assets.specs import spec
 from herobase_pipeline.lake import arrow, catalogue, gaps
 from herobase_pipeline.lake.completeness import known_in_full
-from herobase_pipeline.lake.deriving import deriving
+from herobase_pipeline.lake.deriving import NotDerivedError, deriving
 from herobase_pipeline.lake.engine import connect
-from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.lake.layout import Lake, written
 from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.lake.writing import stored, write
 from herobase_pipeline.operations import checks
@@ -43,23 +43,10 @@ def health(context: dg.AssetExecutionContext, settings: SettingsResource) -> Ite
     """Look at everything, and say in words what is wrong."""
     lake = own_lake(settings)
     look = Look(context.instance, settings, checks.utcnow())
-    with deriving(lake, settings.zone, HEALTH) as con:
-        seen = con.execute(f'SELECT "check", table_name, since FROM ({stored(lake, HEALTH)})').fetchall()
-        since = {(check, table): first for check, table, first in seen}
-        wrong = [
-            {
-                "check": rule.name,
-                "table_name": rule.table.name,
-                "severity": rule.severity.name,
-                "days": sorted({day for day, _ in found}),
-                "since": since.get((rule.name, rule.table.name), look.now),
-                "message": f"{checks.in_words(found).rstrip('.')}. {rule.remedy}",
-            }
-            for rule, found in checks.findings(RULES, look)
-            if found
-        ]
-        con.register("wrong", pa.Table.from_pylist(wrong, arrow.schema(HEALTH)))
-        write(lake, con, HEALTH, "FROM wrong")
+    try:
+        wrong = _look(lake, look)
+    except NotDerivedError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
     catalogue.refresh(lake, settings.zone)
     fails = ", ".join(f"{row['check']} of {row['table_name']}" for row in wrong)
     yield dg.MaterializeResult(
@@ -78,6 +65,28 @@ def health(context: dg.AssetExecutionContext, settings: SettingsResource) -> Ite
             )
         ],
     )
+
+
+def _look(lake: Lake, look: Look) -> list[dict[str, Any]]:
+    """Write the table anew and return its rows; what was wrong at the last look keeps its ``since``."""
+    with deriving(lake, look.settings.zone, HEALTH) as con:
+        seen = con.execute(f'SELECT "check", table_name, since FROM ({stored(lake, HEALTH)})').fetchall()
+        since = {(check, table): first for check, table, first in seen}
+        wrong = [
+            {
+                "check": rule.name,
+                "table_name": rule.table.name,
+                "severity": rule.severity.name,
+                "days": sorted({day for day, _ in found}),
+                "since": since.get((rule.name, rule.table.name), look.now),
+                "message": f"{checks.in_words(found).rstrip('.')}. {rule.remedy}",
+            }
+            for rule, found in checks.findings(RULES, look)
+            if found
+        ]
+        con.register("wrong", pa.Table.from_pylist(wrong, arrow.schema(HEALTH)))
+        write(lake, con, HEALTH, "FROM wrong")
+    return wrong
 
 
 def _listed(wrong: Sequence[dict[str, Any]], zone: ZoneInfo) -> dg.MetadataValue[str]:
@@ -111,10 +120,11 @@ def _state(look: Look, table: Table, day: dt.date, whole: set[dt.date]) -> str:
     if day in whole:
         return "whole"
     file = look.lake.file(table, day if table.daily else None)
-    if not table.daily or not file.exists():
-        return "not loaded" if table.daily else "not all known"
-    written = dt.datetime.fromtimestamp(file.stat().st_mtime, look.settings.zone)
-    return f"in part, as of {written:%Y-%m-%d %H:%M}"
+    if not table.daily:
+        return "not all known"
+    if not (seconds := written(file)):
+        return "not loaded"
+    return f"in part, as of {dt.datetime.fromtimestamp(seconds, look.settings.zone):%Y-%m-%d %H:%M}"
 
 
 def _accepted(lake: Lake) -> dict[str, dg.MetadataValue[str]]:

@@ -2,12 +2,11 @@
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import dagster as dg
 
 from herobase_pipeline.lake import gaps
-from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.lake.layout import Lake, written
 from herobase_pipeline.operations.jobs import CHECK, COUNT_DAYS, DERIVE, FROM_ALL_DAYS, REFRESH_TODAY
 from herobase_pipeline.operations.old_runs import tidy
 from herobase_pipeline.operations.recovery import recover
@@ -36,7 +35,7 @@ def follow(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.S
         yield dg.SkipReason("Days are being counted.")
         return
     days = lake.days(CALLS)
-    behind = [day for day in days if _written(lake.file(CALLS, day)) > _written(lake.file(CALL_OUTCOMES, day))]
+    behind = [day for day in days if written(lake.file(CALLS, day)) > written(lake.file(CALL_OUTCOMES, day))]
     if behind:
         for first, last in stretches(behind)[:_AT_ONCE]:
             span = {"dagster/asset_partition_range_start": str(first), "dagster/asset_partition_range_end": str(last)}
@@ -67,10 +66,11 @@ def watch(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     if is_running(context.instance, CHECK.name):
         return dg.SkipReason("A look is under way.")
     last = context.instance.get_run_records(dg.RunsFilter(job_name=CHECK.name), limit=1)
-    looked = max([_changed(lake, [HEALTH]), *(record.create_timestamp.timestamp() for record in last)])
+    # from its beginning on: what was written while it looked, it may not have seen
+    looked = last[0].create_timestamp.timestamp() if last else _changed(lake, [HEALTH])
     if dt.datetime.now(dt.UTC).timestamp() - looked < LOOK_AGAIN.total_seconds():
         return dg.SkipReason("All was looked at just now.")
-    changed = max(_changed(lake, [table for table in TABLES if table != HEALTH]), _written(gaps.file(lake)))
+    changed = max(_changed(lake, [table for table in TABLES if table != HEALTH]), written(gaps.file(lake)))
     if changed <= looked and not _has_failed(context.instance, looked):
         return dg.SkipReason("Nothing has changed since the last look.")
     return dg.RunRequest()
@@ -93,14 +93,9 @@ def _is_pulling(instance: dg.DagsterInstance, quiet_s: float) -> bool:
     return bool(pulls) and quiet_s < CALM.total_seconds()
 
 
-def _written(path: Path) -> float:
-    """When a file was written; 0 where there is none."""
-    return path.stat().st_mtime if path.exists() else 0.0
-
-
 def _changed(lake: Lake, tables: Sequence[Table]) -> float:
     """When the latest of some tables' files was written; 0 where there is none."""
-    return max((_written(path) for table in tables for path in lake.files(table)), default=0.0)
+    return max((written(path) for table in tables for path in lake.files(table)), default=0.0)
 
 
 SENSORS = [follow, watch, recover, tidy]

@@ -297,3 +297,11 @@ def test_all_is_looked_at_again_once_something_was_written_or_has_failed(instanc
     assert "under way" in requests(instance, watch).skip_message
     instance.report_run_failed(looking)  # it is not tried again and again
     assert "Nothing has changed" in requests(instance, watch).skip_message
+
+
+def test_what_is_written_while_all_is_looked_at_is_looked_at_again(instance, lake, monkeypatch):
+    monkeypatch.setattr(sensors, "LOOK_AGAIN", dt.timedelta())
+    instance.create_run_for_job(defs.resolve_job_def("check"), status=dg.DagsterRunStatus.SUCCESS)
+    put(lake, CALLS, dt.date(2026, 3, 2), age_s=-1)  # after the look began, and before health was written
+    put(lake, HEALTH, age_s=-2)
+    assert requests(instance, watch).run_requests

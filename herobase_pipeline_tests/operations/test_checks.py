@@ -9,7 +9,7 @@ import pytest
 
 from herobase_pipeline.lake.engine import connect
 from herobase_pipeline.lake.writing import write
-from herobase_pipeline.operations import checks, rules
+from herobase_pipeline.operations import rules
 from herobase_pipeline.operations.checks import CHECKS
 from herobase_pipeline.tables import ACCOUNT, CALL_OUTCOMES, CALLS, LEAD_CONVERSION, PROJECTS, SIMPLE_LEADS
 from herobase_pipeline_tests.conftest import ASSETS
@@ -18,18 +18,6 @@ from herobase_pipeline_tests.hostile import hostile
 KEYS = [key for definition in CHECKS for key in definition.check_keys]
 OK, NOTHING = "As it should be.", "Nothing is loaded yet."
 PULLED = "calls,simple_leads"
-
-
-@pytest.fixture
-def watched(centre, monkeypatch):
-    """A factory of call centres whose days are due by their own clock."""
-
-    def start(**settings):
-        here = centre(**settings)
-        monkeypatch.setattr(checks, "utcnow", lambda: here.now)
-        return here
-
-    return start
 
 
 def run(here, *names):

@@ -9,24 +9,12 @@ import herobase_pipeline as hb
 from herobase_pipeline.lake import gaps
 from herobase_pipeline.lake.engine import connect
 from herobase_pipeline.lake.writing import write
-from herobase_pipeline.operations import checks
 from herobase_pipeline.operations.health import ALL_IS_WELL
-from herobase_pipeline.tables import CALL_OUTCOMES, RESTATEMENTS
+from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, RESTATEMENTS
+from herobase_pipeline_tests.conftest import failure
 
 PULLED = "calls,simple_leads,call_outcomes"
 EVERY = "leads,lead_conversion,account,projects,org_units,users,campaigns,private/lead_fields"
-
-
-@pytest.fixture
-def watched(centre, monkeypatch):
-    """A factory of call centres whose days are due by their own clock."""
-
-    def start(**settings):
-        here = centre(**settings)
-        monkeypatch.setattr(checks, "utcnow", lambda: here.now)
-        return here
-
-    return start
 
 
 def look(here):
@@ -173,3 +161,13 @@ def test_a_restatement_names_the_run_that_made_it_and_what_brought_it(watched):
     assert here.materialize("calls", day, tags={"dagster/backfill": "abcdefgh"}).success
     counted = here.materialize("call_outcomes", day, tags={"dagster/sensor_name": "follow"})
     assert (counted.run_id, "calls pulled by backfill abcdefgh") in why()
+
+
+def test_a_table_that_cannot_be_checked_is_said_in_a_sentence_that_quotes_nothing(watched):
+    here = watched(calls_per_day=20)
+    here.load("calls", "2026-11-19")
+    here.lake.file(CALLS, dt.date(2026, 11, 19)).write_bytes(b"PAR1 Hans Hemmelig")
+    sentence = failure(here.materialize("health"))
+    assert sentence.startswith("health could not be made (")
+    assert "report the table and this sentence" in sentence
+    assert "Hans" not in sentence
