@@ -55,9 +55,9 @@ def conversion(lake: Lake) -> dict[str, dg.MetadataValue[Any]]:
     first = max(known.iloc[0].date(), latest - dt.timedelta(days=latest.weekday(), weeks=_WEEKS - 1))
     with warnings.catch_warnings(action="ignore"):  # what is not loaded is drawn hollow
         closings = read("lead_conversion", first, level=0, data_dir=lake.root)
-        weeks = metrics(closings, "conversion_net", by="week").rename(columns={"week": "day"}).dropna(subset=["rate"])
+        weeks = metrics(closings, "conversion_net", by="week").rename(columns={"week": "day"})
     title = "Net conversion by week of closing: Success of Success and NotInterested"
-    return {} if weeks.empty else {CONVERSION: _shown(title, charts.png(charts.rate(weeks, title)))}
+    return {} if weeks["rate"].isna().all() else {CONVERSION: _shown(title, charts.png(charts.rate(weeks, title)))}
 
 
 def _rows(lake: Lake, query: str, **params: dt.date) -> "pd.DataFrame":

@@ -27,7 +27,6 @@ from herobase_pipeline.tables import (
     VIEWS,
     Table,
 )
-from herobase_pipeline.tables.schema import LOOKED_UP
 
 STORAGE_VERSION = "v1.2.0"  # readers on DuckDB 1.x open it too
 _ROWS = "counted"
@@ -51,12 +50,7 @@ def named(lake: Lake, table: Table, rows: str) -> str:
         if column.name in table.campaigns:
             of, looked_up = table.campaigns[column.name]
             name = quoted(f"of {of}")
-            shown += [
-                f"{name}.campaign.{member.name} AS {quoted(c.name)}"
-                for c in looked_up
-                for member in LOOKED_UP
-                if c.name.endswith(member.name)
-            ]
+            shown += [f"{name}.campaign.{member} AS {quoted(c.name)}" for member, c in looked_up.items()]
             lists.append(f"LEFT JOIN ({_campaigns(lake)}) AS {name} ON {name}.id = {_ROWS}.{quoted(of)}")
     return f"SELECT {', '.join([*day, *shown])} FROM ({rows}) AS {_ROWS} {' '.join(lists)}"
 

@@ -16,7 +16,6 @@ from herobase_pipeline.lake import gaps
 from herobase_pipeline.lake.catalogue import define_views
 from herobase_pipeline.lake.completeness import known_in_full
 from herobase_pipeline.lake.engine import connect, literal
-from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.operations.rules import RULES, Check, Finding, Look
 from herobase_pipeline.tables import Table
@@ -41,9 +40,12 @@ def findings(checks: Sequence[Check], look: Look) -> Iterator[tuple[Check, list[
         con.execute(f"CREATE TEMP MACRO due() AS DATE {literal(str(look.due))}")
         con.execute("CREATE TEMP TABLE loaded (table_name VARCHAR, day DATE, complete BOOLEAN)")
         con.execute("CREATE TEMP TABLE accepted (first DATE, last DATE, tables VARCHAR[])")
-        declared, wrong = _accepted(lake)
-        for gap in declared:
-            con.execute("INSERT INTO accepted VALUES (?, ?, ?)", [gap.first, gap.last, list(gap.tables)])
+        con.execute("CREATE TEMP TABLE misdeclared (message VARCHAR)")
+        try:
+            for gap in gaps.accepted(lake):
+                con.execute("INSERT INTO accepted VALUES (?, ?, ?)", [gap.first, gap.last, list(gap.tables)])
+        except gaps.GapsError as error:  # no gap is accepted then, and the check of gaps says why
+            con.execute("INSERT INTO misdeclared VALUES (?)", [str(error)])
         for table in tables:
             days = {"days": lake.days(table), "complete": sorted(known_in_full(con, lake.files(table)))}
             con.execute(
@@ -56,16 +58,7 @@ def findings(checks: Sequence[Check], look: Look) -> Iterator[tuple[Check, list[
                 found = check.find(look)
             else:
                 found = con.execute(check.find).fetchall() if check in asked else []
-                found += [(look.due, wrong)] if wrong and "accepted" in check.find else []
             yield check, sorted(found, reverse=True)
-
-
-def _accepted(lake: Lake) -> tuple[list[gaps.Gap], str]:
-    """Return the gaps that somebody accepted, or what is wrong with their file: no gap is then."""
-    try:
-        return gaps.accepted(lake), ""
-    except gaps.GapsError as error:
-        return [], str(error)
 
 
 def in_words(found: Sequence[Finding]) -> str:

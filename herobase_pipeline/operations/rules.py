@@ -87,8 +87,8 @@ class Check:
         remedy: what to do then.
         find: what yields the findings: SQL, or a function of what Dagster and the lake know. The SQL reads the tables,
             ``loaded(table_name, day, complete)``, where ``complete`` is a day that was over when it was loaded,
-            ``accepted(first, last, tables)``, the gaps that somebody accepted, and ``due()``, the last day that must be
-            loaded by now.
+            ``accepted(first, last, tables)``, the gaps that somebody accepted, ``misdeclared(message)``, what is wrong with
+            their file, and ``due()``, the last day that must be loaded by now.
 
     """
 
@@ -193,6 +193,8 @@ def _gaps(table: Table) -> str:
             AND NOT EXISTS (
                 FROM accepted WHERE day BETWEEN first AND last AND (len(tables) = 0 OR '{table.name}' IN tables)
             )
+        UNION ALL
+        SELECT due(), message FROM misdeclared
     """
 
 

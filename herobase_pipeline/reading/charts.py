@@ -87,15 +87,18 @@ def mix(counts: pd.DataFrame, title: str, *, as_shares: bool = True) -> Chart:
 def rate(points: pd.DataFrame, title: str) -> Chart:
     """Draw a rate through time with its interval; what is not mature yet is hollow, as it may still change.
 
+    What has no rate is left out, and the title says how much that is and why.
+
     Args:
-        points: ``day`` (where the point stands), ``rate``, ``ci_low``, ``ci_high`` (shares) and ``is_mature``.
+        points: ``day`` (where the point stands), ``rate``, ``ci_low``, ``ci_high`` (shares), ``is_mature``, and
+            ``reason`` where there is no rate.
         title: what it shows.
 
     """
     figure = Chart(figsize=(8.4, 3), dpi=96, layout="constrained")
-    axes = _axes(figure, title)
+    axes = _axes(figure, title + _left_out(points))
     _dates(axes)
-    _line(axes, points, "day")
+    _line(axes, points.dropna(subset=["rate"]), "day")
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
     return figure

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 DAYS = ("date", "closed_date", "cohort_date", "uploaded_date")
 """What the day of a table is called."""
+BY_NAME = {table.name: table for table in (*TABLES, *VIEWS)}
+"""Every table and view."""
 _KEY = "herobase"
-_TABLES = {table.name: table for table in (*TABLES, *VIEWS)}
 
 
 @cache
@@ -97,4 +98,4 @@ def recall(frame: Any) -> Read | None:
     if not kept:
         return None
     first, last, *rows = (None if day is None else dt.date.fromisoformat(day) for day in kept["days"])
-    return Read(Lake(Path(kept["lake"])), _TABLES[kept["table"]], kept["is_of_leaves"], first, last, *rows)
+    return Read(Lake(Path(kept["lake"])), BY_NAME[kept["table"]], kept["is_of_leaves"], first, last, *rows)

@@ -11,20 +11,18 @@ import duckdb
 from herobase_pipeline.lake.catalogue import INTERVAL, selection
 from herobase_pipeline.lake.engine import literal, quoted
 from herobase_pipeline.partitions import in_words
-from herobase_pipeline.reading.days import DAYS, Read, recall
+from herobase_pipeline.reading.days import BY_NAME, DAYS, Read, recall
 from herobase_pipeline.reading.reader import NotLoadedWarning, lake_of
 from herobase_pipeline.spelling import meant
-from herobase_pipeline.tables import LOADED_DAYS, TABLES, VIEWS
+from herobase_pipeline.tables import LOADED_DAYS
 from herobase_pipeline.tables.lineage import columns_in
 from herobase_pipeline.tables.metrics import METRICS, Metric, Unit
-from herobase_pipeline.tables.rates import reason, told, with_what_is_lacking
+from herobase_pipeline.tables.rates import NOT_LOADED, reason, told, where_nothing_is_lacking, with_what_is_lacking
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_OF = {table.name: table.names for table in (*TABLES, *VIEWS)}
 _SPANS = ("week", "month", "quarter", "year")
-_TABLES = {table.name: table for table in (*TABLES, *VIEWS)}
 # what a count must not be summed over, and why
 _ONE_OF = {
     "org_level": "every call and lead counts once at each level of the hierarchy. Choose one level, as by read(..., level=2), "
@@ -76,7 +74,7 @@ def metrics(
     keys = [by] if isinstance(by, str) else list(by)
     found = _found(metric)
     remembered = recall(frame)
-    read = remembered if data_dir is None else Read(lake_of(data_dir), _TABLES[found.basis.found_in])
+    read = remembered if data_dir is None else Read(lake_of(data_dir), BY_NAME[found.basis.found_in])
     with duckdb.connect() as con:
         con.execute(INTERVAL)
         try:
@@ -134,7 +132,7 @@ def _of_the_metric(con: duckdb.DuckDBPyConnection, metric: Metric, columns: Sequ
     if not basis.source.isidentifier():
         raise KeyError(f"{metric.name} is made from several tables: read {basis.found_in}, and give its rows.")
     parts = [metric.numerator, metric.denominator, *(condition for _, condition in metric.shares), "is_mature"]
-    lacking = set(_OF[basis.source]) - set(columns)
+    lacking = set(BY_NAME[basis.source].names) - set(columns)
     if lacking and (missing := [name for name in columns_in(*parts) if name in lacking]):
         raise KeyError(f"{metric.name} is made from {basis.source}: the frame lacks its {', '.join(missing)}.")
     return "FROM given"
@@ -150,7 +148,7 @@ def _with_what_is_lacking(
     """Return the rows with ``lacking``: what is not loaded of their day, whose counts are NULL then; warn of such days."""
     day = metric.basis.day
     if _are_rates(columns):  # which know it themselves
-        lacking = "if(numerator IS NULL, regexp_replace(reason, ' not loaded$', ''), NULL)"
+        lacking = f"if(numerator IS NULL, regexp_replace(reason, '{NOT_LOADED}$', ''), NULL)"
         day, told = (
             next((name for name in DAYS if name in columns), ""),
             lacking if "reason" in columns else "NULL::VARCHAR",
@@ -158,9 +156,9 @@ def _with_what_is_lacking(
         told = f"SELECT *, {told} AS lacking FROM ({rows})"
     elif read and metric.basis.lacking and day in columns:
         con.execute(f"CREATE TEMP TABLE loaded_days AS {selection(read.lake, LOADED_DAYS)}")
-        counted = [c.name for c in _TABLES[metric.basis.source] if c.additive and c.name in columns]
-        blank = ", ".join(f"if(lacking IS NULL, {quoted(name)}, NULL) AS {quoted(name)}" for name in counted)
-        told = f"SELECT * REPLACE ({blank}) FROM {with_what_is_lacking(metric.basis, f'({rows})')}"
+        counted = [quoted(c.name) for c in BY_NAME[metric.basis.source] if c.additive and c.name in columns]
+        known = where_nothing_is_lacking(*counted)
+        told = f"SELECT * REPLACE ({known}) FROM {with_what_is_lacking(metric.basis, f'({rows})')}"
     else:
         return f"SELECT *, NULL::VARCHAR AS lacking FROM ({rows})"
     if day:
@@ -192,9 +190,8 @@ def _counts(metric: Metric, rows: str, columns: Sequence[str], grouped: Sequence
                 if(bool_and(lacking IS NOT NULL), any_value(lacking), NULL) AS lacking
             FROM ({rows}) GROUP BY ALL
         """
-    blank = ", ".join(f"if(lacking IS NULL, {name}, NULL) AS {name}" for name in ("numerator", "denominator"))
     return f"""
-        SELECT * REPLACE ({blank})
+        SELECT * REPLACE ({where_nothing_is_lacking("numerator", "denominator")})
         FROM (
             SELECT * EXCLUDE (told), unnest(told, max_depth := 2)
             FROM (
@@ -257,7 +254,7 @@ def _require_addable(
     if "org_key" in told:  # says the level too
         told.setdefault("org_level", "if(org_key = '', 0, len(string_split(org_key, ' › ')))")
     for name, why in ((name, why) for name, why in _ONE_OF.items() if name not in once):
-        if name not in told and name in _OF[metric.basis.found_in]:
+        if name not in told and name in BY_NAME[metric.basis.found_in].names:
             raise KeyError(f"The frame lacks {name}, without which nobody can tell whether rows count twice: {why}.")
         if name in told:
             groups = f"GROUP BY {', '.join(key.rpartition(' AS ')[0] for key in grouped)}" if grouped else ""

@@ -21,7 +21,7 @@ from herobase_pipeline.lake.completeness import known_in_full
 from herobase_pipeline.lake.engine import ORG_KEY, literal, quoted
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.partitions import in_words
-from herobase_pipeline.reading.days import remember, sources
+from herobase_pipeline.reading.days import BY_NAME, remember, sources
 from herobase_pipeline.reading.leaves import count, is_by_node, leaves
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.spelling import meant
@@ -30,7 +30,6 @@ from herobase_pipeline.tables import (
     LEAD_COHORTS,
     LOADED_DAYS,
     ORG_HISTORY,
-    TABLES,
     VIEWS,
     Table,
     Type,
@@ -44,7 +43,6 @@ if TYPE_CHECKING:
 Day = dt.date | str
 Level = int | Literal["leaf"]
 Frame = Literal["pandas", "polars", "arrow"]
-_TABLES = {table.name: table for table in (*TABLES, *VIEWS)}
 _JOINED = " › "  # as in org_key
 _TRIES, _PAUSE_S = 6, 0.2
 _EVERYTHING = "(all)"  # the name of the node at level 0
@@ -204,7 +202,7 @@ def _rows(
         if level == "leaf":
             _define_leaves(con, table)
         elif level:
-            _require_all_units(con, table, days, org, level)
+            _warn_of_other_units(con, table, days, org, level)
         rows = f"FROM {quoted(table.name)}" + (f" WHERE {' AND '.join(conditions)}" if conditions else "")
         if columns.keys() - {"date", *table.names}:
             rows = named(lake, table, rows)
@@ -252,10 +250,10 @@ def _day_of(given: Day | None, lake: Lake) -> dt.date | None:
 
 
 def _found(name: str) -> Table:
-    table = _TABLES.get(name)
+    table = BY_NAME.get(name)
     if table is None:
         raise NoSuchNameError(
-            f"There is no table {name}. {meant(name, [t.name for t in _TABLES.values() if not t.private])}"
+            f"There is no table {name}. {meant(name, [t.name for t in BY_NAME.values() if not t.private])}"
         )
     if table.private:
         raise NoSuchNameError(
@@ -328,7 +326,7 @@ def _define_leaves(con: duckdb.DuckDBPyConnection, table: Table) -> None:
         con.execute(f"CREATE VIEW {quoted(source.name)} AS {leaves(source, f'FROM {every}')}")
 
 
-def _require_all_units(
+def _warn_of_other_units(
     con: duckdb.DuckDBPyConnection,
     table: Table,
     days: tuple[dt.date | None, dt.date | None],

@@ -18,8 +18,8 @@ _RATE = (
     Column("metric_version", Type.COUNT, "version of the metric's definition (trap T40)"),
     Column("reason", Type.TEXT, "why there is no rate; NULL where there is one"),
 )
-NOTHING_COUNTED, TOO_YOUNG = "nothing counted", "too young, or not all days loaded"
-"""Reasons for a rate of NULL; the others say what is not loaded, as ``not_loaded`` does."""
+NOTHING_COUNTED, TOO_YOUNG, NOT_LOADED = "nothing counted", "too young, or not all days loaded", " not loaded"
+"""Reasons for a rate of NULL; before the last stands what is not loaded."""
 _CAMPAIGN = Column("campaign_id", Type.TEXT, "the campaign; NULL for none")
 # a node that two tables spell differently on a day is shown in one of the spellings
 NODE_NAMES = {
@@ -55,10 +55,7 @@ def _rates(basis: Basis) -> str:
     )
     each = f"SELECT * EXCLUDE (told), unnest(told, max_depth := 2) FROM ({counts})"
     if basis.lacking:
-        numbers = ", ".join(
-            f"CASE WHEN lacking IS NULL THEN {name} END AS {name}" for name in ("numerator", "denominator")
-        )
-        each = f"SELECT * REPLACE ({numbers}) FROM ({each})"
+        each = f"SELECT * REPLACE ({where_nothing_is_lacking('numerator', 'denominator')}) FROM ({each})"
     return (
         f"SELECT *, {reason(basis)} AS reason, CASE WHEN reason IS NULL THEN numerator / denominator END AS rate, {ends} "
         f"FROM ({each})"
@@ -74,18 +71,18 @@ def with_what_is_lacking(basis: Basis, counted: str = "") -> str:
 )"""
 
 
+def where_nothing_is_lacking(*columns: str) -> str:
+    """Return the SQL of columns that are NULL in rows with something ``lacking``; without ``if()``, for the catalogue."""
+    return ", ".join(f"CASE WHEN lacking IS NULL THEN {column} END AS {column}" for column in columns)
+
+
 def reason(basis: Basis) -> str:
     """Return the SQL of why there is no rate, over ``lacking``, ``denominator`` and ``is_mature``; NULL where there is one."""
     too_young = f"WHEN NOT is_mature THEN '{TOO_YOUNG}' " if basis.blank_until_mature else ""
     return (
-        f"CASE WHEN lacking IS NOT NULL THEN {not_loaded('lacking')} "
+        f"CASE WHEN lacking IS NOT NULL THEN lacking || '{NOT_LOADED}' "
         f"WHEN coalesce(denominator, 0) <= 0 THEN '{NOTHING_COUNTED}' {too_young}END"
     )
-
-
-def not_loaded(what: str) -> str:
-    """Return the SQL of the reason that something is not loaded."""
-    return f"({what} || ' not loaded')"
 
 
 def told(metric: Metric) -> Iterator[str]:

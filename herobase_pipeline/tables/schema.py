@@ -109,15 +109,18 @@ class Table:
         return [column.name for column in self.columns]
 
     @cached_property
-    def campaigns(self) -> dict[str, tuple[str, list[Column]]]:
-        """What is looked up for the ids of campaigns: by the column it stands behind, the id's column and what it lacks."""
+    def campaigns(self) -> dict[str, tuple[str, dict[str, Column]]]:
+        """What is looked up for the ids of campaigns, by the column that it stands behind.
+
+        The id's column, and what of the list's ``campaign_code`` and ``campaign_name`` it has not itself, as a column here.
+        """
         if self.private or self.snapshot:
             return {}
         found = {}
         for name in (name for name in self.names if name.endswith(_ID)):
-            both = [replace(column, name=name.removesuffix(_ID) + column.name) for column in LOOKED_UP]
-            own = [column.name for column in both if column.name in self.names]
-            found[own[-1] if own else name] = (name, [column for column in both if column.name not in own])
+            both = {of.name: replace(of, name=name.removesuffix(_ID) + of.name) for of in LOOKED_UP}
+            own = [column.name for column in both.values() if column.name in self.names]
+            found[own[-1] if own else name] = (name, {of: c for of, c in both.items() if c.name not in own})
         return found
 
     @cached_property
@@ -125,8 +128,8 @@ class Table:
         """Its columns as people read them, with what is looked up for a campaign's id beside it."""
         columns: list[Column] = []
         for column in self:
-            _, looked_up = self.campaigns.get(column.name, ("", []))
-            columns += [column, *looked_up]
+            _, looked_up = self.campaigns.get(column.name, ("", {}))
+            columns += [column, *looked_up.values()]
         return tuple(columns)
 
     @property

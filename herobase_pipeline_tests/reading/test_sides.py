@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import herobase_pipeline as hb
+from herobase_pipeline.lake import notes
 from herobase_pipeline.lake.catalogue import refresh
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.tables import (
@@ -167,6 +168,84 @@ def test_days_without_leads_are_warned_of_and_are_in_no_rate_of_a_table_either()
         with pytest.warns(hb.NotLoadedWarning):
             (total,) = hb.metrics(closings, "conversion_net").to_dict("records")
         assert (total["numerator"], total["denominator"], total["is_mature"]) == (2 * WON, 2 * (WON + LOST), False)
+
+
+def test_a_week_is_whole_only_with_all_its_days_also_after_some_were_cut_off():
+    week = set(range(7))
+    with loaded(week, week) as lake:
+        frame = hb.read("call_outcomes", level=0, data_dir=lake.root)
+        rate = "contact_rate_per_dial"
+
+        def is_mature(rows, **of: object) -> bool:
+            (found,) = hb.metrics(rows, rate, by="week", **of)["is_mature"]
+            return bool(found)
+
+        assert is_mature(frame)
+        assert is_mature(frame[frame["end_cause"] != "Busy"])
+        assert not is_mature(frame[frame["date"] > frame["date"].min()])
+        assert not is_mature(frame[frame["date"] < frame["date"].max()])
+        assert not is_mature(hb.read("call_outcomes", day(1), level=0, data_dir=lake.root))
+        plain = hb.read("call_outcomes", level=0, to="polars", data_dir=lake.root)
+        assert is_mature(plain)
+        without = plain.filter(plain["date"] != day(3))  # a day without a row: quiet, or not loaded
+        assert not is_mature(without)
+        assert is_mature(without, data_dir=lake.root)
+        assert hb.metrics(frame, rate)["is_mature"].item()
+
+
+def test_what_has_no_rate_is_told_in_the_title():
+    points = pd.DataFrame(
+        {
+            "day": pd.to_datetime([day(0), day(7), day(14)]), "metric": "m", "category": None, "rate": [0.5, None, None],
+            "ci_low": 0.4, "ci_high": 0.6, "is_mature": True, "reason": [None, "leads not loaded", "nothing counted"],
+        }
+    )  # fmt: skip
+    told = "t\n2 of 3 points have no rate: 1 leads not loaded, 1 nothing counted"
+    (axes,) = hb.charts.rate(points, "t").axes
+    assert axes.get_title(loc="left") == told
+    assert len(axes.lines[0].get_xdata()) == 1
+    assert hb.charts.rates(points[["day", *points.columns[1:]]], "t").get_suptitle() == told
+
+
+def test_which_lake_it_is_whose_and_up_to_which_day_is_said_first():
+    with loaded({0, 1, 3}, {0, 1}) as lake:
+        fill(lake, CALLS, of_day(4)[0], day(4))
+        lines = hb.about(lake.root).splitlines()
+        assert lines[0] == f"Lake:     {lake.root}"
+        assert lines[1:] == [
+            "Of:       nobody yet; the next run says whose it is",
+            "Days of:  Europe/Copenhagen",
+            f"calls:    whole for {day(0)} to {day(1)}, {day(3)}; in part for {day(4)}",
+            f"leads:    whole for {day(0)} to {day(1)}",
+            f"outcomes: whole for {day(0)} to {day(1)}, {day(3)}",
+            f"closings: whole for {day(0)} to {day(1)}",
+        ]
+        with notes.updating(lake, "identity") as note:
+            note.update(account="the sandbox, seed 7", timezone="Europe/Copenhagen", pii_key="")
+        assert hb.about(lake.root).splitlines()[1] == "Of:       the sandbox, seed 7"
+
+
+def test_units_and_campaigns_have_one_label_each_by_code_and_latest_name():
+    closings = pd.DataFrame(
+        {
+            "closed_date": pd.to_datetime([day(0), day(1), day(1), day(1), day(1)]),
+            "org_code": ["A1", "a1", "B", "C", None],
+            "org_name": ["Old", "New", "Team", "Team", "(no team)"],
+            "campaign_id": ["1", "1", "2", None, "3"],
+            "campaign_code": ["K1", "K1", "K2", None, None],
+            "campaign_name": ["Sale", "Sale", "Sale", None, None],
+        }
+    )
+    dials = pd.DataFrame(
+        {"date": pd.to_datetime([day(2), day(0)]), "org_code": ["B", "D"], "org_name": ["Blue", "(no team)"]}
+    )
+    one, other = hb.labelled(closings, dials)
+    assert one["unit"].tolist() == ["New", "New", "Blue", "Team", "(no team)"]
+    assert one["campaign"].tolist() == ["Sale (K1)", "Sale (K1)", "Sale (K2)", "(no campaign)", "3"]
+    assert other["unit"].tolist() == ["Blue", "(no team) (D)"]
+    assert "campaign" not in other
+    assert "unit" not in closings
+    assert hb.labelled(closings)["unit"].tolist() == ["New", "New", "Team (B)", "Team (C)", "(no team)"]
 
 
 def test_the_view_says_so_to_whoever_asks_in_sql():
