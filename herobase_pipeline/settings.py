@@ -6,7 +6,7 @@ import io
 import ipaddress
 import re
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -23,6 +23,7 @@ from pydantic_settings import SettingsError as UnparsedError
 
 SANDBOX_FIELDS = Path(__file__).parent / "sandbox" / "declared"
 SANDBOX_PII_KEY = "demo key of the sandbox, for invented people only"
+SANDBOX_SEARCH = "api_import_export"
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 
@@ -159,7 +160,12 @@ class SandboxSettings(_FromDotEnv):
         "flat", description="/organizationalunits: a list, a tree of children, or 404 (then only /orgunits)"
     )
     start_time_z: Literal["honoured", "dropped"] = Field("honoured", description="Z or offset in a query's time")
-    csv_delimiter: Literal[",", ";"] = Field(";", description="between the columns of CSV answers")
+    csv_delimiter: Literal[",", ";", "tab"] = Field(";", description="between the columns of CSV answers")
+    csv_line_end: Literal["crlf", "lf"] = Field("crlf", description="at the end of a line of CSV")
+    csv_quoted: bool = Field(False, description="every cell of CSV between quotes, not only those that need them")
+    csv_header: bool = Field(True, description="whether the first line of CSV names the columns")
+    csv_bom: bool = Field(False, description="whether CSV begins with UTF-8's mark")
+    lead_pools: bool = Field(False, description="whether leads and campaigns tell lead pools (nobody knows how)")
     duplicates: float = Field(0.0, ge=0, le=1, description="part of calls and leads that come twice")
     faults: str = Field("", description="scripted faults, see herobase_pipeline.sandbox.faults")
 
@@ -213,6 +219,13 @@ class Settings(_FromDotEnv):
     start_date: dt.date = Field(dt.date(2026, 1, 1), description="the first partition")
     timezone: str = Field("Europe/Copenhagen", description="zone of business days and of stamps without one")
     projects: CommaSeparated = Field(("*",), description="project name patterns for SimpleLeads, comma-separated")
+    saved_searches: CommaSeparated = Field(
+        (), description="saved searches of the linked UI user that are exported as JSON; the sandbox: api_import_export"
+    )
+    saved_searches_csv: CommaSeparated = Field(
+        (), description="those that are exported as CSV, with the columns that the search has"
+    )
+    raw_leads: bool = Field(False, description="whether RawLeads is exported: a row for each field of a lead")
     fields_dir: Path | None = Field(
         None, description="where the files of declared lead fields lie; unset: fields, or for the sandbox its own"
     )
@@ -245,7 +258,13 @@ class Settings(_FromDotEnv):
     def _blank_is_unset(cls, value: object) -> object:
         return None if isinstance(value, str) and not value.strip() else value
 
-    @field_validator("projects", "org_codes", mode="before")
+    @model_validator(mode="before")
+    @classmethod
+    def _search_of_the_sandbox(cls, given: Any) -> Any:
+        is_sandbox = isinstance(given, dict) and not str(given.get("url") or "").strip()
+        return {"saved_searches": (SANDBOX_SEARCH,), **given} if is_sandbox else given
+
+    @field_validator("projects", "org_codes", "saved_searches", "saved_searches_csv", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return _names(value)

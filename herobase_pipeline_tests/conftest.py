@@ -13,6 +13,7 @@ import duckdb
 import pytest
 
 from herobase_pipeline.assets import daily_quota, derived, fields, pulled
+from herobase_pipeline.enums import OPEN_LEAD_STATUSES, LeadStatus
 from herobase_pipeline.herobase.quota import Budget
 from herobase_pipeline.lake.catalogue import INTERVAL, selection
 from herobase_pipeline.lake.layout import Lake
@@ -111,6 +112,10 @@ class Centre:
         """The calls of a local day, from the sandbox's own world and by its own clock."""
         bounds = day_bounds(dt.date.fromisoformat(day), self.settings.zone)
         return list(self.world.calls(bounds.start, bounds.end, self.now))
+
+    @staticmethod
+    def closed_statuses() -> set[str]:
+        return {status.name for status in LeadStatus if status not in OPEN_LEAD_STATUSES}
 
     def window(self, first: str, last: str | None = None) -> Window:
         one, other = (day_bounds(dt.date.fromisoformat(day), self.settings.zone) for day in (first, last or first))

@@ -50,7 +50,41 @@ def hostile(url: str, change: Change) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    with _running(Handler) as address, session:
+        yield address
+
+
+Answer = Callable[[str, str, dict[str, str]], tuple[int, str, bytes]]
+"""From path below the API's root, query and headers to status, media type and body."""
+
+
+@contextmanager
+def serving(answer: Answer) -> Iterator[str]:
+    """Serve whatever ``answer`` says; yields the address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.0"
+
+        def do_GET(self) -> None:
+            asked = urlsplit(self.path)
+            headers = {name: value for name, value in self.headers.items() if name.lower() in _PASSED_ON}
+            status, media_type, body = answer(asked.path.removeprefix("/api"), asked.query, headers)
+            self.send_response(status)
+            self.send_header("Content-Type", media_type)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with _running(Handler) as url:
+        yield url
+
+
+@contextmanager
+def _running(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
@@ -59,4 +93,3 @@ def hostile(url: str, change: Change) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
-        session.close()

@@ -35,7 +35,10 @@ def _day_asset(service: DayService) -> dg.AssetsDefinition:
 
     @dg.multi_asset(
         name=service.tables[0].name,
-        specs=[spec(table, group=service.group, deps=[source_key(service)]) for table in service.tables],
+        specs=[
+            spec(table, group=service.group, deps=[source_key(service)], skippable=service.named_by is not None)
+            for table in service.tables
+        ],
         can_subset=True,
         pool=POOL,
         backfill_policy=CHUNKS,
@@ -51,6 +54,12 @@ def _pull_days(context: dg.AssetExecutionContext, settings: Settings, service: D
 
     Where the account's daily quota is spent the step ends, and goes on by itself with the rest once the quota starts anew.
     """
+    if not service.is_wanted(settings):
+        named_by = f"HEROBASE_{str(service.named_by).upper()}"
+        context.log.warning(
+            f"{named_by} is not set, so nothing was asked for and nothing is loaded. Set it, and run this again."
+        )
+        return
     lake, client, tables = own_lake(settings), herobase(settings), service.tables
     mode = Mode(*(context.run.tags.get(tag) == "true" for tag in (REFRESH, ACCEPT_SHRUNK)))
     if resets_at := client.budget.spent_until(service.name):

@@ -8,7 +8,7 @@ from herobase_pipeline.tables import Table
 
 def source_key(service: DayService | ListService) -> dg.AssetKey:
     """Return the asset key of a service."""
-    return dg.AssetKey(["herobase", service.name])
+    return dg.AssetKey(["herobase", *service.name.split("/")])
 
 
 def _fields(tables: tuple[Table, ...]) -> dg.TableSchema:

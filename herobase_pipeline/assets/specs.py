@@ -13,7 +13,12 @@ POOL = "herobase_api"  # one step at a time asks HeroBase, so a process's budget
 
 
 def spec(
-    table: Table, *, group: str, deps: Sequence[Table | dg.AssetKey] = (), partitioned: bool | None = None
+    table: Table,
+    *,
+    group: str,
+    deps: Sequence[Table | dg.AssetKey] = (),
+    partitioned: bool | None = None,
+    skippable: bool = False,
 ) -> dg.AssetSpec:
     """Return the Dagster spec of a table.
 
@@ -22,6 +27,7 @@ def spec(
         group: where it stands in the graph.
         deps: the tables it is made from, or the service of HeroBase.
         partitioned: by day of the business zone; default as the table is.
+        skippable: a run may leave it as it is, without having failed.
 
     """
     by_day = table.daily if partitioned is None else partitioned
@@ -31,6 +37,7 @@ def spec(
         deps=[dg.AssetKey(dep.key) if isinstance(dep, Table) else dep for dep in deps],
         owners=["team:analytics"],
         group_name=group,
+        skippable=skippable,
         kinds={"duckdb"} if table in VIEWS else {"duckdb", "parquet"},
         partitions_def=DAYS if by_day else None,
         metadata={"dagster/column_schema": schema(table), "dagster/column_lineage": lineage(table, deps)},

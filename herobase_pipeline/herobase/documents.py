@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from herobase_pipeline.herobase import salvage
+from herobase_pipeline.herobase import formats, salvage
 from herobase_pipeline.herobase.errors import BrokenOffError, NotJsonError
 from herobase_pipeline.herobase.salvage import Unreadable
 
@@ -23,7 +23,6 @@ _FIRST_SEGMENT_BYTES = 1 << 20  # keys are learnt from the first one, and parsin
 
 _FIRST_KEY = re.compile(rb'\s*\[\s*\{\s*"((?:[^"\\]|\\.)*)"\s*:')
 _NO_FIELD_NAME = re.compile(r'["\\\x00-\x1f]')  # what msgspec refuses in a field's name
-_BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
@@ -123,9 +122,13 @@ def segments(chunks: Iterable[bytes], asked: str, size: int = SEGMENT_BYTES) -> 
     buffer = bytearray()
     begun = continued = readable = False
     full = min(size, _FIRST_SEGMENT_BYTES)
-    for chunk in chunks:
+    arriving = iter(chunks)
+    for chunk in arriving:
         buffer += chunk
-        begun = begun or _begins(buffer, asked)
+        if not begun and (start := _start(buffer)):
+            if start != b"[":
+                raise formats.not_a_list(formats.head(bytes(buffer), arriving), asked)
+            begun = True
         while begun and len(buffer) >= full:
             cut = _cut(buffer, records)
             if cut is None:
@@ -150,24 +153,13 @@ def _has_objects(segment: Segment) -> bool:
     return segment.records > 0 or any(record.reason != salvage.NO_OBJECT for record in segment.unreadable)
 
 
-def _begins(buffer: bytearray, asked: str) -> bool:
-    """Whether the array's bracket is there; drops what may stand before it."""
-    if buffer.startswith(_BOM):
-        del buffer[: len(_BOM)]
-    head = buffer.lstrip()[: len(_BOM)]
-    if not head or (len(head) < len(_BOM) and _BOM.startswith(head)):  # nothing yet, or half a BOM
-        return False
-    if head.startswith(b"["):
-        return True
-    if head.startswith(b"<"):
-        raise NotJsonError(
-            f"{asked}: HeroBase answered with a web page instead of JSON. Check that HEROBASE_URL is the API's address "
-            "(https://yoursite.herobase.com); if it is, HeroBase is probably being serviced: run it again later."
-        )
-    what = "an object instead of a list" if head.startswith(b"{") else "something that is not JSON"
-    raise NotJsonError(
-        f"{asked}: HeroBase answered with {what}. Run it again; if it stays, ask HeroBase what changed in their API."
-    )
+def _start(buffer: bytearray) -> bytes:
+    """Return the sign that the body begins with, the array's bracket if all is well; drops what may stand before it."""
+    if buffer.startswith(formats.BOM):
+        del buffer[: len(formats.BOM)]
+    start = bytes(buffer.lstrip()[: len(formats.BOM)])
+    is_half_a_bom = len(start) < len(formats.BOM) and formats.BOM.startswith(start)
+    return b"" if is_half_a_bom else start[:1]
 
 
 def _cut(buffer: bytearray, records: _Records) -> tuple[Segment, int] | None:

@@ -64,6 +64,27 @@ class NotJsonError(HeroBaseError):
     worth_retrying = True
 
 
+class SearchFailedError(HeroBaseError):
+    """A saved search fails for the shortest span of time too: HeroBase answers so where there is none of that name."""
+
+    worth_retrying = True
+
+    def __init__(self, search: str, answered: str) -> None:
+        """Say where in HeroBase the search has to be (Plecto's guide; API page, "Saved search export")."""
+        super().__init__(
+            f"leads: HeroBase {answered} to the saved search {search}, also for the shortest span of time. It answers so where "
+            "the UI user that this web-service account is linked to has saved no search of that name: log in to HeroBase as "
+            "that user, open Leads › Lead Admin and save the search there, or correct HEROBASE_SAVED_SEARCHES (for CSV "
+            "HEROBASE_SAVED_SEARCHES_CSV). If the search is there, HeroBase is failing: run it again later."
+        )
+
+
+class WrongFormatError(NotJsonError):
+    """200, and an answer in another format than was asked for: a page made from records, XML, CSV."""
+
+    worth_retrying = False
+
+
 class CappedError(HeroBaseError):
     """The smallest window still comes back with a suspiciously round number of rows (trap T14)."""
 

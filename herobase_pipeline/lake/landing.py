@@ -144,22 +144,22 @@ class Landing:
 
     def strays(self, window: Window) -> int:
         """Return how many records of the last document lie outside a window, by the time that names their day."""
-        if not self._last:
+        if not self._last or self.time is None:
             return 0
-        query = f"SELECT count(*) FROM ({_together(self._last)}) WHERE {self._time} < $start OR {self._time} >= $end"
+        query = f"SELECT count(*) FROM ({_together(self._last)}) WHERE {self.time} < $start OR {self.time} >= $end"
         return number(self.con, query, window._asdict())
 
     def spread(self, window: Window, share: float) -> tuple[dt.datetime, dt.datetime] | None:
         """Return from when to when the records of the last document lie in a window, but for a share at either end.
 
-        Where an end has more than half of them at once, it is the time beyond all of them.
+        Where an end has more than half of them at once, it is the time beyond all of them. None where they tell no time.
         """
-        if not self._last:
+        if not self._last or self.time is None:
             return None
         query = f"""
             WITH times AS (
-                SELECT date_trunc('second', {self._time}) AS t
-                FROM ({_together(self._last)}) WHERE {self._time} >= $start AND {self._time} < $end
+                SELECT date_trunc('second', {self.time}) AS t
+                FROM ({_together(self._last)}) WHERE {self.time} >= $start AND {self.time} < $end
             ),
             ends AS (SELECT quantile_disc(t, $share) AS early, quantile_disc(t, 1 - $share) AS late FROM times)
             SELECT
@@ -170,16 +170,20 @@ class Landing:
         return None if early is None else (early.astimezone(dt.UTC), late.astimezone(dt.UTC))
 
     def different(self, before: dt.datetime) -> int:
-        """Return how many different records have come of before a time."""
+        """Return how many different records have come of before a time; where they tell none, how many at all."""
         if not self.parts:
             return 0
+        if self.time is None:
+            kept = ", ".join(quoted(column.name) for column in self.columns)
+            return number(self.con, f"SELECT count(DISTINCT hash(asked, {kept})) FROM ({_together(self.parts)})")
         key = quoted(next(column.name for column in self.columns if column.required and column.type is Type.TEXT))
-        query = f"SELECT count(DISTINCT hash({key})) FROM ({_together(self.parts)}) WHERE {self._time} < $before"
+        query = f"SELECT count(DISTINCT hash(asked, {key})) FROM ({_together(self.parts)}) WHERE {self.time} < $before"
         return number(self.con, query, {"before": before})
 
     @property
-    def _time(self) -> str:
-        return quoted(next(column.name for column in self.columns if column.required and column.type is Type.INSTANT))
+    def time(self) -> str | None:
+        """The column with the time that names a record's day; None where records have none."""
+        return next((column.name for column in self.columns if column.required and column.type is Type.INSTANT), None)
 
     def _land(self, source: Path, segment: Any, asked: str) -> _Landed:
         """Make a table of a segment whose JSON lies in ``source``, and set aside the records that do not fit in."""
@@ -241,7 +245,7 @@ class Landing:
             for column in self.columns
             if column.required
         ]
-        return f"CASE {' '.join(cases)} END"
+        return f"CASE {' '.join(cases)} END" if cases else "NULL"
 
     def _reading(self, source: Path, keys: frozenset[str], asked: str) -> str:
         """Return the SELECT that reads a segment whose records have ``keys``."""

@@ -4,6 +4,7 @@ import dagster as dg
 
 from herobase_pipeline.assets.pulled import REFRESH
 from herobase_pipeline.pulling.services import DAY_SERVICES, LIST_SERVICES
+from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import (
     CALL_OUTCOMES,
     CUMULATIVE_INCIDENCE,
@@ -18,7 +19,8 @@ from herobase_pipeline.tables import (
     Table,
 )
 
-BY_DAY = (*(table for service in DAY_SERVICES for table in service.tables), CALL_OUTCOMES)
+_WANTED = [service for service in DAY_SERVICES if service.is_wanted(Settings.load())]
+BY_DAY = (*(table for service in _WANTED for table in service.tables), CALL_OUTCOMES)
 LISTS = tuple(service.table for service in LIST_SERVICES)
 FROM_ALL_DAYS = (
     LEADS,

@@ -19,7 +19,8 @@ _ROUND_NUMBERS = frozenset(int(digits * 10**power) for digits in (1, 2, 2.5, 5) 
 
 def cut_days(lake: Lake, service: str) -> list[dt.date]:
     """Return the days that were pulled of a service before their answers were seen to be cut, and not again since."""
-    return [dt.date.fromisoformat(day) for day in _note(lake, service).get("cut", ())]
+    notes_of = [of for name, of in (notes.read(lake, _NOTE) or {}).items() if f"{name} ".startswith(f"{service} ")]
+    return sorted({dt.date.fromisoformat(day) for of in notes_of for day in of.get("cut", ())})
 
 
 def _note(lake: Lake, service: str) -> notes.Note:

@@ -76,7 +76,17 @@ class Pulled:
 
 
 class Day:
-    """The pull of one local day into a landing of its own."""
+    """The pull of one local day into a landing of its own.
+
+    Attributes:
+        day: the day.
+        landing: where the answers land.
+        bounds: from when to when the day lasts.
+        params: the same, as parameters of the tables' SQL.
+        complete: the day, if it was over and is pulled whole; else nothing.
+        utcnow: the time.
+
+    """
 
     def __init__(
         self,
@@ -95,24 +105,38 @@ class Day:
         latest = max(now, dt.datetime.now(dt.UTC), self.bounds.end) + dt.timedelta(days=1)
         landing.con.execute(f"CREATE OR REPLACE MACRO tomorrow() AS {literal(latest.isoformat())}::TIMESTAMPTZ")
         self.complete = [day] if now >= self.bounds.end and since is None else []
-        self._service, self._day, self._herobase, self._lake, self._whole = service, day, herobase, lake, since is None
+        self.day, self.utcnow = day, herobase.budget.utcnow
+        self._service, self._herobase, self._lake, self._whole = service, herobase, lake, since is None
         self._short = since is not None and now - since <= _SHORT
-        self._answers = Answers(lake, service, day, now, short=self._short)
+        self._answers: list[Answers] = []
         self._now, self._zone = now, settings.zone
-        self._margin = margin(self.bounds, settings.zone)
+        self._margin = margin(self.bounds, settings.zone) if landing.time else dt.timedelta()
         self._asked = self.bounds.widened(self._margin) if since is None else recent(since, now, settings.zone)
+        if landing.time is None:  # what lies outside would be taken for the day's
+            self._asked = Window(max(self._asked.start, self.bounds.start), min(self._asked.end, self.bounds.end))
         self._before = herobase.budget.total, herobase.bytes_received, time.monotonic()
 
-    def ask(self, answer: Callable[[Window], Iterator[Segment]], asked: str = "") -> None:
-        """Land all that ``answer`` yields for the day and its margins, in smaller windows where that is needed."""
+    def ask(self, answer: Callable[[Window], Iterator[Segment]], asked: str = "", *, one_of_many: bool = False) -> None:
+        """Land all that ``answer`` yields for the day and its margins, in smaller windows where that is needed.
+
+        Args:
+            answer: asks for a window.
+            asked: kept with the rows.
+            one_of_many: what is ``asked`` for has answers of a size of its own, as a saved search has.
+
+        """
         landing = self.landing
+        if one_of_many or not self._answers:
+            of = f"{self._service} {asked}" if one_of_many else self._service
+            self._answers.append(Answers(self._lake, of, self.day, self._now, short=self._short))
+        answers = self._answers[-1]
         source = Source(
             ask=lambda window: self._herobase.retrying(lambda: landing.document(answer(window), asked)),
             strays=lambda window: landing.strays(window.widened(self._margin)),
             edges=self._edges,
             known=lambda: landing.different(self._now - _OVERLAP),
-            doubted=self._answers.doubted,
-            found=self._answers.found,
+            doubted=answers.doubted,
+            found=answers.found,
         )
         Pull(source).run(self._asked)
 
@@ -122,6 +146,8 @@ class Day:
         There are two for each end, as there are two readings of a stamp (see ``windows.margin``), the wider one first. A refresh
         costs two requests at most, so only its end is looked at; the night's pull looks at both.
         """
+        if self.landing.time is None:
+            return [[half] for half in window.halves()]
         spread = self.landing.spread(window, _AT_AN_END)
         if spread is None:
             return []
@@ -142,6 +168,10 @@ class Day:
             UnreadableError: too few of them can be kept.
 
         """
+        reasons = Counter(reason for reason, _ in self.landing.unreadable)
+        if self.landing.time is None:
+            account = Account(self.landing.records, self.landing.records - reasons.total(), 0, 0, reasons)
+            return self._accepted(account)
         table = self.landing.tables[0]
         key, time = (column.name for column in table if column.required)
         margins = self._asked.widened(self._margin)
@@ -160,10 +190,11 @@ class Day:
             )"""
         params = self.params | {"start": margins.start, "end": margins.end}
         ((inside, near, stray, outside, kept),) = self.landing.con.execute(query, params).fetchall()
-        reasons = Counter(reason for reason, _ in self.landing.unreadable)
         again = stray - outside + self.landing.repeated_unreadable
-        account = Account(self.landing.records, inside + again, near, outside, reasons, kept)
-        if refusal := account.refusal(self._service, self._day):
+        return self._accepted(Account(self.landing.records, inside + again, near, outside, reasons, kept))
+
+    def _accepted(self, account: Account) -> Account:
+        if refusal := account.refusal(self._service, self.day):
             raise UnreadableError(refusal)
         return account
 
@@ -173,7 +204,7 @@ class Day:
             self._lake,
             self.landing.con,
             self._service,
-            self._day,
+            self.day,
             self.landing.unreadable,
             self._herobase.budget.utcnow(),
             anew=anew and self._whole,
@@ -183,7 +214,8 @@ class Day:
         self, rows: Mapping[str, int], account: Account, newest: str, details: Mapping[str, int | str] | None = None
     ) -> Pulled:
         """Sum up, once the files are written. ``newest`` is the query for the time of the newest record of the day's file."""
-        self._answers.keep()
+        for answers in self._answers:
+            answers.keep()
         requests, received, began = self._before
         reached = self.bounds.end if self.complete else instant(self.landing.con, newest)
         return Pulled(

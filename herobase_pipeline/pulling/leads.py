@@ -1,4 +1,4 @@
-"""A day's lead versions."""
+"""A day's lead versions, from SimpleLeads or from saved searches."""
 
 import datetime as dt
 import fnmatch
@@ -11,10 +11,11 @@ from herobase_pipeline.herobase.errors import NotFoundError
 from herobase_pipeline.lake.engine import number
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.writing import stored, write
-from herobase_pipeline.pulling.day import WHOLE, Mode, Pulled, last_seen, pull
+from herobase_pipeline.pulling.day import WHOLE, Day, Mode, Pulled, last_seen, pull
+from herobase_pipeline.pulling.searches import existing
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.spelling import meant
-from herobase_pipeline.tables import LEAD_DATA, SIMPLE_LEADS
+from herobase_pipeline.tables import LEAD_DATA, SEARCH_LEAD_DATA, SEARCH_LEADS, SIMPLE_LEADS, Table
 
 
 def pull_simple_leads(day: dt.date, herobase: HeroBase, lake: Lake, settings: Settings, mode: Mode = WHOLE) -> Pulled:
@@ -32,28 +33,51 @@ def pull_simple_leads(day: dt.date, herobase: HeroBase, lake: Lake, settings: Se
     if since is None:
         _refuse_unknown_projects(herobase, settings)
     with pull("simpleleads", day, herobase, lake, settings, (SIMPLE_LEADS, LEAD_DATA), since) as day_pull:
-        landing, con = day_pull.landing, day_pull.landing.con
         day_pull.ask(partial(herobase.simple_leads, settings.projects))
-        landing.gather()
-        account = day_pull.account()
-        day_pull.set_aside(anew=False)
-        con.execute(f"CREATE TEMP VIEW pulled_leads AS SELECT *, {landing.unknown(without=())} FROM pulled")
-        con.execute(f"CREATE TEMP VIEW seen_versions AS {stored(lake, SIMPLE_LEADS, day)}")
-        observed = {"day": day, "observed_at": herobase.budget.utcnow()}
-        before = number(con, f"SELECT count(*) FROM ({stored(lake, SIMPLE_LEADS, day)})")
-        rows = {
-            LEAD_DATA.name: write(lake, con, LEAD_DATA, day=day, params=day_pull.params),
-            SIMPLE_LEADS.name: write(
-                lake,
-                con,
-                SIMPLE_LEADS,
-                day=day,
-                params=day_pull.params | observed,
-                complete=day_pull.complete,
-            ),
-        }
-        account = replace(account, kept=rows[SIMPLE_LEADS.name] - before)
-        return day_pull.pulled(rows, account, f"SELECT max(last_modified_at) FROM ({stored(lake, SIMPLE_LEADS, day)})")
+        return _written(day_pull, lake, SIMPLE_LEADS, LEAD_DATA)
+
+
+def pull_search_leads(day: dt.date, herobase: HeroBase, lake: Lake, settings: Settings, mode: Mode = WHOLE) -> Pulled:
+    """Pull the leads that the saved searches give for a local day and add their versions to the day's files (trap T1).
+
+    A refresh asks only for what was modified since the last pull.
+
+    Raises:
+        SearchFailedError: the linked user has no such search.
+        HeroBaseError: a window failed; the files are as they were.
+        UnreadableError: the leads cannot be read; the files are as they were.
+
+    """
+    since = last_seen(lake, SEARCH_LEADS, day, settings) if mode.refresh else None
+    with pull("leads", day, herobase, lake, settings, (SEARCH_LEADS, SEARCH_LEAD_DATA), since) as day_pull:
+        for search in settings.saved_searches:
+            ask = existing(search, partial(herobase.saved_search, search))
+            day_pull.ask(ask, search, one_of_many=True)
+        return _written(day_pull, lake, SEARCH_LEADS, SEARCH_LEAD_DATA)
+
+
+def _written(day_pull: Day, lake: Lake, versions: Table, data: Table) -> Pulled:
+    """Add the versions that have landed to the day's files."""
+    landing, con, day = day_pull.landing, day_pull.landing.con, day_pull.day
+    landing.gather()
+    account = day_pull.account()
+    day_pull.set_aside(anew=False)
+    everything = f"SELECT *, asked AS search, {landing.unknown(without=())} FROM pulled"
+    for view, table, extra in (("pulled_leads", versions, "extra"), ("pulled_data", data, "extra_private AS extra")):
+        names = [column.name for column in table if column.field or column.name == "search"]
+        con.execute(f"CREATE TEMP VIEW {view} AS SELECT {', '.join(names)}, {extra} FROM ({everything})")
+    before = stored(lake, versions, day)
+    con.execute(f"CREATE TEMP VIEW seen_versions AS {before}")
+    seen = number(con, f"SELECT count(*) FROM ({before})")
+    params = day_pull.params | {"day": day, "observed_at": day_pull.utcnow()}
+    rows = {
+        data.name: write(lake, con, data, LEAD_DATA.query, day=day, params=day_pull.params),
+        versions.name: write(
+            lake, con, versions, SIMPLE_LEADS.query, day=day, params=params, complete=day_pull.complete
+        ),
+    }
+    account = replace(account, kept=rows[versions.name] - seen)
+    return day_pull.pulled(rows, account, f"SELECT max(last_modified_at) FROM ({stored(lake, versions, day)})")
 
 
 def _refuse_unknown_projects(herobase: HeroBase, settings: Settings) -> None:

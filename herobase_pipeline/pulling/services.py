@@ -9,8 +9,9 @@ from herobase_pipeline.herobase.organisation import flat
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.pulling.calls import pull_calls
 from herobase_pipeline.pulling.day import Mode, Pulled
-from herobase_pipeline.pulling.leads import pull_simple_leads
+from herobase_pipeline.pulling.leads import pull_search_leads, pull_simple_leads
 from herobase_pipeline.pulling.lists import account_with_limits
+from herobase_pipeline.pulling.sheets import pull_raw_leads, pull_search_rows
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import (
     ACCOUNT,
@@ -20,6 +21,10 @@ from herobase_pipeline.tables import (
     LEAD_DATA,
     ORG_UNITS,
     PROJECTS,
+    RAW_LEADS,
+    SEARCH_LEAD_DATA,
+    SEARCH_LEADS,
+    SEARCH_ROWS,
     SIMPLE_LEADS,
     USERS,
     Table,
@@ -38,6 +43,7 @@ class DayService:
         group: where its tables stand in the graph.
         tables: what it is read into, always written together; the asset has the first one's name.
         pull: pulls a day of it.
+        named_by: the setting that must name it, else it is not asked for; None where it always is.
 
     """
 
@@ -46,6 +52,11 @@ class DayService:
     group: str
     tables: tuple[Table, ...]
     pull: PullDay
+    named_by: str | None = None
+
+    def is_wanted(self, settings: Settings) -> bool:
+        """Whether the settings say that it is asked for."""
+        return self.named_by is None or bool(getattr(settings, self.named_by))
 
 
 @dataclass(frozen=True)
@@ -80,6 +91,30 @@ DAY_SERVICES = (
         "leads",
         (SIMPLE_LEADS, LEAD_DATA),
         pull_simple_leads,
+    ),
+    DayService(
+        "leads",
+        "GET /leads: the leads of the saved searches in HEROBASE_SAVED_SEARCHES by the time of their last modification.",
+        "leads",
+        (SEARCH_LEADS, SEARCH_LEAD_DATA),
+        pull_search_leads,
+        named_by="saved_searches",
+    ),
+    DayService(
+        "leads/csv",
+        "GET /leads/csv: the same of those in HEROBASE_SAVED_SEARCHES_CSV, with the columns that the search has.",
+        "leads",
+        (SEARCH_ROWS,),
+        pull_search_rows,
+        named_by="saved_searches_csv",
+    ),
+    DayService(
+        "rawleads",
+        "GET /rawleads: a row for each field of a lead, asked for where HEROBASE_RAW_LEADS says so.",
+        "leads",
+        (RAW_LEADS,),
+        pull_raw_leads,
+        named_by="raw_leads",
     ),
 )
 LIST_SERVICES = (

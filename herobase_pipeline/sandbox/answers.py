@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from herobase_pipeline.sandbox.shapes import Shapes
+from herobase_pipeline.settings import SandboxSettings
 
 PIECE = 1 << 18
 """Size of the pieces of a stream, in bytes, at least."""
@@ -72,11 +73,19 @@ def json_array(records: Records, *, pretty: bool) -> Iterator[bytes]:
     yield bytes(kept)
 
 
-def csv_text(table: Table, delimiter: str) -> Iterator[bytes]:
-    """Write a header and rows; UTF-8, CRLF, quoted where needed."""
+def csv_text(table: Table, settings: SandboxSettings) -> Iterator[bytes]:
+    """Write a header and rows in UTF-8, in the dialect of the settings."""
     text = io.StringIO()
-    writer = csv.writer(text, delimiter=delimiter)
-    writer.writerow(table.header)
+    writer = csv.writer(
+        text,
+        delimiter="\t" if settings.csv_delimiter == "tab" else settings.csv_delimiter,
+        lineterminator="\r\n" if settings.csv_line_end == "crlf" else "\n",
+        quoting=csv.QUOTE_ALL if settings.csv_quoted else csv.QUOTE_MINIMAL,
+    )
+    if settings.csv_bom:
+        yield b"\xef\xbb\xbf"
+    if settings.csv_header:
+        writer.writerow(table.header)
     for row in table.rows:
         writer.writerow(row)
         if text.tell() >= PIECE:

@@ -162,7 +162,7 @@ class Application:
             raise ApiError(403, "Forbidden", f"The account has no {service.resource} Get right.")
         answer = service.answer(asked)
         if isinstance(answer, Table):
-            return Body(200, _CSV, answers.csv_text(answer, self.settings.csv_delimiter))
+            return Body(200, _CSV, answers.csv_text(answer, self.settings))
         if isinstance(answer, Records):
             if fault is not None and fault.max_rows is not None:
                 answer = answers.capped(answer, fault.max_rows)

@@ -8,7 +8,16 @@ from herobase_pipeline.tables.drops import DROP_RATES
 from herobase_pipeline.tables.health import HEALTH
 from herobase_pipeline.tables.history import ORG_HISTORY
 from herobase_pipeline.tables.lead_fields import LEAD_FIELDS
-from herobase_pipeline.tables.leads import LEAD_DATA, LEADS, SIMPLE_LEADS
+from herobase_pipeline.tables.leads import (
+    LEAD_DATA,
+    LEADS,
+    RAW_LEADS,
+    SEARCH_LEAD_DATA,
+    SEARCH_LEADS,
+    SEARCH_ROWS,
+    SIMPLE_LEADS,
+    VERSIONS,
+)
 from herobase_pipeline.tables.outcomes import CALL_OUTCOMES
 from herobase_pipeline.tables.rates import (
     COHORT_RATES,
@@ -28,6 +37,10 @@ TABLES = (
     CALL_PHONES,
     SIMPLE_LEADS,
     LEAD_DATA,
+    SEARCH_LEADS,
+    SEARCH_LEAD_DATA,
+    SEARCH_ROWS,
+    RAW_LEADS,
     UNREADABLE,
     LEAD_FIELDS,
     ORG_UNITS,
@@ -75,11 +88,16 @@ __all__ = [
     "OUTCOME_RATES",
     "POOL_RATES",
     "PROJECTS",
+    "RAW_LEADS",
     "RESTATEMENTS",
+    "SEARCH_LEADS",
+    "SEARCH_LEAD_DATA",
+    "SEARCH_ROWS",
     "SIMPLE_LEADS",
     "TABLES",
     "UNREADABLE",
     "USERS",
+    "VERSIONS",
     "VIEWS",
     "Column",
     "Table",

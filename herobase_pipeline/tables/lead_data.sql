@@ -1,4 +1,4 @@
--- The fields of each lead version of one local day: those seen before and those pulled now (trap T1). Files of older versions
+-- The fields of each lead version of one local day, for lead_data or search_lead_data: those seen before and those pulled now (trap T1). Files of older versions
 -- have the content of unknown fields in simple_leads (seen_versions), from where it is taken over.
 WITH
 moved AS (
@@ -12,10 +12,7 @@ moved AS (
     HAVING extra IS NOT NULL OR closure_data IS NOT NULL
 )
 SELECT
-    lead_id,
-    last_modified_at,
-    data,
-    custom_data,
+    * EXCLUDE (closure_data, extra, is_new),
     arg_max(closure_data, (is_new, closure_data)) AS closure_data,
     arg_max(extra, (is_new, extra)) AS extra
 FROM (
@@ -26,15 +23,8 @@ FROM (
         false AS is_new
     FROM seen LEFT JOIN moved USING (lead_id, last_modified_at)
     UNION ALL BY NAME
-    SELECT
-        lead_id,
-        last_modified_at,
-        data,
-        custom_data,
-        nullif(closure_data, '[]') AS closure_data,
-        extra_private AS extra,
-        true AS is_new
-    FROM pulled_leads
+    SELECT * REPLACE (nullif(closure_data, '[]') AS closure_data), true AS is_new
+    FROM pulled_data
     WHERE last_modified_at >= $day_start AND last_modified_at < $day_end
 )
 GROUP BY ALL

@@ -33,6 +33,7 @@ SIMPLE_LEADS = Table(
         Column("priority", Type.COUNT, "the dialler's priority", "priority"),
         Column("campaign_id", Type.TEXT, "the campaign's id; its code where HeroBase gives no id", "campaign.uniqueId"),
         Column("campaign_code", Type.TEXT, "the campaign's code", "campaign.code"),
+        Column("lead_pool", Type.TEXT, "name of its lead pool; NULL where leads do not tell it", "leadPool.name"),
         Column("uploaded_at", Type.INSTANT, "when the lead was uploaded", "uploadTime"),
         Column(
             "first_processed_at", Type.INSTANT, "when an agent first closed it; NULL if none did", "firstProcessedTime"
@@ -89,6 +90,66 @@ LEAD_DATA = Table(
         ),
     ),
 )
+
+_SEARCH = Column("search", Type.TEXT, "name of the saved search that gave it")
+
+SEARCH_LEADS = Table(
+    name="search_leads",
+    description="Every version of a lead that a saved search was ever seen to give, on the local day of its modification. Only "
+    "ever grows. Asked for where HEROBASE_SAVED_SEARCHES names searches.",
+    grain="one row a saved search and version of a lead",
+    daily=True,
+    order=f"search, {SIMPLE_LEADS.order}",
+    columns=(_SEARCH, *SIMPLE_LEADS.columns),
+)
+
+SEARCH_LEAD_DATA = Table(
+    name="search_lead_data",
+    description="The lead fields of each version that a saved search gives, as HeroBase gives them: it writes their names in "
+    "lower case. Identifies customers: private.",
+    grain="one row a saved search and version of a lead",
+    daily=True,
+    private=True,
+    order=f"search, {LEAD_DATA.order}",
+    columns=(_SEARCH, *LEAD_DATA.columns),
+)
+
+SEARCH_ROWS = Table(
+    name="search_rows",
+    description="What saved searches gave as CSV, with the columns that they have, on the local day of modification that was "
+    "asked for. Only ever grows: a row that changed is there as often as it was seen to change. Asked for where "
+    "HEROBASE_SAVED_SEARCHES_CSV names searches. Identifies customers: private.",
+    grain="one row a saved search, lead and content",
+    daily=True,
+    private=True,
+    order="search, lead_id, observed_at, fields",
+    columns=(
+        _SEARCH,
+        Column("lead_id", Type.TEXT, "what stands in the column of lead ids; NULL where the search has none", "leadId"),
+        Column("fields", Type.TEXT, "JSON object: the column's name, and what stands in it", "fields"),
+        Column("observed_at", Type.INSTANT, "when the row was first pulled with this content"),
+    ),
+)
+
+RAW_LEADS = Table(
+    name="raw_leads",
+    description="The fields of leads, a row each, on the local day of modification that was asked for. Only ever grows: a "
+    "field that changed is there as often as it was seen to change. Asked for where HEROBASE_RAW_LEADS says so. Identifies "
+    "customers: private.",
+    grain="one row a lead, field and content",
+    daily=True,
+    private=True,
+    order="lead_id, field_name, observed_at, field_value",
+    columns=(
+        Column("lead_id", Type.TEXT, "HeroBase's id of the lead", "UniqueLeadId", required=True),
+        Column("field_name", Type.TEXT, "the field's name as HeroBase writes it", "FieldName"),
+        Column("field_value", Type.TEXT, "its text; NULL from when the lead came without the field", "FieldValue"),
+        Column("observed_at", Type.INSTANT, "when the field was first pulled with this content"),
+    ),
+)
+
+VERSIONS = (SIMPLE_LEADS, SEARCH_LEADS)
+"""What leads are made from; any of them will do, and ``lead_versions`` is what they say together."""
 
 LEADS = Table(
     name="leads",

@@ -1,4 +1,4 @@
--- The lead versions of one local day: those seen before and those pulled now (trap T1). A version that is seen again
+-- The lead versions of one local day, of simple_leads or search_leads: those seen before and those pulled now (trap T1). A version that is seen again
 -- keeps the time and the origin of its first sight. What is in it that this version of the program does not know makes no
 -- version: its form is the one seen last.
 SELECT
@@ -11,22 +11,8 @@ FROM (
     SELECT * REPLACE ($day AS modified_date, closure_codes(closure_data) AS closure_data, kinds(extra) AS extra) FROM seen
     UNION ALL BY NAME
     SELECT
-        lead_id,
-        last_modified_at,
+        * REPLACE (coalesce(campaign_id, campaign_code) AS campaign_id, closure_codes(closure_data) AS closure_data),
         $day AS modified_date,
-        status,
-        closure,
-        priority,
-        coalesce(campaign_id, campaign_code) AS campaign_id,
-        campaign_code,
-        uploaded_at,
-        first_processed_at,
-        owner_org_code,
-        uploaded_by,
-        first_processed_by,
-        last_modified_by,
-        closure_codes(closure_data) AS closure_data,
-        extra,
         $observed_at AS observed_at,
         -- two days: a version pulled later may have been one of several that are gone (trap T3)
         CASE WHEN last_modified_at >= $observed_at - INTERVAL 48 HOURS THEN 'observed' ELSE 'backfilled' END AS origin
