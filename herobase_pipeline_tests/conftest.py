@@ -24,12 +24,7 @@ from herobase_pipeline.sandbox import Sandbox, World
 from herobase_pipeline.sandbox.world.truth import Call
 from herobase_pipeline.settings import SandboxSettings, Settings
 from herobase_pipeline.tables import (
-    CALL_OUTCOMES,
-    CALL_PHONES,
-    CALLS,
-    LEAD_DATA,
     RESTATEMENTS,
-    SIMPLE_LEADS,
     TABLES,
     UNREADABLE,
     VIEWS,
@@ -38,8 +33,11 @@ from herobase_pipeline_tests.dagster_internals import wait_by
 
 ROOT = Path(__file__).parent.parent
 NOW = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
-BY_DAY = (CALLS, CALL_PHONES, SIMPLE_LEADS, LEAD_DATA, CALL_OUTCOMES)
-WHOLE = ",".join("/".join(table.key) for table in TABLES if table not in (*BY_DAY, RESTATEMENTS, UNREADABLE))
+WHOLE = ",".join(
+    "/".join(table.key)
+    for table in TABLES
+    if (table.snapshot or not table.daily) and table not in (RESTATEMENTS, UNREADABLE)
+)
 """The assets without partitions."""
 ASSETS = [*pulled.PULLED, *derived.DERIVED, fields.lead_fields, health]
 

@@ -235,4 +235,6 @@ def test_keys_in_lower_case_are_the_same_fields(declared):
 
 def test_without_its_sources_it_says_what_to_do_first(centre):
     sentence = failure(centre().materialize(KEY))
-    assert "lead_fields cannot be made: simple_leads and lead_data are not loaded for any day." in sentence
+    assert (
+        "lead_fields cannot be made: lead_data or search_lead_data or raw_leads is not loaded for any day." in sentence
+    )

@@ -82,7 +82,8 @@ def test_a_source_that_is_not_loaded_at_all_is_not_taken_for_an_empty_one(centre
     here = centre()
     here.load("calls", "2026-11-17")
     assert failure(here.materialize("leads")) == (
-        "leads cannot be made: simple_leads is not loaded for any day. Materialize simple_leads first."
+        "leads cannot be made: simple_leads or search_leads is not loaded for any day. "
+        "Materialize simple_leads or search_leads first."
     )
     assert failure(here.materialize("drop_rates")) == (
         "drop_rates cannot be made: call_outcomes is not loaded for any day. Materialize call_outcomes first."

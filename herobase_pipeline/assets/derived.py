@@ -14,7 +14,7 @@ from herobase_pipeline.assets.own_lake import own_lake
 from herobase_pipeline.assets.pulled import REFRESH, WHOLE_DAY, SettingsResource
 from herobase_pipeline.assets.specs import spec
 from herobase_pipeline.lake import catalogue
-from herobase_pipeline.lake.deriving import NotDerivedError, derive, derive_days
+from herobase_pipeline.lake.deriving import NotDerivedError, Source, derive, derive_days
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.restating import Run
 from herobase_pipeline.tables import (
@@ -34,7 +34,7 @@ from herobase_pipeline.tables import (
     OUTCOME_RATES,
     POOL_RATES,
     RESTATEMENTS,
-    SIMPLE_LEADS,
+    VERSIONS,
     Table,
 )
 from herobase_pipeline.tables.drops import regimes
@@ -80,23 +80,26 @@ def _picture_of_outcomes(context: dg.AssetExecutionContext, lake: Lake, day: dt.
 def _whole(
     table: Table,
     group: str,
-    sources: Sequence[Table],
+    sources: Sequence[Source],
     params: Mapping[str, Any] | None = None,
     picture: Callable[[Lake], dict[str, Any]] | None = None,
 ) -> dg.AssetsDefinition:
     """Return the asset of a table that is made anew from all that its sources hold."""
+    deps = [each for source in sources for each in (source if isinstance(source, tuple) else (source,))]
 
-    @dg.multi_asset(name=table.name, specs=[spec(table, group=group, deps=sources)])
+    @dg.multi_asset(name=table.name, specs=[spec(table, group=group, deps=deps)])
     def derive_whole(context: dg.AssetExecutionContext, settings: SettingsResource) -> dg.MaterializeResult[None]:
         lake = own_lake(settings)
         try:
-            why = cache(lambda: cause(context, table, [SIMPLE_LEADS, CALLS]))
+            pulled = [source for source in (*VERSIONS, CALLS) if lake.files(source)]
+            why = cache(lambda: cause(context, table, pulled))
             derived = derive(lake, settings.zone, table, sources, params, Run(context.run.run_id, lambda _: why()))
         except NotDerivedError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
         catalogue.refresh(lake, settings.zone)
         _tell_restated(context, derived.restated)
         metadata = {"dagster/row_count": derived.rows, "restated_numbers": derived.restated}
+        metadata |= {f"versions_from_{name}": versions for name, versions in derived.versions.items()}
         return dg.MaterializeResult(metadata=metadata | (picture(lake) if picture else {}))
 
     return derive_whole
@@ -111,7 +114,7 @@ def _tell_restated(context: dg.AssetExecutionContext, numbers: int) -> None:
 
 DERIVED: list[dg.AssetsDefinition | dg.AssetSpec] = [
     call_outcomes,
-    _whole(LEADS, "leads", [SIMPLE_LEADS, CALLS]),
+    _whole(LEADS, "leads", [VERSIONS, CALLS]),
     _whole(LEAD_CONVERSION, "metrics", [LEADS], picture=pictures.conversion),
     _whole(LEAD_COHORTS, "metrics", [LEADS]),
     _whole(CUMULATIVE_INCIDENCE, "metrics", [LEADS]),

@@ -10,15 +10,14 @@ from herobase_pipeline.assets.pulled import SettingsResource
 from herobase_pipeline.assets.specs import lineage, schema, spec
 from herobase_pipeline.fields.columns import typed
 from herobase_pipeline.fields.declarations import FieldsError, read_declarations
-from herobase_pipeline.fields.projection import Projected, forget_erased, project
+from herobase_pipeline.fields.projection import SOURCES, Projected, forget_erased, project
 from herobase_pipeline.lake.deriving import NotDerivedError
-from herobase_pipeline.tables import CAMPAIGNS, LEAD_DATA, LEAD_FIELDS, SIMPLE_LEADS
+from herobase_pipeline.tables import LEAD_FIELDS
 
 FINDINGS = "fields_that_do_not_fit"
-_SOURCES = (LEAD_DATA, SIMPLE_LEADS, CAMPAIGNS)
 
 
-@dg.multi_asset(name=LEAD_FIELDS.name, specs=[spec(LEAD_FIELDS, group="leads", deps=_SOURCES)])
+@dg.multi_asset(name=LEAD_FIELDS.name, specs=[spec(LEAD_FIELDS, group="leads", deps=SOURCES)])
 def lead_fields(context: dg.AssetExecutionContext, settings: SettingsResource) -> dg.MaterializeResult[None]:
     """Read the declared fields of all leads; names and counts are shown, never a value."""
     lake = own_lake(settings)
@@ -34,7 +33,7 @@ def lead_fields(context: dg.AssetExecutionContext, settings: SettingsResource) -
                 f"{line.declaration}: {line.unreadable} of {line.filled} values of {line.field} are no {line.type}"
             )
     table = typed(declarations)
-    shape: dict[str, Any] = {"dagster/column_schema": schema(table), "dagster/column_lineage": lineage(table, _SOURCES)}
+    shape: dict[str, Any] = {"dagster/column_schema": schema(table), "dagster/column_lineage": lineage(table, SOURCES)}
     return dg.MaterializeResult(metadata=shape | _metadata(projected))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from herobase_pipeline.fields.declarations import RAW, Declaration, DeclaredField, Kind, normal, pattern
 from herobase_pipeline.tables.lead_fields import LEAD_FIELDS
+from herobase_pipeline.tables.leads import of_versions
 from herobase_pipeline.tables.schema import Column, Table, Type, of
 
 _TYPES = {
@@ -19,7 +20,12 @@ _TYPES = {
 _WORDS = {Kind.NUMBER: "number", Kind.DATE: "date", Kind.FLAG: "yes or no", Kind.INSTANT: "date and time"}
 _SOURCES = ("data", "custom_data")  # a field of both is the lead's own
 _OF_EACH = ("lead_id", "last_modified_at", "declaration", "declaration_version")
-_FIELDS = of("lead_data", "data custom_data last_modified_at") + of("simple_leads", "status")
+_FIELDS = (
+    of("lead_data", "data custom_data last_modified_at")
+    + of("search_lead_data", "data custom_data last_modified_at")
+    + of("raw_leads", "field_name field_value observed_at date")
+    + of_versions("status")
+)
 
 MACROS = files("herobase_pipeline.fields").joinpath("values.sql").read_text(encoding="utf-8")
 """How the text of a field becomes a value."""

@@ -12,11 +12,30 @@ import duckdb
 from herobase_pipeline.fields.columns import MACROS, covering, texts, typed, values
 from herobase_pipeline.fields.declarations import RAW, Declaration, Kind, normal
 from herobase_pipeline.lake.arrow import columns_of
-from herobase_pipeline.lake.deriving import NotDerivedError, NotLoadedError, define_sources, deriving
+from herobase_pipeline.lake.deriving import (
+    NotDerivedError,
+    NotLoadedError,
+    Source,
+    define_sources,
+    deriving,
+    not_loaded,
+)
 from herobase_pipeline.lake.engine import literal, number, quoted
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.writing import write
-from herobase_pipeline.tables import CAMPAIGNS, LEAD_DATA, LEAD_FIELDS, SIMPLE_LEADS
+from herobase_pipeline.tables import (
+    CALLS,
+    CAMPAIGNS,
+    LEAD_DATA,
+    LEAD_FIELDS,
+    RAW_LEADS,
+    SEARCH_LEAD_DATA,
+    VERSIONS,
+)
+
+FIELDS_OF_LEADS = (LEAD_DATA, SEARCH_LEAD_DATA, RAW_LEADS)
+"""Where the fields of leads are; any of them will do."""
+SOURCES = (*FIELDS_OF_LEADS, *VERSIONS, CAMPAIGNS, CALLS)
 
 RECENT = 35  # days: a field that no lead changed in them has, has vanished
 _LISTED = 80  # signs of a name
@@ -109,7 +128,7 @@ def forget_erased(lake: Lake, zone: ZoneInfo) -> None:
     if not lake.files(LEAD_FIELDS):
         return
     with deriving(lake, zone, LEAD_FIELDS) as con:
-        define_sources(con, lake, [SIMPLE_LEADS])
+        define_sources(con, lake, [VERSIONS])
         table = dataclasses.replace(LEAD_FIELDS, columns=columns_of(lake.file(LEAD_FIELDS)))
         declared = [quoted(name) for name in table.names if name not in LEAD_FIELDS.names]
         emptied = ", ".join(f"CASE WHEN NOT is_erased THEN {name} END AS {name}" for name in declared)
@@ -120,7 +139,14 @@ def forget_erased(lake: Lake, zone: ZoneInfo) -> None:
             f"""
             SELECT {", ".join(LEAD_FIELDS.names)}{"".join((", ", emptied)) if declared else ""}
             FROM (
-                SELECT *, lead_id IN (SELECT lead_id FROM simple_leads WHERE status = 'Anonymized') AS is_erased FROM seen
+                SELECT
+                    *,
+                    lead_id IN (
+                        SELECT lead_id FROM simple_leads WHERE status = 'Anonymized'
+                        UNION ALL
+                        SELECT lead_id FROM search_leads WHERE status = 'Anonymized'
+                    ) AS is_erased
+                FROM seen
             )
             """,
         )
@@ -128,13 +154,13 @@ def forget_erased(lake: Lake, zone: ZoneInfo) -> None:
 
 def gather(con: duckdb.DuckDBPyConnection, lake: Lake, declarations: Sequence[Declaration]) -> None:
     """Make ``latest``, every lead with its fields as they came and the file that is for it, and the macros to read them."""
-    needed = [SIMPLE_LEADS, LEAD_DATA, *([CAMPAIGNS] if any(each.projects for each in declarations) else [])]
-    if lacking := [source.name for source in needed if not lake.files(source)]:
+    needed: list[Source] = [FIELDS_OF_LEADS, *([CAMPAIGNS] if any(each.projects for each in declarations) else [])]
+    if lacking := not_loaded(lake, needed):
         raise NotLoadedError(
             f"{LEAD_FIELDS.name} cannot be made: {' and '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} not loaded "
             f"for any day. Materialize {' and '.join(lacking)} first."
         )
-    define_sources(con, lake, [LEAD_DATA, SIMPLE_LEADS, CAMPAIGNS])
+    define_sources(con, lake, SOURCES)
     con.execute(MACROS)
     con.execute(f"CREATE TEMP TABLE latest AS {LEAD_FIELDS.query}", {"declared": covering(declarations)})
     for campaign, names in con.execute(

@@ -74,7 +74,7 @@ def loaded_days(outcomes: str | None, conversion: str | None) -> str:
             SELECT DISTINCT regexp_extract(file, 'date=([0-9-]+)[^0-9]+$', 1)::DATE AS day FROM ({outcomes or no_file})
         ),
         joined AS (
-            SELECT day, bool_or(name = 'calls') AS has_calls, bool_or(name = 'simple_leads') AS has_leads
+            SELECT day, bool_or(name = 'calls') AS has_calls, bool_or(name IN ('simple_leads', 'search_leads')) AS has_leads
             FROM ({_loaded_of(conversion)}) GROUP BY day
         )
         SELECT

@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -17,17 +18,28 @@ from herobase_pipeline.lake.restating import Run, is_published, restate
 from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.lake.writing import write
 from herobase_pipeline.partitions import in_words
-from herobase_pipeline.tables import Table
+from herobase_pipeline.tables import VERSIONS, Table
 
-_MACROS = ("interval.sql", "counting.sql")
+_MACROS = ("interval.sql", "counting.sql", "lead_versions.sql")
+Source = Table | tuple[Table, ...]
+"""A table, or several of which one is enough: ``VERSIONS``, which ``lead_versions`` reads together."""
 
 
 class Derived(NamedTuple):
-    """What came of deriving a file: its rows, how many published numbers it changed, and whether it knows its day in full."""
+    """What came of deriving a file.
+
+    Attributes:
+        rows: its rows.
+        restated: how many published numbers it changed.
+        is_whole: whether it knows its day in full.
+        versions: how many lead versions it was made from, by the table that told them.
+
+    """
 
     rows: int
     restated: int
     is_whole: bool
+    versions: Mapping[str, int] = MappingProxyType({})
 
 
 class NotDerivedError(Exception):
@@ -42,7 +54,7 @@ def derive(
     lake: Lake,
     zone: ZoneInfo,
     table: Table,
-    sources: Sequence[Table],
+    sources: Sequence[Source],
     params: Mapping[str, Any] | None = None,
     run: Run | None = None,
 ) -> Derived:
@@ -52,7 +64,7 @@ def derive(
         NotLoadedError: a source has no file at all.
 
     """
-    if lacking := [source.name for source in sources if not lake.files(source)]:
+    if lacking := not_loaded(lake, sources):
         raise NotLoadedError(
             f"{table.name} cannot be made: {' and '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} not loaded for any "
             f"day. Materialize {' and '.join(lacking)} first."
@@ -63,7 +75,14 @@ def derive(
         con.execute(f"CREATE TEMP TABLE made AS {table.query}", dict(params or {}))
         restated = sum(restate(lake, con, table, "FROM made", run=run).values()) if is_published(table) else 0
         rows = write(lake, con, table, "FROM made", complete=complete_days(con), loaded=loaded)
-        return Derived(rows, restated, is_whole=True)
+        told: dict[str, int] = {}
+        if VERSIONS in sources:
+            told = dict(
+                con.execute(
+                    "SELECT told_by, count(*) FROM lead_versions('simple_leads', 'search_leads') GROUP BY ALL ORDER BY ALL"
+                ).fetchall()
+            )
+        return Derived(rows, restated, is_whole=True, versions=told)
 
 
 def derive_days(
@@ -113,18 +132,30 @@ def deriving(lake: Lake, zone: ZoneInfo, table: Table) -> Iterator[duckdb.DuckDB
             ) from None
 
 
-def _loaded(con: duckdb.DuckDBPyConnection, lake: Lake, sources: Sequence[Table]) -> dict[str, list[dt.date]]:
+def not_loaded(lake: Lake, sources: Sequence[Source]) -> list[str]:
+    """Return the sources without any file, in words."""
+    needed = (_tables(source) for source in sources)
+    return [" or ".join(table.name for table in of) for of in needed if not any(map(lake.files, of))]
+
+
+def _tables(source: Source) -> tuple[Table, ...]:
+    return source if isinstance(source, tuple) else (source,)
+
+
+def _loaded(con: duckdb.DuckDBPyConnection, lake: Lake, sources: Sequence[Source]) -> dict[str, list[dt.date]]:
     """Return the days that are loaded of each pulled table that the sources are, or were made from."""
     loaded: dict[str, list[dt.date]] = {}
-    for source in sources:
+    for source in (table for of in sources for table in _tables(of) if lake.files(table)):
         loaded |= {source.name: lake.days(source)} if source.daily else loaded_in(con, lake.file(source))
     return loaded
 
 
 def define_sources(
-    con: duckdb.DuckDBPyConnection, lake: Lake, sources: Sequence[Table], days: Sequence[dt.date] | None = None
+    con: duckdb.DuckDBPyConnection, lake: Lake, sources: Sequence[Source], days: Sequence[dt.date] | None = None
 ) -> None:
     """Make what the tables' SQL reads: the sources, ``complete_days``, ``loaded (table_name, day)``, and shared macros.
+
+    A day that one of several tables has is loaded as ``lead_versions``.
 
     Args:
         con: the connection to make them in.
@@ -135,11 +166,12 @@ def define_sources(
     """
     for name in _MACROS:
         con.execute(files("herobase_pipeline.tables").joinpath(name).read_text(encoding="utf-8"))
-    define_views(con, lake, tuple(sources))
+    define_views(con, lake, tuple(table for source in sources for table in _tables(source)))
     con.execute("CREATE OR REPLACE TEMP TABLE loaded (table_name VARCHAR, day DATE)")
     for source in sources:
-        if source.daily:
-            con.execute(
-                f"INSERT INTO loaded SELECT {literal(source.name)}, unnest($days::DATE[])", {"days": lake.days(source)}
-            )
-    define_complete_days(con, [lake.files(source, days) for source in sources])
+        loaded = {day for table in _tables(source) if table.daily for day in lake.days(table)}
+        name = source.name if isinstance(source, Table) else "lead_versions"
+        con.execute(f"INSERT INTO loaded SELECT {literal(name)}, unnest($days::DATE[])", {"days": sorted(loaded)})
+    define_complete_days(
+        con, [[file for table in _tables(source) for file in lake.files(table, days)] for source in sources]
+    )

@@ -18,6 +18,7 @@ from herobase_pipeline.lake.completeness import known_in_full
 from herobase_pipeline.lake.engine import connect, literal
 from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.operations.rules import RULES, Check, Finding, Look
+from herobase_pipeline.pulling.services import DAY_SERVICES
 from herobase_pipeline.tables import Table
 
 LISTED = 31  # days; of those before, only how many
@@ -33,7 +34,12 @@ def utcnow() -> dt.datetime:
 def findings(checks: Sequence[Check], look: Look) -> Iterator[tuple[Check, list[Finding]]]:
     """Yield each check with what it finds, the latest day first."""
     lake = look.lake
-    asked = [check for check in checks if isinstance(check.find, str) and lake.files(check.table)]
+    unwanted = {table for s in DAY_SERVICES if not s.is_wanted(look.settings) for table in s.tables}
+    asked = [
+        check
+        for check in checks
+        if isinstance(check.find, str) and lake.files(check.table) and check.table not in unwanted
+    ]
     tables = tuple(dict.fromkeys(table for check in asked for table in check.tables))
     with spool(lake) as folder, connect(look.settings.zone, folder) as con:
         define_views(con, lake, tables)

@@ -25,7 +25,6 @@ from herobase_pipeline.pulling.services import DAY_SERVICES
 from herobase_pipeline.tables import CALL_OUTCOMES, HEALTH, LEAD_CONVERSION, Table
 
 ALL_IS_WELL = "nothing_is_wrong"
-_OF_DAYS = (*(service.tables[0] for service in DAY_SERVICES), CALL_OUTCOMES, LEAD_CONVERSION)
 
 
 @dg.multi_asset(
@@ -105,7 +104,8 @@ def _loaded(look: Look) -> dg.MetadataValue[str]:
     yesterday = today - dt.timedelta(days=1)
     lines = []
     with spool(look.lake) as folder, connect(look.settings.zone, folder) as con:
-        for table in _OF_DAYS:
+        pulled = [service.tables[0] for service in DAY_SERVICES if service.is_wanted(look.settings)]
+        for table in (*pulled, CALL_OUTCOMES, LEAD_CONVERSION):
             whole = known_in_full(con, look.lake.files(table))
             before, now = (_state(look, table, day, whole) for day in (yesterday, today))
             lines.append(

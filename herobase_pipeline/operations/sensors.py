@@ -13,7 +13,7 @@ from herobase_pipeline.operations.recovery import recover
 from herobase_pipeline.operations.schedules import UNFINISHED, is_running
 from herobase_pipeline.partitions import stretches
 from herobase_pipeline.settings import Settings
-from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, HEALTH, SIMPLE_LEADS, TABLES, Table
+from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, HEALTH, TABLES, VERSIONS, Table
 
 CALM = dt.timedelta(minutes=15)
 """What is made from all days is made again at most so often: it costs as much as there are days."""
@@ -44,9 +44,9 @@ def follow(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.S
     if is_running(context.instance, DERIVE.name):
         yield dg.SkipReason("Tables are being derived.")
         return
-    pulled, made = _changed(lake, [CALLS, SIMPLE_LEADS]), min(_changed(lake, [table]) for table in FROM_ALL_DAYS)
+    pulled, made = _changed(lake, [CALLS, *VERSIONS]), min(_changed(lake, [table]) for table in FROM_ALL_DAYS)
     now = dt.datetime.now(dt.UTC).timestamp()
-    if not lake.files(CALLS) or not lake.files(SIMPLE_LEADS) or pulled <= made:
+    if not lake.files(CALLS) or not any(map(lake.files, VERSIONS)) or pulled <= made:
         yield dg.SkipReason("All is up to date.")
     elif now - made < CALM.total_seconds() or _is_pulling(context.instance, now - pulled):
         yield dg.SkipReason("Waits for what is being pulled.")

@@ -9,11 +9,12 @@ from herobase_pipeline.lake.catalogue import timezone_of
 from herobase_pipeline.lake.completeness import known_in_full
 from herobase_pipeline.partitions import in_words
 from herobase_pipeline.reading.reader import lake_of
-from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, LEAD_CONVERSION, SIMPLE_LEADS
+from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, LEAD_CONVERSION, SEARCH_LEADS, SIMPLE_LEADS
 
 _SHOWN = {
     CALLS: "calls",
     SIMPLE_LEADS: "leads",
+    SEARCH_LEADS: "searched",
     CALL_OUTCOMES: "outcomes",
     LEAD_CONVERSION: "closings",
 }
@@ -39,6 +40,8 @@ def about(data_dir: str | Path | None = None) -> str:
     with duckdb.connect() as con:
         for table, what in _SHOWN.items():
             files = lake.files(table)
+            if not files and table is SEARCH_LEADS:  # most accounts do without
+                continue
             whole = sorted(known_in_full(con, files))
             days = lake.days(table) if table.daily else whole
             part = sorted(set(days) - set(whole))

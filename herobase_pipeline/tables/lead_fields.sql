@@ -1,8 +1,21 @@
 -- Every lead once, with the fields of its latest version as HeroBase gave them, and the file of declared fields that is
 -- for its campaign. More than one in ``declarations`` is an error that the caller reports.
 WITH
+told AS (  -- whichever export gave them; that a search gives none says nothing
+    SELECT lead_id, last_modified_at, data, custom_data, false AS is_searched FROM lead_data
+    UNION ALL
+    SELECT lead_id, last_modified_at, data, custom_data, true AS is_searched
+    FROM search_lead_data
+    WHERE data IS NOT NULL OR custom_data IS NOT NULL
+),
 latest AS (
-    SELECT lead_id, max(last_modified_at) AS last_modified_at FROM lead_data GROUP BY lead_id
+    SELECT
+        lead_id,
+        coalesce(
+            max(last_modified_at) FILTER (data IS NOT NULL OR custom_data IS NOT NULL), max(last_modified_at)
+        ) AS last_modified_at
+    FROM told
+    GROUP BY lead_id
 ),
 given AS (  -- of a version that was seen with different fields, the shortest: what was emptied stays so
     SELECT
@@ -10,19 +23,65 @@ given AS (  -- of a version that was seen with different fields, the shortest: w
         last_modified_at,
         arg_min(
             {'data': data, 'custom_data': custom_data},
-            (coalesce(length(data), 0) + coalesce(length(custom_data), 0), data, custom_data)
+            (
+                coalesce(data, '{}') <> '{}',
+                is_searched,
+                coalesce(length(data), 0) + coalesce(length(custom_data), 0),
+                data,
+                custom_data
+            )
         ) AS fields
-    FROM lead_data
+    FROM told
     JOIN latest USING (lead_id, last_modified_at)
     GROUP BY lead_id, last_modified_at
+),
+raw AS (  -- the fields of each lead's latest day, as they were seen last
+    SELECT
+        lead_id,
+        max(observed_at) AS observed_at,
+        to_json(map_from_entries(list((field_name, field.text) ORDER BY field_name)))::VARCHAR AS data
+    FROM (
+        SELECT
+            lead_id,
+            date,
+            field_name,
+            arg_max({'text': field_value}, observed_at) AS field,
+            max(observed_at) AS observed_at
+        FROM raw_leads
+        GROUP BY lead_id, date, field_name
+        QUALIFY date = max(date) OVER (PARTITION BY lead_id)
+    )
+    WHERE field.text IS NOT NULL
+    GROUP BY lead_id
+),
+versions AS (
+    SELECT
+        lead_id,
+        bool_or(status = 'Anonymized') AS erased,
+        max(last_modified_at) AS last_modified_at,
+        arg_max({'id': campaign_id, 'code': campaign_code}, (last_modified_at, observed_at)) AS campaign
+    FROM lead_versions('simple_leads', 'search_leads')
+    GROUP BY lead_id
+),
+only_called AS (  -- of leads that only RawLeads gives, the calls say the campaign
+    SELECT lead_id, arg_max({'id': campaign_id, 'code': campaign_code}, (started_at, call_id)) AS campaign
+    FROM calls
+    SEMI JOIN raw USING (lead_id)
+    ANTI JOIN versions USING (lead_id)
+    GROUP BY lead_id
 ),
 named AS (
     SELECT
         lead_id,
-        bool_or(status = 'Anonymized') AS erased,
-        arg_max({'id': campaign_id, 'code': campaign_code}, (last_modified_at, observed_at)) AS campaign
-    FROM simple_leads
-    GROUP BY lead_id
+        coalesce(given.last_modified_at, versions.last_modified_at, raw.observed_at) AS last_modified_at,
+        coalesce(erased, false) AS erased,
+        coalesce(versions.campaign, only_called.campaign) AS campaign,
+        coalesce(given.fields.data, raw.data) AS data,
+        given.fields.custom_data AS custom_data
+    FROM given
+    FULL JOIN raw USING (lead_id)
+    LEFT JOIN versions USING (lead_id)
+    LEFT JOIN only_called USING (lead_id)
 ),
 projects AS (  -- a lead names its campaign by id or by code
     SELECT campaign, arg_max(project, observed_at) AS project
@@ -52,12 +111,11 @@ SELECT
     version AS declaration_version,
     declarations,
     coalesce(nullif(trim(named.campaign.code), ''), named.campaign.id) AS campaign,
-    CASE WHEN NOT coalesce(erased, false) THEN object(fields.data) END AS data,
-    CASE WHEN NOT coalesce(erased, false) THEN object(fields.custom_data) END AS custom_data,
-    NOT coalesce(erased, false) AND (
-        fields.data IS NOT NULL AND object(fields.data) IS NULL
-        OR fields.custom_data IS NOT NULL AND object(fields.custom_data) IS NULL
+    CASE WHEN NOT erased THEN object(named.data) END AS data,
+    CASE WHEN NOT erased THEN object(named.custom_data) END AS custom_data,
+    NOT erased AND (
+        named.data IS NOT NULL AND object(named.data) IS NULL
+        OR named.custom_data IS NOT NULL AND object(named.custom_data) IS NULL
     ) AS is_unreadable
-FROM given
-LEFT JOIN named USING (lead_id)
+FROM named
 LEFT JOIN covered ON covered.campaign = named.campaign

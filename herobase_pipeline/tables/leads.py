@@ -3,9 +3,16 @@
 from herobase_pipeline.enums import LeadClosure, LeadStatus
 from herobase_pipeline.tables.schema import Column, Table, Type, of
 
+
+def of_versions(columns: str) -> tuple[str, ...]:
+    """Return some columns of the tables that have lead versions, for ``made_from``."""
+    return of("simple_leads", columns) + of("search_leads", columns)
+
+
 # what decides which version of a lead, which of its calls and which dials a value is from; see leads.sql
-_LATEST = of("simple_leads", "last_modified_at observed_at")
-_AS_CLOSED = _LATEST + of("simple_leads", "status")
+# whether a saved search adds a version to simple_leads depends on what both say of it; see lead_versions.sql
+_LATEST = of_versions("last_modified_at observed_at status closure")
+_AS_CLOSED = _LATEST
 _ONLY_CALLED = of("calls", "started_at call_id call_status")  # of a lead without a version, the last call
 _HOW_CREDITED = _AS_CLOSED + of("calls", "started_at ended_at end_cause call_status lead_closure")
 _CREDITED = _HOW_CREDITED + of("calls", "call_id")  # the last of equal ones
@@ -13,8 +20,8 @@ _DIAL = of("calls", "incoming call_status")
 _FIRST_DIAL_AT = _DIAL + of("calls", "started_at")
 _FIRST_DIAL = _FIRST_DIAL_AT + of("calls", "call_id")
 _ATTEMPTS = _FIRST_DIAL + of("calls", "ended_at end_cause agent")
-_CLOSED_AT = _CREDITED + of("simple_leads", "first_processed_at")
-_USER = of("simple_leads", "first_processed_by last_modified_by")  # who closed it, where no call did
+_CLOSED_AT = _CREDITED + of_versions("first_processed_at")
+_USER = of_versions("first_processed_by last_modified_by")  # who closed it, where no call did
 
 SIMPLE_LEADS = Table(
     name="simple_leads",
@@ -161,38 +168,40 @@ LEADS = Table(
             "lead_id",
             Type.TEXT,
             "HeroBase's id of the lead",
-            made_from=of("simple_leads", "lead_id") + of("calls", "lead_id"),
+            made_from=of_versions("lead_id") + of("calls", "lead_id"),
         ),
         Column(
             "status",
             Type.TEXT,
             "LeadStatus of the latest version; NULL for a lead that only calls name",
-            made_from=_LATEST + of("simple_leads", "status"),
+            made_from=_LATEST + of_versions("status"),
         ),
         Column(
             "closure",
             Type.TEXT,
             "LeadClosure; as it was closed, also once it is withdrawn or erased",
-            made_from=_AS_CLOSED + of("simple_leads", "closure"),
+            made_from=_AS_CLOSED + of_versions("closure"),
         ),
         Column(
             "campaign_id",
             Type.TEXT,
             "the campaign's id; as it was closed",
-            made_from=_AS_CLOSED + _ONLY_CALLED + of("simple_leads", "campaign_id") + of("calls", "campaign_id"),
+            made_from=_AS_CLOSED + _ONLY_CALLED + of_versions("campaign_id") + of("calls", "campaign_id"),
         ),
         Column(
             "campaign_code",
             Type.TEXT,
             "the campaign's code; as it was closed",
-            made_from=_AS_CLOSED + _ONLY_CALLED + of("simple_leads", "campaign_code") + of("calls", "campaign_code"),
+            made_from=_AS_CLOSED + _ONLY_CALLED + of_versions("campaign_code") + of("calls", "campaign_code"),
         ),
         Column(
-            "uploaded_at", Type.INSTANT, "when it was uploaded", made_from=_LATEST + of("simple_leads", "uploaded_at")
+            "lead_pool",
+            Type.TEXT,
+            "its lead pool; as it was closed; NULL where leads do not tell it",
+            made_from=_AS_CLOSED + of_versions("lead_pool"),
         ),
-        Column(
-            "uploaded_date", Type.DAY, "local day of uploaded_at", made_from=_LATEST + of("simple_leads", "uploaded_at")
-        ),
+        Column("uploaded_at", Type.INSTANT, "when it was uploaded", made_from=_LATEST + of_versions("uploaded_at")),
+        Column("uploaded_date", Type.DAY, "local day of uploaded_at", made_from=_LATEST + of_versions("uploaded_at")),
         Column(
             "first_dial_at",
             Type.INSTANT,
@@ -251,6 +260,18 @@ LEADS = Table(
             made_from=_CREDITED + _USER + of("calls", "agent"),
         ),
         Column(
+            "first_processed_by",
+            Type.TEXT,
+            "org code of the agent who first closed it, by HeroBase's word; as it was closed",
+            made_from=_AS_CLOSED + of_versions("first_processed_by"),
+        ),
+        Column(
+            "last_modified_by",
+            Type.TEXT,
+            "org code of the last editor, back office included; as it was closed",
+            made_from=_AS_CLOSED + of_versions("last_modified_by"),
+        ),
+        Column(
             "org_path",
             Type.TEXTS,
             "org codes root→leaf of the credited call, at call time; empty where no call is credited",
@@ -268,7 +289,7 @@ LEADS = Table(
             "known_through",
             Type.DAY,
             "the last day up to which it is known whether it was closed: of the unbroken run of loaded days from cohort_date",
-            made_from=_FIRST_DIAL_AT + of("simple_leads", "lead_id"),
+            made_from=_FIRST_DIAL_AT + of_versions("lead_id"),
         ),
         Column(
             "first_dial_path",
@@ -293,9 +314,7 @@ LEADS = Table(
             additive=True,
             made_from=_ATTEMPTS + _CLOSED_AT,
         ),
-        Column(
-            "versions", Type.COUNT, "versions seen", additive=True, made_from=of("simple_leads", "last_modified_at")
-        ),
-        Column("erased", Type.FLAG, "HeroBase has anonymised it", made_from=_LATEST + of("simple_leads", "status")),
+        Column("versions", Type.COUNT, "versions seen", additive=True, made_from=of_versions("last_modified_at")),
+        Column("erased", Type.FLAG, "HeroBase has anonymised it", made_from=_LATEST + of_versions("status")),
     ),
 )

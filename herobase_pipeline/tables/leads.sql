@@ -3,7 +3,7 @@
 WITH
 superseded AS (  -- a version that was seen with different content counts as it was seen last
     SELECT lead_id, last_modified_at, max(observed_at) AS last_observed_at
-    FROM simple_leads
+    FROM lead_versions('simple_leads', 'search_leads')
     GROUP BY lead_id, last_modified_at
     HAVING count(*) > 1
 ),
@@ -14,7 +14,7 @@ versions AS NOT MATERIALIZED (
         coalesce(status IN ('UserProcessed', 'Depleted', 'Abandoned', 'Failed', 'Expired', 'Removed', 'Anonymized',
             'DoNotCall', 'GlobalDoNotCall'), false) AS is_closed,
         coalesce(status IN ('Removed', 'Anonymized', 'DoNotCall', 'GlobalDoNotCall'), false) AS is_withdrawn
-    FROM simple_leads
+    FROM lead_versions('simple_leads', 'search_leads')
     LEFT JOIN superseded USING (lead_id, last_modified_at)
     WHERE last_observed_at IS NULL OR observed_at = last_observed_at
 ),
@@ -51,7 +51,9 @@ states AS (
             'campaign_id': campaign_id,
             'campaign_code': campaign_code,
             'uploaded_at': uploaded_at,
-            'closed_by': coalesce(first_processed_by, last_modified_by)
+            'first_processed_by': first_processed_by,
+            'last_modified_by': last_modified_by,
+            'lead_pool': lead_pool
         }) AS lead
     FROM versions
     JOIN history USING (lead_id)
@@ -74,7 +76,8 @@ known AS (
         END AS closed_without_call_at,
         current.lead.status AS status,
         current.lead.uploaded_at AS uploaded_at,
-        coalesce(decided.lead, current.lead) AS lead
+        coalesce(decided.lead, current.lead) AS as_closed,
+        coalesce((as_closed).first_processed_by, (as_closed).last_modified_by) AS lead_user
     FROM history
     LEFT JOIN closings USING (lead_id)
     JOIN states AS current ON current.lead_id = history.lead_id AND current.last_modified_at = current_at
@@ -141,7 +144,7 @@ credited AS (  -- the order of trap T28
             AND coalesce(call_status = 'UserProcessed', lead_closure <> 'NotSet', false) AS is_closing
     FROM legs
     JOIN known USING (lead_id)
-    WHERE is_contact AND lead.status = 'UserProcessed' AND started_at <= first_closed_at
+    WHERE is_contact AND as_closed.status = 'UserProcessed' AND started_at <= first_closed_at
         AND (is_closing OR started_at >= first_closed_at - INTERVAL 24 HOURS)
     QUALIFY row_number() OVER (PARTITION BY lead_id ORDER BY is_closing DESC, started_at DESC, call_id DESC) = 1
 ),
@@ -154,9 +157,10 @@ only_called AS (  -- leads of which no version is known
 SELECT
     lead_id,
     known.status AS status,
-    known.lead.closure AS closure,
-    coalesce(known.lead.campaign_id, campaign.id) AS campaign_id,
-    coalesce(known.lead.campaign_code, campaign.code) AS campaign_code,
+    as_closed.closure AS closure,
+    coalesce(as_closed.campaign_id, campaign.id) AS campaign_id,
+    coalesce(as_closed.campaign_code, campaign.code) AS campaign_code,
+    as_closed.lead_pool AS lead_pool,
     uploaded_at,
     local_day(uploaded_at) AS uploaded_date,
     first_dial_at,
@@ -178,10 +182,12 @@ SELECT
         WHEN first_closed_at IS NULL THEN 'open'
         WHEN is_closing THEN 'closing_call'
         WHEN call_id IS NOT NULL THEN 'last_contact'
-        WHEN known.lead.status = 'UserProcessed' AND known.lead.closed_by IS NOT NULL THEN 'lead_user'
+        WHEN as_closed.status = 'UserProcessed' AND lead_user IS NOT NULL THEN 'lead_user'
         ELSE 'system'
     END AS attribution,
-    CASE WHEN call_id IS NOT NULL THEN agent WHEN attribution = 'lead_user' THEN known.lead.closed_by END AS agent,
+    CASE WHEN call_id IS NOT NULL THEN agent WHEN attribution = 'lead_user' THEN lead_user END AS agent,
+    as_closed.first_processed_by AS first_processed_by,
+    as_closed.last_modified_by AS last_modified_by,
     coalesce(at_closing.org_path, []) AS org_path,
     coalesce(at_closing.org_names, []) AS org_names,
     incoming AS credited_incoming,
@@ -201,4 +207,4 @@ LEFT JOIN credited USING (lead_id)
 LEFT JOIN places AS at_closing ON at_closing.place = credited.place
 LEFT JOIN places AS at_first_dial ON at_first_dial.place = first_dial_place
 LEFT JOIN complete_days ON complete_days.day = local_day(first_dial_at)
-LEFT JOIN loaded AS lead_days ON lead_days.table_name = 'simple_leads' AND lead_days.day = local_day(last_dial_at)
+LEFT JOIN loaded AS lead_days ON lead_days.table_name = 'lead_versions' AND lead_days.day = local_day(last_dial_at)

@@ -2,7 +2,8 @@
 -- keeps the time and the origin of its first sight. What is in it that this version of the program does not know makes no
 -- version: its form is the one seen last.
 SELECT
-    * EXCLUDE (observed_at, origin, extra, closure_data),
+    * EXCLUDE (observed_at, origin, extra, closure_data, lead_pool),
+    arg_max(lead_pool, (observed_at, lead_pool)) AS lead_pool,  -- files of older versions have none
     arg_max(closure_data, (observed_at, closure_data)) AS closure_data,
     arg_max(extra, (observed_at, extra)) AS extra,
     min(observed_at) AS observed_at,

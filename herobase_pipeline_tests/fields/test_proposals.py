@@ -116,7 +116,7 @@ def test_of_what_is_declared_it_proposes_what_is_new(here, tmp_path, capsys, mon
 def test_without_leads_it_says_what_to_do(centre, monkeypatch, capsys, tmp_path):
     use(monkeypatch, centre(), tmp_path)
     assert main([]) == 2
-    assert "Materialize simple_leads and lead_data first." in capsys.readouterr().err
+    assert "Materialize lead_data or search_lead_data or raw_leads first." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

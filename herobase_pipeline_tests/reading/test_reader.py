@@ -57,7 +57,7 @@ def materialize(folder: Path, select: str, first: str | None = None, last: str |
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lake of two weeks, with all that is made of them."""
     folder = tmp_path_factory.mktemp("project") / "data"
-    materialize(folder, "calls,simple_leads,call_outcomes", FIRST, LAST)
+    materialize(folder, "calls,simple_leads,search_leads,call_outcomes", FIRST, LAST)
     materialize(folder, WHOLE)
     return folder
 

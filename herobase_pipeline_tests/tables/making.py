@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from herobase_pipeline.lake.catalogue import INTERVAL, selection, view
-from herobase_pipeline.lake.deriving import derive, derive_days
+from herobase_pipeline.lake.deriving import Source, derive, derive_days
 from herobase_pipeline.lake.engine import connect
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.writing import write
@@ -31,6 +31,7 @@ from herobase_pipeline.tables import (
     ORG_HISTORY,
     SIMPLE_LEADS,
     TABLES,
+    VERSIONS,
     VIEWS,
     Table,
     Type,
@@ -49,8 +50,8 @@ SOUTH, NORTH = ["Root", "South"], ["Root", "North"]
 """Paths of two teams."""
 
 _ARROW = {Type.TEXTS: pa.list_(pa.string()), Type.DAYS: pa.list_(pa.date32())}
-_SOURCES: dict[str, Sequence[Table]] = {
-    LEADS.name: [SIMPLE_LEADS, CALLS],
+_SOURCES: dict[str, Sequence[Source]] = {
+    LEADS.name: [VERSIONS, CALLS],
     LEAD_CONVERSION.name: [LEADS],
     LEAD_COHORTS.name: [LEADS],
     CUMULATIVE_INCIDENCE.name: [LEADS],
