@@ -1,7 +1,7 @@
 """The assets that are pulled from HeroBase, one for each service: daily data by day, the small lists whole."""
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,8 @@ from herobase_pipeline.assets.days import CHUNKS
 from herobase_pipeline.assets.own_lake import own_lake
 from herobase_pipeline.assets.sources import source_key
 from herobase_pipeline.assets.specs import POOL, spec
-from herobase_pipeline.herobase.errors import HeroBaseError, QuotaSpentError
+from herobase_pipeline.herobase.client import Record
+from herobase_pipeline.herobase.errors import HeroBaseError, NotFoundError, QuotaSpentError
 from herobase_pipeline.lake import catalogue
 from herobase_pipeline.lake.landing import UnreadableError
 from herobase_pipeline.pulling.account import herobase
@@ -124,24 +125,29 @@ def _metadata(service: DayService, table: Table, pulled: Pulled, zone: ZoneInfo)
 
 
 def _list_asset(service: ListService) -> dg.AssetsDefinition:
-    """Return the asset of a list that is pulled whole and kept by the day of the pull."""
-    table = service.table
+    """Return the asset of a list that is pulled whole and kept by the day of the pull; its tables are always written together."""
+    specs = [spec(table, group="directory", deps=[source_key(service)], partitioned=False) for table in service.tables]
 
-    @dg.multi_asset(
-        name=table.name,
-        specs=[spec(table, group="directory", deps=[source_key(service)], partitioned=False)],
-        pool=POOL,
-    )
-    def pull_whole(settings: SettingsResource) -> dg.MaterializeResult[None]:
-        lake = own_lake(settings)
+    @dg.multi_asset(name=next(iter(service.tables)).name, specs=specs, can_subset=len(specs) > 1, pool=POOL)
+    def pull_whole(context: dg.AssetExecutionContext, settings: SettingsResource) -> Results:
+        lake, client = own_lake(settings), herobase(settings)
+        unknown: dict[str, Any] = {}
         try:
-            client = herobase(settings)
-            records = service.records(client)
-            rows = pull_list(service.name, table, records, client.unreadable, lake, settings)
+            records: Sequence[Record] = service.records(client)
         except HeroBaseError as error:
-            raise dg.Failure(f"{table.name} was not loaded. {error}", allow_retries=False) from error
+            if not (service.may_be_missing and isinstance(error, NotFoundError)):
+                raise dg.Failure(f"{specs[0].key.path[-1]} was not loaded. {error}", allow_retries=False) from error
+            context.log.info(f"This HeroBase knows no /{service.name} (404), so the list is empty.")
+            records, unknown = [], {"service": f"this HeroBase knows no /{service.name} (404)"}
+        rows = pull_list(service.name, service.tables, records, client.unreadable, lake, settings)
         catalogue.refresh(lake, settings.zone)
-        return dg.MaterializeResult(metadata={"dagster/row_count": rows, "records_set_aside": len(client.unreadable)})
+        for table in service.tables:
+            asset = dg.AssetKey(table.key)
+            shown = {"dagster/row_count": rows[table.name], "records_set_aside": len(client.unreadable), **unknown}
+            if asset in context.selected_asset_keys:
+                yield dg.MaterializeResult(asset_key=asset, metadata=shown)
+            else:
+                context.log_event(dg.AssetMaterialization(asset, metadata=shown))
 
     return pull_whole
 

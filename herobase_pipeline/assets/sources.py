@@ -24,7 +24,7 @@ def _fields(tables: tuple[Table, ...]) -> dg.TableSchema:
 
 
 def _source(service: DayService | ListService) -> dg.AssetSpec:
-    tables = service.tables if isinstance(service, DayService) else (service.table,)
+    tables = tuple(service.tables)
     return dg.AssetSpec(
         source_key(service),
         description=service.description,

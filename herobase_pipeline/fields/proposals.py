@@ -87,7 +87,8 @@ def proposed(definition: Definition, taken: Taken) -> str:
     codes = ", ".join(_quoted(code) for code in definition.campaigns)
     return "\n".join(
         [
-            f"# Proposed from {definition.leads} leads: look over names, types and whom you do not need to know.",
+            f"# Proposed from {definition.leads} leads{_by(definition)}: look over names, types and whom you do not need to "
+            "know.",
             "version = 1",
             f"campaigns = [{codes}]  # * stands for anything",
             f'locale = "{definition.locale}"',
@@ -98,6 +99,10 @@ def proposed(definition: Definition, taken: Taken) -> str:
             "",
         ]
     )
+
+
+def _by(definition: Definition) -> str:
+    return f" and the lead definition “{' '.join(definition.name.split())}”" if definition.name else ""
 
 
 def _additions(definition: Definition, taken: Taken) -> str:

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -12,30 +12,48 @@ import duckdb
 
 from herobase_pipeline.fields.declarations import Declaration, Kind, normal, pattern
 from herobase_pipeline.fields.projection import gather
+from herobase_pipeline.lake.catalogue import define_views
 from herobase_pipeline.lake.deriving import deriving
 from herobase_pipeline.lake.layout import Lake
-from herobase_pipeline.tables import LEAD_FIELDS
+from herobase_pipeline.tables import LEAD_DEFINITION_FIELDS, LEAD_FIELDS
 
 Locale = Literal["da", "en"]
 LOCALES: tuple[Locale, ...] = ("da", "en")
 CERTAIN = 0.95  # of the values that a field has: as many must be of a type for it to be proposed
 _ALIKE = 0.5  # of the fields that two campaigns have together: as many must be in both for one lead definition
 _GUESSED = (Kind.DATE, Kind.INSTANT, Kind.NUMBER, Kind.FLAG)
+# what a lead definition may call a type, as nobody has published the names; of a choice the words say whether it is yes or no
+_KINDS = {
+    **dict.fromkeys(("text", "string", "phone", "phonenumber", "email", "memo", "note", "multiline", "url"), Kind.TEXT),
+    **dict.fromkeys(("integer", "int", "decimal", "number", "numeric", "double", "float", "currency"), Kind.NUMBER),
+    **dict.fromkeys(("bool", "boolean", "flag", "checkbox", "yesno"), Kind.FLAG),
+    "date": Kind.DATE,
+    "datetime": Kind.INSTANT,
+}
 _LABEL = r"[+-]?0\d+|\+?(\d[ ()/-]*){8,}"  # a postcode, an id, a phone number: digits that nobody adds up
 
 
 @dataclass(frozen=True)
 class Surveyed:
-    """One field: how many leads have it, how many something in it, and how many of these can be read as what."""
+    """One field: how many leads have it, how many something in it, and how many of these can be read as what.
+
+    Attributes:
+        name: its name, as its lead definition writes it where there is one.
+        defined: the type that the lead definition says; None where it says none.
+
+    """
 
     name: str
     leads: int
     filled: int
     labels: int
     readable: Mapping[tuple[Kind, Locale], int]
+    defined: Kind | None = None
 
     def kind(self, locale: Locale) -> Kind:
-        """Return the type that nearly all values are of; text where there is none."""
+        """Return the type by the lead definition, else the one that nearly all values are of; text where there is none."""
+        if self.defined is not None:
+            return self.defined
         for kind in _GUESSED if self.filled else ():
             is_label = kind in (Kind.NUMBER, Kind.FLAG) and self.labels > (1 - CERTAIN) * self.filled
             if not is_label and self.readable[kind, locale] >= CERTAIN * self.filled:
@@ -51,7 +69,8 @@ class Definition:
         declaration: the file that is for them; None where there is none.
         campaigns: their codes, the one with the most leads first.
         leads: how many they have.
-        fields: in the order in which they stand on most leads.
+        fields: in the order of HeroBase's lead definition, then in that in which they stand on most leads.
+        name: what HeroBase calls its lead definition; None where none is known.
 
     """
 
@@ -59,6 +78,7 @@ class Definition:
     campaigns: Sequence[str]
     leads: int
     fields: Sequence[Surveyed]
+    name: str | None = None
 
     @property
     def locale(self) -> Locale:
@@ -101,11 +121,45 @@ def survey(lake: Lake, zone: ZoneInfo, declarations: Sequence[Declaration]) -> S
             for campaign in campaigns:
                 con.execute("INSERT INTO grouped VALUES ($1, $2)", [campaign, number])
         fields = _fields(con)
-        definitions = [
-            Definition(file, campaigns, sum(leads[campaign] for campaign in campaigns), fields[number])
-            for number, (file, campaigns) in enumerate(groups)
-        ]
+        known = _known(con, lake)
+        definitions = []
+        for number, (file, campaigns) in enumerate(groups):
+            name, found = _as_defined(fields[number], known)
+            definitions.append(Definition(file, campaigns, sum(leads[each] for each in campaigns), found, name))
         return Survey(definitions, leads.get(None, 0))
+
+
+def _known(con: duckdb.DuckDBPyConnection, lake: Lake) -> dict[str, list[tuple[str, Kind | None]]]:
+    """Return the fields of HeroBase's lead definitions in their order, with the type where it says one; of the latest list."""
+    define_views(con, lake, (LEAD_DEFINITION_FIELDS,))
+    found: dict[str, list[tuple[str, Kind | None]]] = defaultdict(list)
+    for definition, name, type_ in con.execute("""
+        SELECT coalesce(definition_name, definition_id, ''), coalesce(import_name, name), type
+        FROM lead_definition_fields
+        WHERE coalesce(import_name, name) IS NOT NULL
+        QUALIFY date = max(date) OVER ()
+        ORDER BY 1, sort_order, 2
+    """).fetchall():
+        found[definition].append((" ".join(name.split()), _KINDS.get(re.sub(r"\W|_", "", type_ or "").casefold())))
+    return found
+
+
+def _as_defined(
+    fields: Sequence[Surveyed], known: Mapping[str, Sequence[tuple[str, Kind | None]]]
+) -> tuple[str | None, Sequence[Surveyed]]:
+    """Return the lead definition that most of the fields are of, and the fields by it: its names, types and order."""
+    seen = {normal(field.name): field for field in fields}
+    shared = {name: sum(normal(field) in seen for field, _ in of) for name, of in known.items()}
+    best = max(shared, key=shared.__getitem__, default=None)
+    if best is None or shared[best] < max(_ALIKE * len(seen), 1):
+        return None, fields
+    defined = {normal(name): (name, kind) for name, kind in reversed(known[best])}
+    first = [
+        replace(seen[key], name=defined[key][0], defined=defined[key][1])
+        for key in dict.fromkeys(normal(name) for name, _ in known[best])
+        if key in seen
+    ]
+    return best, [*first, *(field for key, field in seen.items() if key not in defined)]
 
 
 def _keys(con: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:

@@ -40,7 +40,7 @@ def selection(lake: Lake, table: Table) -> str:
 
 
 def named(lake: Lake, table: Table, rows: str) -> str:
-    """Return the SELECT of a table's rows as people read them: beside a campaign's id its code and name."""
+    """Return the SELECT of a table's rows as people read them: beside a campaign's id its code, name and project."""
     if not table.campaigns:
         return rows
     day = [f"{_ROWS}.date"] if table.daily else []
@@ -57,7 +57,7 @@ def named(lake: Lake, table: Table, rows: str) -> str:
 
 def _campaigns(lake: Lake) -> str:
     """Return the SELECT of what each campaign is called, by its id; by its code for those of which HeroBase gives no id."""
-    names = "{'campaign_code': campaign_code, 'campaign_name': name}"
+    names = "{'campaign_code': campaign_code, 'campaign_name': name, 'project': project}"
     ids = "[{'id': campaign_id, 'is_id': true}, {'id': campaign_code, 'is_id': false}]"
     return (
         f"SELECT id, arg_max(campaign, (is_id, date)) AS campaign "

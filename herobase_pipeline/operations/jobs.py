@@ -21,7 +21,7 @@ from herobase_pipeline.tables import (
 
 _WANTED = [service for service in DAY_SERVICES if service.is_wanted(Settings.load())]
 BY_DAY = (*(table for service in _WANTED for table in service.tables), CALL_OUTCOMES)
-LISTS = tuple(service.table for service in LIST_SERVICES)
+LISTS = tuple(table for service in LIST_SERVICES for table in service.tables)
 FROM_ALL_DAYS = (
     LEADS,
     LEAD_CONVERSION,

@@ -406,7 +406,11 @@ _SET_ASIDE = [
     )
     for name, table in (
         *((service.name, table) for service, table in zip(DAY_SERVICES, _DAILY, strict=True)),
-        *((service.name, service.table) for service in LIST_SERVICES if service.table is not ACCOUNT),  # an object, no list
+        *(
+            (service.name, next(iter(service.tables)))
+            for service in LIST_SERVICES
+            if ACCOUNT not in service.tables  # an object, no list
+        ),
     )
 ]  # fmt: skip
 _OTHERS = [

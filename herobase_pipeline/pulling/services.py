@@ -1,7 +1,7 @@
 """The services of HeroBase that are pulled. A new one is a declaration here, with its table, and a method of the client."""
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from herobase_pipeline.herobase.client import HeroBase, Record
@@ -10,7 +10,7 @@ from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.pulling.calls import pull_calls
 from herobase_pipeline.pulling.day import Mode, Pulled
 from herobase_pipeline.pulling.leads import pull_search_leads, pull_simple_leads
-from herobase_pipeline.pulling.lists import account_with_limits
+from herobase_pipeline.pulling.lists import account_with_limits, as_they_are, fields_of_definitions, without_secrets
 from herobase_pipeline.pulling.sheets import pull_raw_leads, pull_search_rows
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import (
@@ -18,7 +18,12 @@ from herobase_pipeline.tables import (
     CALL_PHONES,
     CALLS,
     CAMPAIGNS,
+    HOOKS,
     LEAD_DATA,
+    LEAD_DEFINITION_FIELDS,
+    LEAD_DEFINITIONS,
+    LEAD_POOLS,
+    LEAD_SEGMENTS,
     ORG_UNITS,
     PROJECTS,
     RAW_LEADS,
@@ -66,15 +71,17 @@ class ListService:
     Attributes:
         name: its path below the API's root, which is also that of its quota.
         description: what it gives, for the UI.
-        table: what it is read into.
+        tables: what it is read into, by what makes a table's records of the answer's; all are always written together.
         records: asks for all of them.
+        may_be_missing: not every HeroBase knows it, so that a 404 is a fact: the list is empty then.
 
     """
 
     name: str
     description: str
-    table: Table
+    tables: Mapping[Table, Callable[[Sequence[Record]], Sequence[Record]]]
     records: Callable[[HeroBase], Sequence[Record]]
+    may_be_missing: bool = False
 
 
 DAY_SERVICES = (
@@ -121,18 +128,47 @@ LIST_SERVICES = (
     ListService(
         "organizationalunits",
         "GET /organizationalunits: the org units of today.",
-        ORG_UNITS,
+        {ORG_UNITS: as_they_are},
         lambda client: list(flat(client.org_units())),
     ),
-    ListService("users", "GET /users: the users of today.", USERS, HeroBase.users),
+    ListService("users", "GET /users: the users of today.", {USERS: as_they_are}, HeroBase.users),
     ListService(
-        "campaigns", "GET /campaigns: the campaigns of today, closed ones included.", CAMPAIGNS, HeroBase.campaigns
+        "campaigns",
+        "GET /campaigns: the campaigns of today, closed ones included.",
+        {CAMPAIGNS: as_they_are},
+        HeroBase.campaigns,
     ),
-    ListService("projects", "GET /projects: the projects that the account may see.", PROJECTS, HeroBase.projects),
+    ListService(
+        "projects", "GET /projects: the projects that the account may see.", {PROJECTS: as_they_are}, HeroBase.projects
+    ),
+    ListService(
+        "leaddefinitions",
+        "GET /leaddefinitions: which fields the leads of a campaign have.",
+        {LEAD_DEFINITIONS: as_they_are, LEAD_DEFINITION_FIELDS: fields_of_definitions},
+        HeroBase.lead_definitions,
+        may_be_missing=True,
+    ),
+    ListService(
+        "leadpools",
+        "GET /leadpools, or the pools that the campaigns tell: groups of leads uploaded together.",
+        {LEAD_POOLS: as_they_are},
+        HeroBase.lead_pools,
+        may_be_missing=True,
+    ),
+    ListService(
+        "leadsegments",
+        "GET /leadsegments: the lead segments of today.",
+        {LEAD_SEGMENTS: as_they_are},
+        HeroBase.lead_segments,
+        may_be_missing=True,
+    ),
+    ListService(
+        "hooks", "GET /hooks: the webhooks of today.", {HOOKS: without_secrets}, HeroBase.hooks, may_be_missing=True
+    ),
     ListService(
         "myaccount",
         "GET /myaccount: the account's rights, and its limits and counts of requests.",
-        ACCOUNT,
+        {ACCOUNT: as_they_are},
         account_with_limits,
     ),
 )

@@ -14,7 +14,7 @@ from herobase_pipeline.sandbox.answers import ApiError, Records, Table, Value
 from herobase_pipeline.sandbox.fields import DEFINITIONS, visible
 from herobase_pipeline.sandbox.limits import Limits
 from herobase_pipeline.sandbox.query import BadQueryError, Query, matches
-from herobase_pipeline.sandbox.shapes import Shapes
+from herobase_pipeline.sandbox.shapes import POOL_NAME, Shapes
 from herobase_pipeline.sandbox.world import truth
 from herobase_pipeline.sandbox.world.calendar import unix
 from herobase_pipeline.sandbox.world.campaigns import SITE, SLOTS
@@ -26,6 +26,7 @@ from herobase_pipeline.sandbox.world.world import World, ceil_unix
 
 Answer = Value | Records | Table
 _FAR = 1 << 50
+HOOK_SECRET = "hemmelig-7f3a91"  # noqa: S105  # of an invented hook
 SAVED_SEARCHES = {"mysearch": True, "api_import_export": False}
 """Saved searches of the linked user: name to "closed leads only"."""
 
@@ -155,15 +156,23 @@ class Services:
         ]
         if active != "all":
             found = [c for c in found if c.active == (active not in ("false", "0"))]
-        return Value([self._campaign(c, asked.query.include()) for c in found])
+        return Value([self._campaign(c, asked.query.include(), asked.now) for c in found])
 
-    def _campaign(self, c: truth.Campaign, include: frozenset[str]) -> dict[str, Any]:
-        extra = (
+    def _campaign(self, c: truth.Campaign, include: frozenset[str], now: dt.datetime) -> dict[str, Any]:
+        extra: dict[str, Any] = (
             {"leadDefinition": self.shapes.members(name=DEFINITIONS[self._book_of(c.id)][0])}
             if "leaddefinition" in include
             else {}
         )
+        if "leadpools" in include and self.settings.lead_pools:
+            extra["leadPools"] = [self.shapes.members(name=name) for name in self._pools(c, now)]
         return self.shapes.members(uniqueId=c.id, code=c.code, name=c.name, project=c.project, active=c.active, **extra)
+
+    def _pools(self, c: truth.Campaign, now: dt.datetime) -> list[str]:
+        """Give the pools of a campaign: one a month, as leads made by hand have them."""
+        first, last = (t.astimezone(self.world.zone) for t in (c.begins, min(c.ends or now, now)))
+        months = range(first.year * 12 + first.month - 1, last.year * 12 + last.month)
+        return [POOL_NAME.format(dt.date(month // 12, month % 12 + 1, 1)) for month in months]
 
     def _book_of(self, campaign_id: str) -> int:
         number = int(campaign_id[4 : -len(SITE)])
@@ -187,6 +196,7 @@ class Services:
                             sortOrder=10 * (m + 1),
                             editable=True,
                             access=f.access,
+                            closure=LeadClosure.Success.name if f.name == "Ja - Afdeling" else None,
                         )
                         for m, f in enumerate(visible(n, self.settings.lead_entry_access))
                     ],
@@ -197,8 +207,11 @@ class Services:
         )
 
     def lead_segments(self, _: Asked) -> Answer:
-        """Give no segments."""
-        return Value([], invented=True)
+        """Give a segment of each lead definition. No member's name is documented."""
+        names = (name for name, _ in DEFINITIONS)
+        return Value(
+            [self.shapes.members(uniqueId=f"LSEG{n}{SITE}", name=name) for n, name in enumerate(names)], invented=True
+        )
 
     # -- leads -----------------------------------------------------------------------------------------------
 
@@ -489,8 +502,33 @@ class Services:
         return Value([], invented=True)
 
     def hooks(self, _: Asked) -> Answer:
-        """Give no hooks: none can be made here."""
-        return Value([])
+        """Give the hooks of the company's integrations: none can be made here. Their addresses hold secrets, as real ones do."""
+        members = self.shapes.members
+        return Value(
+            [
+                members(
+                    id=n,
+                    name=name,
+                    urlTemplate=url,
+                    campaignCode=code,
+                    leadStatus=LeadStatus.UserProcessed.name,
+                    method="POST",
+                    format="Json",
+                    contentTemplate='{"token": "' + HOOK_SECRET + '"}',
+                    isActive=is_active,
+                )
+                for n, name, url, code, is_active in (
+                    (
+                        41,
+                        "Til CRM",
+                        f"https://hook:{HOOK_SECRET}@crm.nord-salg.example/leads?key={HOOK_SECRET}",
+                        None,
+                        True,
+                    ),
+                    (42, "Zapier", f"https://hooks.zapier.example/{HOOK_SECRET}/{{uniqueId}}", "XX_MB_LEJL", False),
+                )
+            ]
+        )
 
     def hooks_meta(self, _: Asked) -> Answer:
         """Give what a hook may be made of (API 2.11)."""

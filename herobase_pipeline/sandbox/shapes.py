@@ -22,6 +22,8 @@ from herobase_pipeline.sandbox.world.lives import CONNECTED, END_CAUSE
 from herobase_pipeline.sandbox.world.world import World
 
 BLOCK = 4096
+POOL_NAME = "Manually created leads {:%Y-%m}"
+"""Name of the pool of a month's leads (API 2.8)."""
 Pieces = list[str]
 _HIERARCHY_FIELD = {
     "objects": "orgHierarchy",
@@ -331,6 +333,7 @@ class Shapes:
                     "uploadedbyuser",
                     "ownerorgunit",
                     "customdata",
+                    "leadpool",
                 }
             )
         )
@@ -344,6 +347,8 @@ class Shapes:
         ]
         if "campaign" in wanted:
             columns.append(self._campaign_column(states.rows.slot, states.rows.day, full=False))
+        if "leadpool" in wanted and self.settings.lead_pools:
+            columns.append(self._pool_column(states.uploaded))
         if "data" in wanted:
             key = self.member("data", "")
             local_day = self.world.calendar.local(states.modified) // 86_400
@@ -383,6 +388,13 @@ class Shapes:
             columns.append([self.member("scoreModel", '"v2"') + self.member("score", "0.25")] * len(states))
         columns.append(["}"] * len(states))
         return columns
+
+    def _pool_column(self, uploaded: Array) -> Pieces:
+        days, where = np.unique(self.world.calendar.local(uploaded) // 86_400, return_inverse=True)
+        names = [POOL_NAME.format(dt.date(1970, 1, 1) + dt.timedelta(days=int(day))) for day in days]
+        pools = np.array([self.member("leadPool", _json(self.members(name=name))) for name in names], object)
+        found: Pieces = pools[where].tolist()
+        return found
 
     # -- the end ---------------------------------------------------------------------------------------------
 

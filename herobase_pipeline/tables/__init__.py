@@ -3,7 +3,18 @@
 from herobase_pipeline.tables.calls import CALL_PHONES, CALLS
 from herobase_pipeline.tables.cohorts import CUMULATIVE_INCIDENCE, LEAD_COHORTS
 from herobase_pipeline.tables.conversion import LEAD_CONVERSION
-from herobase_pipeline.tables.directory import ACCOUNT, CAMPAIGNS, ORG_UNITS, PROJECTS, USERS
+from herobase_pipeline.tables.directory import (
+    ACCOUNT,
+    CAMPAIGNS,
+    HOOKS,
+    LEAD_DEFINITION_FIELDS,
+    LEAD_DEFINITIONS,
+    LEAD_POOLS,
+    LEAD_SEGMENTS,
+    ORG_UNITS,
+    PROJECTS,
+    USERS,
+)
 from herobase_pipeline.tables.drops import DROP_RATES
 from herobase_pipeline.tables.health import HEALTH
 from herobase_pipeline.tables.history import ORG_HISTORY
@@ -47,6 +58,11 @@ TABLES = (
     USERS,
     CAMPAIGNS,
     PROJECTS,
+    LEAD_DEFINITIONS,
+    LEAD_DEFINITION_FIELDS,
+    LEAD_POOLS,
+    LEAD_SEGMENTS,
+    HOOKS,
     ACCOUNT,
     LEADS,
     CALL_OUTCOMES,
@@ -75,12 +91,17 @@ __all__ = [
     "CUMULATIVE_INCIDENCE",
     "DROP_RATES",
     "HEALTH",
+    "HOOKS",
     "KNOWN_DAYS",
     "LEADS",
     "LEAD_COHORTS",
     "LEAD_CONVERSION",
     "LEAD_DATA",
+    "LEAD_DEFINITIONS",
+    "LEAD_DEFINITION_FIELDS",
     "LEAD_FIELDS",
+    "LEAD_POOLS",
+    "LEAD_SEGMENTS",
     "LOADED_DAYS",
     "METRIC_REGISTRY",
     "ORG_HISTORY",

@@ -7,11 +7,14 @@ LEAD_CONVERSION = Table(
     name="lead_conversion",
     description="Closed leads by closure, per day of closing, org node of the credited call and campaign. Every closed "
     "lead counts once at each level of its path; one that no call is credited with, at level 0 only.",
-    grain="one row a closing day, org node, campaign and closure",
+    grain="one row a closing day, org node, campaign, lead pool and closure",
     columns=(
         Column("closed_date", Type.DAY, "local day of closing", made_from=of("leads", "closed_date")),
         *org_node(of("leads", "org_path"), of("leads", "closed_at"), of("leads", "org_names lead_id")),
         Column("campaign_id", Type.TEXT, "the campaign", made_from=of("leads", "campaign_id")),
+        Column(
+            "lead_pool", Type.TEXT, "the lead pool; NULL where leads do not tell it", made_from=of("leads", "lead_pool")
+        ),
         Column(
             "closure",
             Type.TEXT,

@@ -70,6 +70,111 @@ PROJECTS = Table(
     ),
 )
 
+LEAD_DEFINITIONS = Table(
+    name="lead_definitions",
+    description="The lead definitions of today: which fields the leads of a campaign have. Empty where HeroBase has no such "
+    "list.",
+    grain="one row a definition and day of pull",
+    daily=True,
+    snapshot=True,
+    columns=(
+        Column("definition_id", Type.TEXT, "the definition's id", "uniqueId|id"),
+        Column("name", Type.TEXT, "its name", "name|leadDefinitionName"),
+        _OBSERVED,
+        _RECORD,
+    ),
+)
+
+LEAD_DEFINITION_FIELDS = Table(
+    name="lead_definition_fields",
+    description="The fields of the lead definitions of today, in their order. Nobody has published what HeroBase calls these "
+    "properties: what is found is here, and the record beside it.",
+    grain="one row a definition, field and day of pull",
+    daily=True,
+    snapshot=True,
+    columns=(
+        Column("definition_id", Type.TEXT, "the definition's id", "definition.uniqueId|definition.id"),
+        Column("definition_name", Type.TEXT, "the definition's name", "definition.name|definition.leadDefinitionName"),
+        Column("name", Type.TEXT, "the field's name as people see it", "name|displayName|caption|label|title"),
+        Column("import_name", Type.TEXT, "its name in the data of leads", "importName|importFieldName|fieldName|code"),
+        Column(
+            "type",
+            Type.TEXT,
+            "its type, by HeroBase's name for it",
+            "type.name|fieldType.name|dataType.name|entryType.name|kind.name",
+        ),
+        Column("sort_order", Type.COUNT, "its place in the definition", "sortOrder|order|position|sequence|index"),
+        Column(
+            "access",
+            Type.TEXT,
+            "who gets to see it: None, Partner or Full",
+            "access.name|entryAccess.name|accessClass.name|exposure.name",
+        ),
+        Column(
+            "closure",
+            Type.TEXT,
+            "the LeadClosure that its values are mapped to",
+            "closure.name|leadClosure.name|mappedClosure.name|systemClosure.name|closureMapping.name",
+        ),
+        Column("editable", Type.FLAG, "may be edited", "editable|isEditable|canEdit|editability"),
+        _OBSERVED,
+        _RECORD,
+    ),
+)
+
+LEAD_POOLS = Table(
+    name="lead_pools",
+    description="The lead pools of today: groups of leads uploaded together. Empty where HeroBase has no such list.",
+    grain="one row a pool and day of pull",
+    daily=True,
+    snapshot=True,
+    columns=(
+        Column("pool_id", Type.TEXT, "the pool's id", "uniqueId|id"),
+        Column("name", Type.TEXT, "its name, as leads tell it", "name|leadPoolName"),
+        Column("campaign_id", Type.TEXT, "the campaign's id", "campaign.uniqueId|campaignId"),
+        Column("campaign_code", Type.TEXT, "the campaign's code", "campaign.code|campaignCode"),
+        Column("active", Type.FLAG, "in use", "active|isActive"),
+        _OBSERVED,
+        _RECORD,
+    ),
+)
+
+LEAD_SEGMENTS = Table(
+    name="lead_segments",
+    description="The lead segments of today, of which nothing is documented but the path. Empty where HeroBase has no such list.",
+    grain="one row a segment and day of pull",
+    daily=True,
+    snapshot=True,
+    columns=(
+        Column("segment_id", Type.TEXT, "the segment's id", "uniqueId|id"),
+        Column("name", Type.TEXT, "its name", "name|segmentName"),
+        Column("campaign_id", Type.TEXT, "the campaign's id", "campaign.uniqueId|campaignId"),
+        Column("campaign_code", Type.TEXT, "the campaign's code", "campaign.code|campaignCode"),
+        _OBSERVED,
+        _RECORD,
+    ),
+)
+
+HOOKS = Table(
+    name="hooks",
+    description="The webhooks of today: whom HeroBase tells of closed leads by itself. An address may hold a secret, so its host "
+    "alone is kept. Empty where HeroBase has no such list.",
+    grain="one row a hook and day of pull",
+    daily=True,
+    snapshot=True,
+    columns=(
+        Column("hook_id", Type.TEXT, "the hook's id", "id|uniqueId"),
+        Column("name", Type.TEXT, "its name", "name"),
+        Column("host", Type.TEXT, "host that is told; NULL where none can be read", "host"),
+        Column("campaign_code", Type.TEXT, "the campaign it is for; NULL for all", "campaignCode|campaign.code"),
+        Column("lead_status", Type.TEXT, "the status or release type that it waits for", "leadStatus|leadReleaseType"),
+        Column("lead_closure", Type.TEXT, "the closure that it waits for", "leadClosure"),
+        Column("active", Type.FLAG, "in use", "isActive|active"),
+        _OBSERVED,
+        Column("record", Type.TEXT, "JSON of the record: what is known to hold no secret, and the names of the rest"),
+    ),
+)
+
 ACCOUNT = Table(
     name="account",
     description="What the web-service account may do, and its request limits and counts, as observed.",

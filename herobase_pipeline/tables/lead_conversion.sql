@@ -1,4 +1,4 @@
--- Closed leads by closure, per day of closing, org node of the credited call and campaign.
+-- Closed leads by closure, per day of closing, org node of the credited call, campaign and lead pool.
 WITH
 leaves AS (
     SELECT
@@ -7,6 +7,7 @@ leaves AS (
         arg_max(org_names, (closed_at, lead_id)) AS org_names,
         max(closed_at) AS latest,
         campaign_id,
+        lead_pool,
         closure,
         count(*) AS leads,
         count(*) FILTER (attribution = 'closing_call') AS by_closing_call,
@@ -17,7 +18,7 @@ leaves AS (
         coalesce(sum(attempts_to_close) FILTER (NOT credited_incoming), 0) AS attempts
     FROM leads
     WHERE closed_at IS NOT NULL
-    GROUP BY closed_date, org_path, campaign_id, closure
+    GROUP BY closed_date, org_path, campaign_id, lead_pool, closure
 )
 SELECT
     day AS closed_date,
@@ -27,6 +28,7 @@ SELECT
     org_code,
     org_name,
     campaign_id,
+    lead_pool,
     closure,
     sum(leads) AS leads,
     sum(by_closing_call) AS by_closing_call,

@@ -41,7 +41,8 @@ class Column:
         name: its name in the file, the catalogue and the docs.
         type: its type; unit and zone follow from it (see ``Type``).
         description: what it means, in a sentence without a full stop.
-        field: the JSON field of HeroBase it is read from, ``object.member`` for a member of a nested object.
+        field: the JSON field of HeroBase it is read from, ``object.member`` for a member of a nested object. Of a list, of
+            which no name is documented, those that it may have, with ``|`` between them.
         enum: the documented values, for a field that is an enumeration.
         read_by: the SQL macro that reads the field, where its type does not say it.
         required: a record without it cannot be kept, and is set aside.
@@ -65,6 +66,7 @@ _ID = "campaign_id"
 LOOKED_UP = (
     Column("campaign_code", Type.TEXT, "the campaign's code, on the latest list that has it"),
     Column("campaign_name", Type.TEXT, "the campaign's name, on the latest list that has it; NULL if none has"),
+    Column("project", Type.TEXT, "name of the campaign's project, on the latest list that has it; NULL if none has"),
 )
 """What is shown beside a ``campaign_id``. A name kept in files would make two campaigns of one that was renamed."""
 
@@ -112,7 +114,7 @@ class Table:
     def campaigns(self) -> dict[str, tuple[str, dict[str, Column]]]:
         """What is looked up for the ids of campaigns, by the column that it stands behind.
 
-        The id's column, and what of the list's ``campaign_code`` and ``campaign_name`` it has not itself, as a column here.
+        The id's column, and what of the list's code, name and project it has not itself, as a column here.
         """
         if self.private or self.snapshot:
             return {}

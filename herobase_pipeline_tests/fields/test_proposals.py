@@ -15,6 +15,7 @@ from herobase_pipeline.fields.proposals import main, slug, unique
 from herobase_pipeline.sandbox.fields import DEFINITIONS
 from herobase_pipeline.settings import SANDBOX_FIELDS, Settings
 from herobase_pipeline.tables import LEAD_DATA, LEAD_FIELDS, SIMPLE_LEADS
+from herobase_pipeline_tests.hostile import hostile
 from herobase_pipeline_tests.tables.making import DAY, ZONE, at, fill, temporary_lake, version
 
 KINDS = {"Date": Kind.DATE, "Integer": Kind.NUMBER, "Decimal": Kind.NUMBER}
@@ -69,6 +70,60 @@ def test_it_proposes_the_worlds_lead_definitions(here, tmp_path, capsys):
     assert main([]) == 0
     assert "Every field of the loaded leads is declared." in capsys.readouterr().err
     assert shown.out == ""
+
+
+def test_names_types_and_order_come_from_the_lead_definitions_where_there_are_any(here, tmp_path):
+    here.load("lead_definitions")
+    assert main(["--to", str(tmp_path / "fields")]) == 0
+    found = read_declarations(tmp_path / "fields", LEAD_FIELDS.names)
+    definitions = {frozenset(normal(f.name) for f in fields): (name, fields) for name, fields in DEFINITIONS}
+    for each in found:
+        name, fields = definitions[frozenset(each.known - {"orderid"})]
+        assert name in (tmp_path / "fields" / f"{each.name}.toml").read_text(encoding="utf-8").splitlines()[0]
+        assert [field for field in each.fields if field != "OrderId"] == [field.name for field in fields]
+        for field in fields:
+            guessed = Kind.FLAG if field.name in FLAGS else Kind.TEXT  # of a choice the definition does not say
+            assert each.fields[field.name].type is (KINDS.get(field.kind) or guessed), field.name
+        assert list(each.fields)[len(fields) :] in ([], ["OrderId"])  # which the definition does not have
+
+
+@pytest.mark.parametrize(
+    "keys", [("caption", "fieldName", "dataType", "order"), ("name", "importName", "type", "position")]
+)
+def test_definitions_are_read_whatever_their_members_are_called(centre, monkeypatch, tmp_path, keys):
+    def renamed(path, _, records):
+        if path != "/leaddefinitions":
+            return records
+        shown, imported, type_, order = keys
+        return [
+            {
+                "id": definition["uniqueId"],
+                "name": definition["name"],
+                "tags": ["a"],
+                "fields": [
+                    {
+                        shown: f["name"].upper(),
+                        imported: f["name"],
+                        type_: {"name": "Decimal"} if f["name"] == "OPP" else f["type"],
+                        order: f["sortOrder"],
+                    }
+                    for f in reversed(definition["entries"])
+                ],
+            }
+            for definition in records
+        ]
+
+    here = centre(calls_per_day=400)
+    with hostile(here.sandbox.url, renamed) as url:
+        here.at(url).load("lead_definitions")
+    here.load("simple_leads", "2026-11-17", "2026-11-18")
+    (tmp_path / "none").mkdir()
+    use(monkeypatch, here, tmp_path / "none")
+    assert main(["--to", str(tmp_path / "fields")]) == 0
+    found = read_declarations(tmp_path / "fields", LEAD_FIELDS.names)
+    (fund,) = (each for each in found if "OPP" in each.fields)
+    assert fund.fields["OPP"].type is Kind.NUMBER
+    assert [name for name in fund.fields if name != "OrderId"] == [field.name for field in DEFINITIONS[2][1]]
 
 
 def test_it_tells_no_value(here, capsys):

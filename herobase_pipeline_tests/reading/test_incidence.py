@@ -75,7 +75,7 @@ def test_over_the_table_leads_it_gives_what_the_table_gives(centre):
             "SELECT *, date_trunc('week', cohort_date)::DATE AS cohort_week, first_dial_campaign_id AS campaign FROM leads"
         ).df()
         table = con.sql(
-            "SELECT * EXCLUDE (campaign_code, campaign_name) FROM cumulative_incidence "
+            "SELECT * EXCLUDE (campaign_code, campaign_name, project) FROM cumulative_incidence "
             "ORDER BY cohort_week, campaign_id, age_days"
         ).df()
     curves = cumulative_incidence(frame, ["cohort_week", "campaign"]).rename(columns={"campaign": "campaign_id"})

@@ -47,7 +47,9 @@ def materialize(folder: Path, select: str, first: str | None = None, last: str |
         assert dg.materialize(
             ASSETS,
             selection=select.split(","),
-            resources={"settings": Settings(data_dir=folder, sandbox=SandboxSettings(calls_per_day=300))},
+            resources={
+                "settings": Settings(data_dir=folder, sandbox=SandboxSettings(calls_per_day=300, lead_pools=True))
+            },
             tags={f"dagster/asset_partition_range_{edge}": str(day) for edge, day in edges.items()},
             instance=instance,
         ).success
