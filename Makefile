@@ -4,7 +4,7 @@ BIN := .venv/bin
 export DAGSTER_HOME := $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY := yes
 
-.PHONY: demo test test-long dev bench fields pin environment
+.PHONY: demo test test-long dev bench fields account pin environment
 
 demo: .venv/ready
 	@$(BIN)/herobase-demo
@@ -30,6 +30,10 @@ dev: .venv/ready
 # Prints what fields the loaded leads have as files for fields/, without a value; --to and --all: see the module.
 fields: .venv/ready
 	@$(BIN)/python -m herobase_pipeline.fields.proposals
+
+# Says what the account of the settings gives, as a page that can be sent to anyone; JSON=1 writes it for a bug report.
+account: .venv/ready
+	@$(BIN)/python -m herobase_pipeline.pulling.account_page $(if $(JSON),--json)
 
 bench: .venv-bench/ready
 	.venv-bench/bin/python -m benchmarks

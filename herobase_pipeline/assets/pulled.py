@@ -17,12 +17,14 @@ from herobase_pipeline.herobase.errors import HeroBaseError, NotFoundError, Quot
 from herobase_pipeline.lake import catalogue
 from herobase_pipeline.lake.landing import UnreadableError
 from herobase_pipeline.pulling.account import herobase
+from herobase_pipeline.pulling.account_page import page
 from herobase_pipeline.pulling.calls import ShrunkError
 from herobase_pipeline.pulling.day import Mode, Pulled
+from herobase_pipeline.pulling.examination import State, examine
 from herobase_pipeline.pulling.lists import pull_list
-from herobase_pipeline.pulling.services import DAY_SERVICES, LIST_SERVICES, DayService, ListService
+from herobase_pipeline.pulling.services import ACCOUNT_SERVICE, DAY_SERVICES, LIST_SERVICES, DayService, ListService
 from herobase_pipeline.settings import Settings
-from herobase_pipeline.tables import UNREADABLE, Table
+from herobase_pipeline.tables import ACCOUNT, UNREADABLE, Table
 
 Results = Iterator[dg.MaterializeResult[None]]
 ACCEPT_SHRUNK = "herobase/accept_shrunk"  # run tag by which an operator says that a day may lose calls
@@ -152,9 +154,44 @@ def _list_asset(service: ListService) -> dg.AssetsDefinition:
     return pull_whole
 
 
+@dg.multi_asset(
+    name=ACCOUNT.name,
+    specs=[spec(ACCOUNT, group="directory", deps=[source_key(ACCOUNT_SERVICE)], partitioned=False)],
+    pool=POOL,
+)
+def account(context: dg.AssetExecutionContext, settings: SettingsResource) -> dg.MaterializeResult[None]:
+    """Ask each service once, and keep the account's own record."""
+    lake = own_lake(settings)
+    try:
+        examination, record = examine(herobase(settings, attempts=1), settings)
+    except HeroBaseError as error:
+        raise dg.Failure(f"{ACCOUNT.name} was not loaded. {error}", allow_retries=False) from error
+    shown = page(examination)
+    if (state := examination.state(ACCOUNT_SERVICE.name)) is not State.WORKS:
+        raise dg.Failure(
+            f"{ACCOUNT.name} was not loaded. myaccount: {state}. Ask HeroBase's support to grant the web-service account GET on "
+            "Account; what the account gives all the same is in the metadata of this failure.",
+            metadata={"examination": dg.MetadataValue.md(shown)},
+            allow_retries=False,
+        )
+    rows = pull_list(ACCOUNT_SERVICE.name, ACCOUNT_SERVICE.tables, [record], [], lake, settings)
+    catalogue.refresh(lake, settings.zone)
+    context.log.info(f"Examined with {examination.requests} requests; the page is in the metadata.")
+    missing = sum(each.state is State.NO_RIGHT for each in examination.asked)
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": rows[ACCOUNT.name],
+            "examination": dg.MetadataValue.md(shown),
+            "rights_missing": missing,
+            "requests": examination.requests,
+        }
+    )
+
+
 PULLED: list[dg.AssetsDefinition | dg.AssetSpec] = [
     *map(_day_asset, DAY_SERVICES),
     *map(_list_asset, LIST_SERVICES),
+    account,
     # written by the runs of the services
     spec(UNREADABLE, group="directory", deps=[source_key(service) for service in (*DAY_SERVICES, *LIST_SERVICES)]),
 ]

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from herobase_pipeline.pulling.services import DAY_SERVICES, LIST_SERVICES, DayService, ListService
+from herobase_pipeline.pulling.services import ACCOUNT_SERVICE, DAY_SERVICES, LIST_SERVICES, DayService, ListService
 from herobase_pipeline.tables import Table
 
 
@@ -34,4 +34,4 @@ def _source(service: DayService | ListService) -> dg.AssetSpec:
     )
 
 
-SOURCES = [_source(service) for service in (*DAY_SERVICES, *LIST_SERVICES)]
+SOURCES = [_source(service) for service in (*DAY_SERVICES, *LIST_SERVICES, ACCOUNT_SERVICE)]

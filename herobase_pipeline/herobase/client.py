@@ -17,7 +17,7 @@ from herobase_pipeline.enums import LeadStatus
 from herobase_pipeline.herobase import errors, formats, salvage
 from herobase_pipeline.herobase.documents import Segment, segments
 from herobase_pipeline.herobase.quota import FAIR_USE, Budget
-from herobase_pipeline.herobase.records import member, text
+from herobase_pipeline.herobase.records import text
 from herobase_pipeline.herobase.salvage import Unreadable
 from herobase_pipeline.herobase.windows import iso_duration
 from herobase_pipeline.partitions import Window
@@ -216,9 +216,10 @@ class HeroBase:
         """Every user the account may see."""
         return self._records("users", "Organization", {"include": "parent"})
 
-    def campaigns(self) -> list[Record]:
-        """Every campaign, closed ones included."""
-        return self._records("campaigns", "Campaigns", {"Active": "All"})
+    def campaigns(self, include: Sequence[str] = ()) -> list[Record]:
+        """Every campaign, closed ones included; with what is named to be included, as far as HeroBase knows it."""
+        named: dict[str, str | list[str]] = {"Include": ",".join(include)} if include else {}
+        return self._records("campaigns", "Campaigns", {"Active": "All", **named})
 
     def projects(self) -> list[Record]:
         """Every project the account may see."""
@@ -233,26 +234,8 @@ class HeroBase:
         return self._records("leadsegments", "Campaigns", {})
 
     def lead_pools(self) -> list[Record]:
-        """Every lead pool; those that the campaigns tell where HeroBase does not know ``/leadpools`` (API reference, 2.7).
-
-        Raises:
-            NotFoundError: neither is there.
-
-        """
-        try:
-            return self._records("leadpools", "Campaigns", {})
-        except errors.NotFoundError:
-            campaigns = self._records("campaigns", "Campaigns", {"Active": "All", "Include": "leadPools"})
-            told = [
-                (campaign, pools) for campaign in campaigns if isinstance(pools := member(campaign, "leadPools"), list)
-            ]
-            if not told:
-                raise
-        return [
-            {**(pool if isinstance(pool, dict) else {"name": pool}), "campaign": _keys(campaign)}
-            for campaign, pools in told
-            for pool in pools
-        ]
+        """Every lead pool the account may see, where HeroBase knows such a list: the path is a guess."""
+        return self._records("leadpools", "Campaigns", {})
 
     def hooks(self) -> list[Record]:
         """Every webhook the account may see."""
@@ -373,10 +356,6 @@ class HeroBase:
             raise errors.TimedOutError(_slow(asked)) from None
         except requests.exceptions.RequestException:
             raise errors.BrokenOffError(_broken_off(asked)) from None
-
-
-def _keys(campaign: Record) -> Record:
-    return {name: text(campaign, name) for name in ("uniqueId", "code")}
 
 
 def _span(service: str, window: Window) -> str:

@@ -59,9 +59,19 @@ class BrokenOffError(HeroBaseError):
 
 
 class NotJsonError(HeroBaseError):
-    """200, but the body is not a JSON array of records: HTML, nothing at all, an error object (trap T13)."""
+    """200, but the body is not a JSON array of records: HTML, nothing at all, an error object (trap T13).
+
+    Attributes:
+        what: what it is instead, in words.
+
+    """
 
     worth_retrying = True
+
+    def __init__(self, message: str, what: str = "something that is not JSON") -> None:
+        """Keep what came apart from the sentence, which names what was asked for."""
+        super().__init__(message)
+        self.what = what
 
 
 class SearchFailedError(HeroBaseError):

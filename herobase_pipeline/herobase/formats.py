@@ -33,29 +33,32 @@ def not_a_list(body: bytes, asked: str) -> NotJsonError:
     if text.startswith(b"<"):
         return _markup(text, asked)
     if _is_table(text):
-        return WrongFormatError(f"{asked}: HeroBase answered with CSV where JSON was asked for. {_ACCEPT}")
+        return _in_another_format(asked, "CSV")
     what = "an object instead of a list" if text.startswith(b"{") else "something that is not JSON"
     return NotJsonError(
-        f"{asked}: HeroBase answered with {what}. Run it again; if it stays, ask HeroBase what changed in their API."
+        f"{asked}: HeroBase answered with {what}. Run it again; if it stays, ask HeroBase what changed in their API.",
+        what,
     )
-
-
-_ACCEPT = (
-    "The login is right. Ask whoever runs the proxy between this machine and HeroBase whether it changes the header Accept; "
-    "if there is none, ask HeroBase's support to let the web-service account answer with JSON."
-)
 
 
 def _markup(text: bytes, asked: str) -> NotJsonError:
     if not _IS_PAGE.search(text[:2048]):
-        return WrongFormatError(f"{asked}: HeroBase answered with XML where JSON was asked for. {_ACCEPT}")
+        return _in_another_format(asked, "XML")
     if _HAS_RECORDS.search(text) and not _IS_LOGIN.search(text):
-        return WrongFormatError(
-            f"{asked}: HeroBase answered with the records as a page for browsers where JSON was asked for. {_ACCEPT}"
-        )
+        return _in_another_format(asked, "the records as a page for browsers")
     return NotJsonError(
         f"{asked}: HeroBase answered with a web page instead of JSON. Check that HEROBASE_URL is the API's address "
-        "(https://yoursite.herobase.com); if it is, HeroBase is probably being serviced: run it again later."
+        "(https://yoursite.herobase.com); if it is, HeroBase is probably being serviced: run it again later.",
+        "a web page, such as one to log in",
+    )
+
+
+def _in_another_format(asked: str, what: str) -> WrongFormatError:
+    return WrongFormatError(
+        f"{asked}: HeroBase answered with {what} where JSON was asked for. The login is right. Ask whoever runs the proxy "
+        "between this machine and HeroBase whether it changes the header Accept; if there is none, ask HeroBase's support to "
+        "let the web-service account answer with JSON.",
+        what,
     )
 
 
@@ -87,12 +90,14 @@ def table(chunks: Iterable[bytes], content_type: str, asked: str) -> Iterator[by
     if text.startswith((b"[{", b"[]", b"{")):
         raise WrongFormatError(
             f"{asked}: HeroBase answered with JSON where CSV was asked for. Ask HeroBase's support whether the account may "
-            "export CSV; a saved search can be exported as JSON too (HEROBASE_SAVED_SEARCHES)."
+            "export CSV; a saved search can be exported as JSON too (HEROBASE_SAVED_SEARCHES).",
+            "JSON",
         )
     if not text and not _SAYS_TABLE.search(content_type):
         raise NotJsonError(
             f"{asked}: HeroBase answered 200 with an empty body that it does not call CSV, which is not an empty table, so "
-            "nothing was changed. Run it again; if it stays, report it to HeroBase."
+            "nothing was changed. Run it again; if it stays, report it to HeroBase.",
+            "an empty body",
         )
     yield beginning
     yield from rest

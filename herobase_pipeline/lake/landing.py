@@ -324,12 +324,17 @@ class Landing:
         kinds, values = [], []
         for key in unknown:
             value = quoted(WIRE + key)
-            name = WITHHELD if _VALUE_IN_NAME.search(key) else key
+            name = shown_name(key)
             kind = f"kind({value})" if name == key else literal("text")
             is_given = f"nullif(nullif({value}, 'null'), '\"\"') IS NOT NULL"
             kinds.append(f"CASE WHEN {is_given} THEN {_named(name)} || '\"' || {kind} || '\"' END")
             values.append(f"CASE WHEN {is_given} THEN {_named(key)} || {value} END")
         return f"{_object(kinds, once=True)} AS extra, {_object(values)} AS extra_private"
+
+
+def shown_name(name: str) -> str:
+    """Return a field's name as it may be shown: withheld where a customer's address or number is in it."""
+    return WITHHELD if _VALUE_IN_NAME.search(name) else name
 
 
 def _named(name: str) -> str:

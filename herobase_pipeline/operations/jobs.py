@@ -6,6 +6,7 @@ from herobase_pipeline.assets.pulled import REFRESH
 from herobase_pipeline.pulling.services import DAY_SERVICES, LIST_SERVICES
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import (
+    ACCOUNT,
     CALL_OUTCOMES,
     CUMULATIVE_INCIDENCE,
     DROP_RATES,
@@ -21,7 +22,7 @@ from herobase_pipeline.tables import (
 
 _WANTED = [service for service in DAY_SERVICES if service.is_wanted(Settings.load())]
 BY_DAY = (*(table for service in _WANTED for table in service.tables), CALL_OUTCOMES)
-LISTS = tuple(table for service in LIST_SERVICES for table in service.tables)
+LISTS = (*(table for service in LIST_SERVICES for table in service.tables), ACCOUNT)
 FROM_ALL_DAYS = (
     LEADS,
     LEAD_CONVERSION,

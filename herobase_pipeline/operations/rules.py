@@ -409,7 +409,6 @@ _SET_ASIDE = [
         *(
             (service.name, next(iter(service.tables)))
             for service in LIST_SERVICES
-            if ACCOUNT not in service.tables  # an object, no list
         ),
     )
 ]  # fmt: skip

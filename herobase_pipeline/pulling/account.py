@@ -11,15 +11,23 @@ from herobase_pipeline.sandbox import Sandbox
 from herobase_pipeline.settings import SandboxSettings, Settings
 
 
-def herobase(settings: Settings) -> HeroBase:
-    """Return a client for the account, or for the sandbox where no URL is set. One budget serves all that ask it."""
+def herobase(settings: Settings, attempts: int = 3) -> HeroBase:
+    """Return a client for the account, or for the sandbox where no URL is set. One budget serves all that ask it.
+
+    Args:
+        settings: whom to ask.
+        attempts: how often a request is made before its error counts.
+
+    """
     if settings.url is None:
         zone = {} if "timezone" in settings.sandbox.model_fields_set else {"timezone": settings.timezone}
         sandbox = _sandbox(settings.sandbox.model_copy(update=zone))
-        return HeroBase(sandbox.url, sandbox.username, sandbox.password, settings.zone, budget=_budget(None))
+        login = sandbox.url, sandbox.username, sandbox.password
+        return HeroBase(*login, settings.zone, budget=_budget(None), attempts=attempts)
     account = hashlib.sha256(f"{settings.url} {settings.username}".encode()).hexdigest()[:8]
     budget = _budget(settings.data_dir.absolute() / f".requests-{account}")
-    return HeroBase(settings.url, settings.username, settings.password.get_secret_value(), settings.zone, budget=budget)
+    login = settings.url, settings.username, settings.password.get_secret_value()
+    return HeroBase(*login, settings.zone, budget=budget, attempts=attempts)
 
 
 @cache

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 
 from herobase_pipeline.herobase.client import HeroBase, Record
-from herobase_pipeline.herobase.errors import NotFoundError, RightMissingError
+from herobase_pipeline.herobase.errors import NotFoundError
 from herobase_pipeline.herobase.organisation import code_of
 from herobase_pipeline.herobase.records import member, reference, text
 from herobase_pipeline.herobase.salvage import Unreadable
@@ -116,6 +116,38 @@ def fields_of_definitions(definitions: Sequence[Record]) -> list[Record]:
     return found
 
 
+def lead_pools(client: HeroBase) -> list[Record]:
+    """Return every lead pool; those that the campaigns tell where HeroBase has no list of them (API reference, 2.7).
+
+    Raises:
+        NotFoundError: neither is there.
+
+    """
+    try:
+        return client.lead_pools()
+    except NotFoundError:
+        pools = pools_of(client.campaigns(["leadPools"]))
+        if pools is None:
+            raise
+        return pools
+
+
+def pools_of(campaigns: Sequence[Record]) -> list[Record] | None:
+    """Return the lead pools that campaigns tell, each with its campaign; None where no campaign has such a member."""
+    told = [(campaign, pools) for campaign in campaigns if isinstance(pools := member(campaign, "leadPools"), list)]
+    if not told:
+        return None
+    return [
+        {**(pool if isinstance(pool, dict) else {"name": pool}), "campaign": _keys_of(campaign)}
+        for campaign, pools in told
+        for pool in pools
+    ]
+
+
+def _keys_of(campaign: Record) -> Record:
+    return {name: text(campaign, name) for name in ("uniqueId", "code")}
+
+
 def without_secrets(hooks: Sequence[Record]) -> list[Record]:
     """Return webhooks with the host of their address, and of the rest only what is known to hold no secret."""
     found = []
@@ -133,14 +165,3 @@ def _host(address: str) -> str | None:
     except ValueError:
         return None
     return host if host and re.fullmatch(r"[\w.-]+|[0-9a-f:]+", host) else None
-
-
-def account_with_limits(client: HeroBase) -> list[Record]:
-    """Return the account's record with its limits and counts of requests, where it may read them."""
-    record = client.account()
-    for name, ask in (("limits", client.request_limits), ("counts", client.request_counts)):
-        try:
-            record[name] = ask()
-        except (RightMissingError, NotFoundError):
-            record[name] = None
-    return [record]

@@ -10,7 +10,12 @@ from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.pulling.calls import pull_calls
 from herobase_pipeline.pulling.day import Mode, Pulled
 from herobase_pipeline.pulling.leads import pull_search_leads, pull_simple_leads
-from herobase_pipeline.pulling.lists import account_with_limits, as_they_are, fields_of_definitions, without_secrets
+from herobase_pipeline.pulling.lists import (
+    as_they_are,
+    fields_of_definitions,
+    lead_pools,
+    without_secrets,
+)
 from herobase_pipeline.pulling.sheets import pull_raw_leads, pull_search_rows
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import (
@@ -152,7 +157,7 @@ LIST_SERVICES = (
         "leadpools",
         "GET /leadpools, or the pools that the campaigns tell: groups of leads uploaded together.",
         {LEAD_POOLS: as_they_are},
-        HeroBase.lead_pools,
+        lead_pools,
         may_be_missing=True,
     ),
     ListService(
@@ -165,10 +170,11 @@ LIST_SERVICES = (
     ListService(
         "hooks", "GET /hooks: the webhooks of today.", {HOOKS: without_secrets}, HeroBase.hooks, may_be_missing=True
     ),
-    ListService(
-        "myaccount",
-        "GET /myaccount: the account's rights, and its limits and counts of requests.",
-        {ACCOUNT: as_they_are},
-        account_with_limits,
-    ),
 )
+ACCOUNT_SERVICE = ListService(
+    "myaccount",
+    "GET /myaccount: the account's rights, and its limits and counts of requests.",
+    {ACCOUNT: as_they_are},
+    lambda client: [client.account()],
+)
+"""What the account is; its asset asks all others too, a little of each (see ``examination``)."""
