@@ -80,7 +80,7 @@ class SearchFailedError(HeroBaseError):
     worth_retrying = True
 
     def __init__(self, search: str, answered: str) -> None:
-        """Say where in HeroBase the search has to be (Plecto's guide; API page, "Saved search export")."""
+        """Say where in HeroBase the search has to be (Plecto's guide; API reference, 1.2.2)."""
         super().__init__(
             f"leads: HeroBase {answered} to the saved search {search}, also for the shortest span of time. It answers so where "
             "the UI user that this web-service account is linked to has saved no search of that name: log in to HeroBase as "
