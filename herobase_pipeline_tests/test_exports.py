@@ -189,6 +189,35 @@ def test_a_row_that_does_not_fit_is_set_aside_and_the_others_land(centre):
     assert here.rows("SELECT service, text FROM unreadable") == [("leads/csv", "100S3064;et;for meget\n")]
 
 
+def test_a_row_with_bytes_that_are_no_text_is_set_aside_and_the_others_keep_their_letters(centre):
+    lines = [b"uniqueId;Notater", *(f"{n}S3064;æøå".encode() for n in range(100)), b"100S3064;\xe6\xf8", b""]
+    with serving(lambda *_: (200, "text/csv", b"\n".join(lines))) as url:
+        here = centre(settings=ALL).at(url)
+        here.load("private/search_rows", DAY)
+    assert {json.loads(fields)["Notater"] for (fields,) in here.rows("SELECT fields FROM search_rows")} == {"æøå"}
+    assert here.rows("SELECT reason FROM unreadable") == [("bytes that are not UTF-8",)]
+
+
+def test_raw_leads_without_a_header_and_with_ids_of_another_form(centre):
+    with serving(lambda *_: (200, "text/csv", b"4711,Navn,Bo\n4711,By,Vejle\n4712,Navn,Eva\n")) as url:
+        here = centre(settings=ALL).at(url)
+        here.load("private/raw_leads", DAY)
+    assert here.rows("SELECT lead_id, field_name, field_value FROM raw_leads ORDER BY ALL") == [
+        ("4711", "By", "Vejle"),
+        ("4711", "Navn", "Bo"),
+        ("4712", "Navn", "Eva"),
+    ]
+
+
+def test_raw_leads_name_their_columns_in_any_order(centre):
+    body = b"FIELDVALUE;FieldName;Unique Lead Id\nBo;Navn;1S3064\n;By;1S3064\n"
+    with serving(lambda *_: (200, "text/csv", body)) as url:
+        here = centre(settings=ALL).at(url)
+        here.load("private/raw_leads", DAY)
+    found = here.rows("SELECT lead_id, field_name, field_value FROM raw_leads ORDER BY ALL")
+    assert found == [("1S3064", "By", ""), ("1S3064", "Navn", "Bo")]
+
+
 @pytest.mark.parametrize("asset", EXPORTS)
 def test_a_window_that_fails_is_halved_and_a_cap_is_noticed(centre, asset):
     here, plain = centre(settings=ALL, data="halved"), centre(settings=ALL, data="plain")

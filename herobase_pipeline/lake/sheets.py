@@ -13,6 +13,7 @@ import duckdb
 from herobase_pipeline.lake.engine import file_literal
 
 _LEAD_ID = re.compile(r"\d+S\d+")  # 82549084S3064 (API reference, 2)
+_VALUE = re.compile(r"\d[\d\s.,:/T+-]*(S\d+)?")  # an id, a number or a stamp: what no column is called
 _ID_NAMES = ("uniqueid", "uniqueleadid", "leadid", "leaduniqueid", "id")
 _DELIMITERS = (";", ",", "\t", "|")
 _BATCH = 5_000  # rows
@@ -20,6 +21,7 @@ _CERTAIN = 0.9  # of the cells that a column has: as many are lead ids in the co
 _LINE_ENDS = ("\n", "\r")
 _HINT = re.compile("sep=(.)")  # how a file tells Excel
 _LONGEST = 1 << 24  # signs in a cell
+_REPLACED = "\N{REPLACEMENT CHARACTER}"
 
 csv.field_size_limit(_LONGEST)
 
@@ -46,6 +48,7 @@ class Sheet:
         header: its first row, if that is one.
         skipped: how many rows stand before the first that counts.
         is_ended: whether the last line ends as lines do; else it may have been cut.
+        is_broken: whether bytes that are no text were replaced in it.
 
     """
 
@@ -55,6 +58,7 @@ class Sheet:
     header: Sequence[str] | None
     skipped: int
     is_ended: bool
+    is_broken: bool = False
 
     def batches(self) -> Iterator[tuple[list[list[str]], list[Broken]]]:
         """Yield the rows, some at a time, and those among them that cannot be read.
@@ -95,8 +99,12 @@ class Sheet:
                 number += bool(row)
                 if not row or number <= self.skipped:
                     continue
-                is_whole = len(row) == wanted
-                yield row if is_whole else Broken(f"{len(row)} cells where {wanted} are usual", "".join(taken))
+                if len(row) != wanted:
+                    yield Broken(f"{len(row)} cells where {wanted} are usual", "".join(taken))
+                elif self.is_broken and any(_REPLACED in cell for cell in row):
+                    yield Broken("bytes that are not UTF-8", "".join(taken))
+                else:
+                    yield row
 
 
 def sheet(con: duckdb.DuckDBPyConnection, chunks: Iterable[bytes], path: Path) -> Sheet:
@@ -108,7 +116,7 @@ def sheet(con: duckdb.DuckDBPyConnection, chunks: Iterable[bytes], path: Path) -
         path: where to; the file is the caller's to remove.
 
     """
-    first, last = _as_utf8(chunks, path)
+    first, last, is_broken = _as_utf8(chunks, path)
     if not first:
         return Sheet(path, csv.excel, (), header=None, skipped=0, is_ended=True)
     dialect = _dialect(con, path, first)
@@ -116,9 +124,10 @@ def sheet(con: duckdb.DuckDBPyConnection, chunks: Iterable[bytes], path: Path) -
     with path.open(encoding="utf-8", newline="") as file:
         rows = (row for row in csv.reader(file, dialect) if row)
         row = next(itertools.islice(rows, int(is_hint), None), [])
-    header = None if any(map(_LEAD_ID.fullmatch, row)) else row
+    header = None if any(map(_VALUE.fullmatch, row)) else row
     skipped = is_hint + (header is not None)
-    return Sheet(path, dialect, _names(row, has_header=header is not None), header, skipped, last in _LINE_ENDS)
+    names = _names(row, has_header=header is not None)
+    return Sheet(path, dialect, names, header, skipped, last in _LINE_ENDS, is_broken)
 
 
 def id_column(names: Sequence[str], rows: Sequence[Sequence[str]]) -> int | None:
@@ -134,20 +143,12 @@ def id_column(names: Sequence[str], rows: Sequence[Sequence[str]]) -> int | None
     return next(iter([*both, *by_content, *by_name]), None)
 
 
-def _as_utf8(chunks: Iterable[bytes], path: Path) -> tuple[str, str]:
-    """Write the bytes as UTF-8; return the first line and the last sign."""
+def _as_utf8(chunks: Iterable[bytes], path: Path) -> tuple[str, str, bool]:
+    """Write the bytes as UTF-8; return the first line, the last sign, and whether some were no text."""
     raw = path.with_suffix(".raw")
-    is_utf8, decoder, start = True, codecs.getincrementaldecoder("utf-8")(), b""
     with raw.open("wb") as file:
-        for chunk in chunks:
-            file.write(chunk)
-            start = start or chunk[:2]
-            try:
-                decoder.decode(chunk)
-            except UnicodeDecodeError:
-                is_utf8 = False
-                decoder.reset()
-    encoding = "utf-16" if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig" if is_utf8 else "cp1252"
+        file.writelines(chunks)
+    encoding, is_broken = _encoding(raw)
     first = last = ""
     with (
         raw.open(encoding=encoding, errors="replace", newline="") as come,
@@ -157,7 +158,24 @@ def _as_utf8(chunks: Iterable[bytes], path: Path) -> tuple[str, str]:
             first, last = first or line.strip(), line[-1]
             kept.write(line)
     raw.unlink()
-    return first, last
+    return first, last, is_broken
+
+
+def _encoding(raw: Path) -> tuple[str, bool]:
+    """Return a file's encoding, and whether some of its lines are not in it: a broken one does not make the others Latin."""
+    with raw.open("rb") as file:
+        if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            return "utf-16", False
+        file.seek(0)
+        good = bad = 0
+        for line in file:
+            if not line.isascii():
+                try:
+                    line.decode()
+                    good += 1
+                except UnicodeDecodeError:
+                    bad += 1
+    return ("cp1252", False) if bad > good else ("utf-8-sig", bad > 0)
 
 
 def _dialect(con: duckdb.DuckDBPyConnection, path: Path, first: str) -> type[csv.Dialect]:

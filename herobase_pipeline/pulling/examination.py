@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import partial
 from typing import Any, NamedTuple
 
 import duckdb
@@ -299,29 +300,29 @@ class _Look:
             self._ask.not_asked("calls", "Calls", "no org unit is known to ask for: set HEROBASE_ORG_CODES")
             return
         asked = self._tree.units[codes[0].casefold()].given if codes[0] in self._tree else codes[0]
-        self._sample("calls", "Calls", (CALLS,), lambda: self._client.calls(asked, self._window), self._placed)
+        self._sample("calls", "Calls", (CALLS,), partial(self._client.calls, asked, self._window), self._placed)
         if self._ask.asked[-1].state is State.UNKNOWN:
             self._ask.amend("calls", "HeroBase knows no unit of the first code in HEROBASE_ORG_CODES")
 
     def leads(self) -> None:
         """Look at the leads of each export that is named."""
         projects = self._settings.projects
-        simple = lambda: self._client.simple_leads(projects, self._window)  # noqa: E731
+        simple = partial(self._client.simple_leads, projects, self._window)
         self._sample("simpleleads", "Leads", (SIMPLE_LEADS, LEAD_DATA), simple, self._filled)
         search, search_csv = (
             next(iter(of), "") for of in (self._settings.saved_searches, self._settings.saved_searches_csv)
         )
         if search:
-            saved = lambda: self._client.saved_search(search, self._window)  # noqa: E731
+            saved = partial(self._client.saved_search, search, self._window)
             self._sample("leads", "Leads", (SEARCH_LEADS, SEARCH_LEAD_DATA), saved, self._filled)
         else:
             self._ask.not_asked("leads", "Leads", "HEROBASE_SAVED_SEARCHES names no saved search")
         if search_csv:
-            self._bytes("leads/csv", lambda: self._client.saved_search_csv(search_csv, self._window))
+            self._bytes("leads/csv", partial(self._client.saved_search_csv, search_csv, self._window))
         else:
             self._ask.not_asked("leads/csv", "Leads", "HEROBASE_SAVED_SEARCHES_CSV names no saved search")
         if self._settings.raw_leads:
-            self._bytes("rawleads", lambda: self._client.raw_leads(projects, self._window))
+            self._bytes("rawleads", partial(self._client.raw_leads, projects, self._window))
         else:
             self._ask.not_asked("rawleads", "Leads", "HEROBASE_RAW_LEADS is not set")
 

@@ -376,7 +376,7 @@ def test_t16_a_service_whose_requests_are_nearly_spent_is_told(watched):
     here.load("account")
     assert passes(here, "account:quota_left")
     (day,) = here.lake.days(ACCOUNT)
-    for _ in range(5):  # each pulled anew, as one request
+    for _ in range(4):  # each pulled anew, as one request; the account's own look was one too
         here.load("calls", "2026-11-15")
     here.load("account")
     assert fails(here, "account:quota_left", "WARN") == {str(day): "/calls: 0 of 5 requests left"}
