@@ -195,6 +195,19 @@ def test_fields_and_values_that_nobody_documented_are_named_and_values_are_not(c
     assert "Jensen" not in page(found) + as_json(found)
 
 
+@pytest.mark.parametrize("data", ["Jens Hansen 12345678", "", ["Jens Hansen"], None])
+def test_fields_of_leads_in_no_form_that_is_known_are_no_reason_to_stop(centre, data):
+    here = centre(calls_per_day=400)
+
+    def other(path, _, records):
+        return [{**r, "data": data} for r in records] if path == "/simpleleads" else records
+
+    with hostile(here.sandbox.url, other) as url:
+        found = examined(here.at(url))
+    assert "Leads come without their fields." in page(found)
+    assert "Jens" not in page(found) + as_json(found)
+
+
 def test_what_no_setting_names_is_not_asked_for(centre):
     here = centre()
     found = examined(here)

@@ -10,7 +10,7 @@ import requests
 from herobase_pipeline.partitions import day_bounds
 from herobase_pipeline.tables import RAW_LEADS, SEARCH_LEADS, SEARCH_ROWS
 from herobase_pipeline_tests.conftest import failure
-from herobase_pipeline_tests.hostile import serving
+from herobase_pipeline_tests.hostile import hostile, serving
 
 DAY = "2026-11-18"
 SEARCH = "api_import_export"
@@ -125,6 +125,16 @@ TABLES_OF_CSV = {
         {("1S3064", "Notater", "ja"), ("2S3064", "Notater", "nej")},
     ),
     "two columns of one name": ("uniqueId;N;N\n1S3064;a;b\n", {("1S3064", "N", "a"), ("1S3064", "N (3)", "b")}),
+    "two columns of one name beside their new one": (
+        "uniqueId;N (4);N;N\n1S3064;a;b;c\n",
+        {("1S3064", "N (4)", "a"), ("1S3064", "N", "b"), ("1S3064", "N (4) (4)", "c")},
+    ),
+    "a cell between apostrophes": (
+        "uniqueId;Note\r\n1S3064;ja\r\n2S3064;'ring igen'\r\n",
+        {("1S3064", "Note", "ja"), ("2S3064", "Note", "'ring igen'")},
+    ),
+    "a column named by a year": ("uniqueId;2024\n1S3064;x\n", {("1S3064", "2024", "x")}),
+    "a hint for Excel of a tab": ("sep=\t\nuniqueId\tN\n1S3064\tx\n", {("1S3064", "N", "x")}),
     "an apostrophe at the beginning": (
         "uniqueId;By\n1S3064;'s-Hertogenbosch\n2S3064;Vejle\n",
         {("1S3064", "By", "'s-Hertogenbosch"), ("2S3064", "By", "Vejle")},
@@ -146,6 +156,12 @@ def test_csv_as_others_write_it(centre, name, encoding):
 
 
 BROKEN = {
+    "a sentence": ("text/plain", b"An error occurred. Try again later.", "no table"),
+    "a sentence that is called CSV": ("text/csv", b"An error occurred. Try again later.", "no table"),
+    "a sentence with a comma": ("text/plain", b"Sorry, an error occurred", "no table"),
+    "a text of JSON": ("application/json", b'"Search is being rebuilt"', "JSON where CSV was asked for"),
+    "null": ("application/json", b"null", "JSON where CSV was asked for"),
+    "JSON in several lines": ("text/csv", b'[\n  {"uniqueId": "1S3064"},\n  {"uniqueId": "2S3064"}\n]\n', "JSON where"),
     "a login page": ("text/html", b"<html><form action=/login><input type=password></form></html>", "a web page"),
     "the records as a page": (
         "text/html",
@@ -287,6 +303,84 @@ def test_what_changed_and_changed_back_is_there_three_times_and_a_field_that_wen
     query = "SELECT field_value FROM raw_leads WHERE field_name = 'felt' ORDER BY observed_at"
     assert [value for (value,) in here.rows(query)] == ["a", "b", "a", None]
     assert here.rows("SELECT count(*) FROM raw_leads WHERE field_name = 'x'") == [(1,)]
+
+
+@pytest.mark.parametrize("asset", ["private/search_rows", "private/raw_leads"])
+def test_an_empty_day_of_csv_is_a_file_without_rows(centre, asset):
+    here = centre(settings=ALL, calls_per_day=0)
+    here.load(asset, DAY)
+    table = SEARCH_ROWS if "rows" in asset else RAW_LEADS
+    assert here.lake.days(table) == [dt.date.fromisoformat(DAY)]
+    assert here.rows(f"SELECT count(*) FROM {table.name}") == [(0,)]
+
+
+@pytest.mark.parametrize("body", [b"", b"UniqueLeadId;FieldName;FieldValue\r\n"])
+def test_raw_leads_without_a_row_are_an_empty_day(centre, body):
+    with serving(lambda *_: (200, "text/csv", body)) as url:
+        here = centre(settings=ALL).at(url)
+        here.load("private/raw_leads", DAY)
+    assert here.lake.days(RAW_LEADS) == [dt.date.fromisoformat(DAY)]
+
+
+@pytest.mark.parametrize("asset", ["private/search_rows", "private/raw_leads"])
+def test_a_refresh_of_a_day_that_was_over_takes_nothing_of_the_next_for_it(centre, asset):
+    here = centre(settings=ALL, now=dt.datetime(2026, 11, 19, 2, tzinfo=dt.UTC))
+    here.load(asset, DAY)
+    here.clock[0] = dt.datetime(2026, 11, 19, 14, tzinfo=dt.UTC)
+    result = here.materialize(asset, DAY, tags={"herobase/refresh": "true"})
+    assert result.success, failure(result)
+    windows = {
+        (s.params["modifiedfrom"][0], s.params["modifiedto"][0]) for s in here.sandbox.requests if "lead" in s.path
+    }
+    assert all(start >= "2026-11-18T00:00:00" and end <= "2026-11-19T00:00:00" for start, end in windows)
+
+
+def raw(*answers):
+    """A server that gives one table of RawLeads after the other, and the last one for ever."""
+    left = list(answers)
+
+    def answer(path, *_):
+        if path != "/rawleads":
+            return 404, "text/plain", b""
+        lines = left.pop(0) if len(left) > 1 else left[0]
+        return 200, "text/csv", "\n".join(["UniqueLeadId;FieldName;FieldValue", *lines, ""]).encode()
+
+    return answer
+
+
+def test_a_field_whose_row_cannot_be_read_is_not_taken_for_gone(centre):
+    others = [f"{n}S1;Navn;Bo" for n in range(7)]  # so few that no cut is looked for
+    with serving(raw(["1S1;Note;hej", *others], ["1S1;Note;hej; igen", *others])) as url:
+        here = centre(settings=ALL).at(url)
+        for _ in range(2):
+            here.load("private/raw_leads", DAY)
+            here.clock[0] += dt.timedelta(hours=1)
+    assert here.rows("SELECT field_value FROM raw_leads WHERE field_name = 'Note'") == [("hej",)]
+    assert len(here.rows("SELECT * FROM unreadable")) == 1
+
+
+def test_a_field_that_comes_twice_adds_nothing_while_it_stays(centre):
+    with serving(raw(["1S1;Tlf;1", "1S1;Tlf;2"], ["1S1;Tlf;1", "1S1;Tlf;3"])) as url:
+        here = centre(settings=ALL).at(url)
+        for _ in range(5):
+            here.load("private/raw_leads", DAY)
+            here.clock[0] += dt.timedelta(hours=1)
+    found = here.rows("SELECT field_value FROM raw_leads ORDER BY observed_at, field_value")
+    assert [value for (value,) in found] == ["1", "2", "1", "3"]
+
+
+@pytest.mark.parametrize("member", ["status", "closure", "campaign"])
+def test_a_search_that_gives_no_status_closure_or_campaign_is_refused(centre, member):
+    here = centre(settings={"saved_searches": (SEARCH,)})
+
+    def without(path, _, records):
+        return [{k: v for k, v in r.items() if k != member} for r in records] if path == "/leads" else records
+
+    with hostile(here.sandbox.url, without) as url:
+        told = failure(here.at(url).materialize("search_leads", DAY))
+    assert f"The saved search {SEARCH} gives " in told
+    assert f"leads without {member}, so nothing was changed" in told
+    assert here.lake.days(SEARCH_LEADS) == []
 
 
 def test_a_refresh_asks_only_for_what_is_new(centre):

@@ -110,6 +110,19 @@ def test_an_address_without_a_host_gives_none(centre, address, host):
     assert len(here.lake.days(HOOKS)) == 1
 
 
+def test_a_hook_that_cannot_be_read_is_set_aside_without_its_text(centre):
+    here = centre()
+
+    def other(path, _, records):
+        broken = '{"id": 99, "name": "x" "y", "urlTemplate": "https://crm.example/?key=TOPSECRET"}'
+        return [*records, broken] if path == "/hooks" else records
+
+    with hostile(here.sandbox.url, other) as url:
+        here.at(url).load("hooks")
+    assert here.rows("SELECT service, text FROM unreadable") == [("hooks", "(withheld)")]
+    assert not [p for p in here.lake.root.rglob("*") if p.is_file() and b"TOPSECRET" in p.read_bytes()]
+
+
 def test_leads_and_how_they_were_closed_are_read_by_lead_pool(centre):
     here = centre(calls_per_day=400, lead_pools=True, settings={"saved_searches": ("api_import_export",)})
     here.load("calls,simple_leads,search_leads,call_outcomes", "2026-11-09", "2026-11-15")

@@ -100,6 +100,13 @@ def test_fields_are_the_same_from_each_export(centre):
             here.at(url).load("simple_leads", FIRST, LAST)
         here.load("private/lead_fields")
 
+    both = centre(data="both", settings={**ALL, **fields_dir()})
+    both.load("search_leads", FIRST, LAST)
+    with hostile(both.sandbox.url, without_data) as url:
+        both.at(url).load("simple_leads", FIRST, LAST)
+    both.load("private/lead_fields")
+    assert fields_of(both) == expected
+
     raw = centre(data="raw", settings={**ALL, **fields_dir()})
     raw_beside(raw)
     assert raw.rows("SELECT count(data) FROM lead_data") == [(0,)]

@@ -141,7 +141,10 @@ def _list_asset(service: ListService) -> dg.AssetsDefinition:
                 raise dg.Failure(f"{specs[0].key.path[-1]} was not loaded. {error}", allow_retries=False) from error
             context.log.info(f"This HeroBase knows no /{service.name} (404), so the list is empty.")
             records, unknown = [], {"service": f"this HeroBase knows no /{service.name} (404)"}
-        rows = pull_list(service.name, service.tables, records, client.unreadable, lake, settings)
+        aside = [
+            record._replace(text="(withheld)") if service.holds_secrets else record for record in client.unreadable
+        ]
+        rows = pull_list(service.name, service.tables, records, aside, lake, settings)
         catalogue.refresh(lake, settings.zone)
         for table in service.tables:
             asset = dg.AssetKey(table.key)

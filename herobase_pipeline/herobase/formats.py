@@ -16,7 +16,11 @@ _IS_PAGE = re.compile(rb"<!doctype html|<html[\s>]", re.IGNORECASE)
 _IS_LOGIN = re.compile(rb"<form|type\s*=\s*.?password", re.IGNORECASE)
 _HAS_RECORDS = re.compile(rb"<table|<pre", re.IGNORECASE)
 _HEADER = re.compile(r'"?\w+"?([;,\t|])"?\w[\w .-]*"?(\1"?\w[\w .-]*"?)+')
-_SAYS_TABLE = re.compile(r"csv|excel|octet-stream|text/plain", re.IGNORECASE)
+_SAYS_CSV = re.compile("csv|excel", re.IGNORECASE)
+_SAYS_OTHER = re.compile("json|xml", re.IGNORECASE)
+_IS_JSON = re.compile(rb"\[\s*[\[{\]\"]|\{|null\s*\Z")
+_DELIMITERS = re.compile(rb"[;,\t|]")
+_NAME = re.compile(r'"?\w[\w-]*( \w[\w-]*){0,3}"?')  # of a single column: a few words, and no sentence
 
 
 def head(beginning: bytes, rest: Iterator[bytes]) -> bytes:
@@ -84,20 +88,30 @@ def table(chunks: Iterable[bytes], content_type: str, asked: str) -> Iterator[by
     beginning = b""
     while not beginning.removeprefix(BOM).strip() and (chunk := next(rest, None)) is not None:
         beginning += chunk
-    text = beginning.removeprefix(BOM).lstrip()
+    beginning = head(beginning, rest)
+    text = beginning.removeprefix(BOM).strip()
     if text.startswith(b"<"):
-        raise _markup(head(text, rest), asked)
-    if text.startswith((b"[{", b"[]", b"{")):
+        raise _markup(text, asked)
+    if _IS_JSON.match(text) or (text and _SAYS_OTHER.search(content_type)):
         raise WrongFormatError(
             f"{asked}: HeroBase answered with JSON where CSV was asked for. Ask HeroBase's support whether the account may "
             "export CSV; a saved search can be exported as JSON too (HEROBASE_SAVED_SEARCHES).",
             "JSON",
         )
-    if not text and not _SAYS_TABLE.search(content_type):
+    if not text and not _SAYS_CSV.search(content_type):
         raise NotJsonError(
             f"{asked}: HeroBase answered 200 with an empty body that it does not call CSV, which is not an empty table, so "
             "nothing was changed. Run it again; if it stays, report it to HeroBase.",
             "an empty body",
+        )
+    lines = text.splitlines()
+    is_sentence = (
+        bool(lines) and not _DELIMITERS.search(lines[0]) and not _NAME.fullmatch(lines[0].decode(errors="replace"))
+    )
+    if is_sentence or (len(lines) == 1 and not _SAYS_CSV.search(content_type)):
+        raise NotJsonError(
+            f"{asked}: HeroBase answered with a text that is no table. Run it again; if it stays, report it to HeroBase.",
+            "a text that is no table",
         )
     yield beginning
     yield from rest

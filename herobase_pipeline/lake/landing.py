@@ -13,14 +13,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import duckdb
 import msgspec
 
 from herobase_pipeline.lake.engine import THREADS, file_literal, literal, number, quoted
 from herobase_pipeline.partitions import Window
-from herobase_pipeline.tables.schema import Column, Table, Type
+from herobase_pipeline.tables.schema import AS_GIVEN, Column, Table, Type
 
 WIRE = "wire:"
 _READ = "read:"
@@ -37,6 +37,13 @@ SetAside = tuple[str, str]
 
 class UnreadableError(Exception):
     """Too many records arrived that cannot be kept as records of this table; the message shows no value of theirs."""
+
+
+class _Origin(NamedTuple):
+    """What a record was asked for by, and the number of the answer that it came in."""
+
+    asked: str
+    document: int
 
 
 @dataclass(frozen=True)
@@ -121,7 +128,7 @@ class Landing:
                 source = self.spool / f"{number}-{i}.json"
                 read = segment if _is_plain(segment.keys) else segment.checked()
                 source.write_bytes(read.json)
-                jobs.append(self._pool.submit(self._land, source, replace(read, json=b""), asked))
+                jobs.append(self._pool.submit(self._land, source, replace(read, json=b""), _Origin(asked, number)))
             landed = [job.result() for job in jobs]
         except BaseException:
             for job in jobs:
@@ -185,34 +192,34 @@ class Landing:
         """The column with the time that names a record's day; None where records have none."""
         return next((column.name for column in self.columns if column.required and column.type is Type.INSTANT), None)
 
-    def _land(self, source: Path, segment: Any, asked: str) -> _Landed:
+    def _land(self, source: Path, segment: Any, origin: _Origin) -> _Landed:
         """Make a table of a segment whose JSON lies in ``source``, and set aside the records that do not fit in."""
         part = f"part_{source.stem}"
         with self.con.cursor() as con:
             try:
-                self._make(con, part, source, segment, asked)
+                self._make(con, part, source, segment, origin)
             except duckdb.InvalidInputException:  # DuckDB insists on more than the segment was proven to have
                 segment = replace(segment, json=source.read_bytes()).checked()
                 source.write_bytes(segment.json)
-                self._make(con, part, source, segment, asked)
+                self._make(con, part, source, segment, origin)
             if number(con, f"SELECT count(*) FROM {quoted(part)} WHERE {self._lacking} IS NOT NULL"):
-                segment = self._without_lacking(con, source, segment, asked)
+                segment = self._without_lacking(con, source, segment, origin)
                 source.write_bytes(segment.json)
-                self._make(con, part, source, segment, asked)
+                self._make(con, part, source, segment, origin)
             landed = number(con, f"SELECT count(*) FROM {quoted(part)}")
         source.unlink()
         if landed != segment.records:
             raise AssertionError(f"{segment.records} records were parsed and {landed} landed: a defect of this program")
         return _Landed(part, landed, segment.keys, [*segment.unreadable])
 
-    def _make(self, con: duckdb.DuckDBPyConnection, part: str, source: Path, segment: Any, asked: str) -> None:
+    def _make(self, con: duckdb.DuckDBPyConnection, part: str, source: Path, segment: Any, origin: _Origin) -> None:
         if segment.records:
-            con.execute(f"CREATE OR REPLACE TABLE {quoted(part)} AS {self._reading(source, segment.keys, asked)}")
+            con.execute(f"CREATE OR REPLACE TABLE {quoted(part)} AS {self._reading(source, segment.keys, origin)}")
         else:  # it may be that none has any key
             nothing = ", ".join(f"NULL::{column.type} AS {quoted(column.name)}" for column in self.columns)
             con.execute(f"CREATE OR REPLACE TABLE {quoted(part)} AS SELECT {nothing} WHERE false")
 
-    def _without_lacking(self, con: duckdb.DuckDBPyConnection, source: Path, segment: Any, asked: str) -> Any:
+    def _without_lacking(self, con: duckdb.DuckDBPyConnection, source: Path, segment: Any, origin: _Origin) -> Any:
         """Return a segment without the records that lack what each must have; they are told apart by a number."""
         texts = [bytes(text).strip() for text in msgspec.json.decode(source.read_bytes(), type=list[msgspec.Raw])]
         key = _NUMBER
@@ -225,7 +232,7 @@ class Landing:
         source.write_bytes(b"[" + b",".join(numbered) + b"]")
         query = (
             f"SELECT {quoted(WIRE + key)}::INTEGER, {self._lacking} AS reason "
-            f"FROM ({self._reading(source, segment.keys | {key}, asked)}) WHERE reason IS NOT NULL ORDER BY ALL"
+            f"FROM ({self._reading(source, segment.keys | {key}, origin)}) WHERE reason IS NOT NULL ORDER BY ALL"
         )
         lacking = dict(con.execute(query).fetchall())
         kept = [text for i, text in enumerate(texts) if i not in lacking]
@@ -247,7 +254,7 @@ class Landing:
         ]
         return f"CASE {' '.join(cases)} END" if cases else "NULL"
 
-    def _reading(self, source: Path, keys: frozenset[str], asked: str) -> str:
+    def _reading(self, source: Path, keys: frozenset[str], origin: _Origin) -> str:
         """Return the SELECT that reads a segment whose records have ``keys``."""
         spelling = {key.casefold(): key for key in keys}
         texts = {key: "VARCHAR" if key.casefold() in self._known else "JSON" for key in sorted(keys)}
@@ -270,7 +277,8 @@ class Landing:
         kept = [key for key in texts if key.casefold() not in self._known]
         kept += [spelling[name.casefold()] for name in self.raw if name.casefold() in spelling]
         return f"""
-            SELECT {", ".join(names)}, {" + ".join(unreadable) or "0"} AS unreadable, {literal(asked)} AS asked
+            SELECT {", ".join(names)}, {" + ".join(unreadable) or "0"} AS unreadable,
+                {literal(origin.asked)} AS asked, {origin.document} AS document
                 {"".join(f", {quoted(key)}::VARCHAR AS {quoted(WIRE + key)}" for key in kept)}
             FROM (
                 SELECT *, {", ".join(values)}
@@ -286,6 +294,8 @@ class Landing:
             return f"NULL::{column.type}"
         if inner:
             return _member(quoted(key), inner)
+        if column.read_by == AS_GIVEN:
+            return quoted(key)
         value = f"nullif({quoted(key)}, '')"
         if column.required and column.type is Type.TEXT:
             return f"CASE WHEN NOT regexp_matches({value}, '^[\\[{{]') THEN {value} END"
@@ -309,7 +319,7 @@ class Landing:
         """Make ``pulled`` from the parts."""
         typed = ", ".join(f"NULL::{column.type} AS {quoted(column.name)}" for column in self.columns)
         wired = "".join(f", NULL::VARCHAR AS {quoted(WIRE + key)}" for key in self.wire_fields())
-        empty = f"SELECT {typed}, 0 AS unreadable, '' AS asked{wired} WHERE false"
+        empty = f"SELECT {typed}, 0 AS unreadable, '' AS asked, 0 AS document{wired} WHERE false"
         everything = " UNION ALL BY NAME ".join([empty, *(f"FROM {quoted(part)}" for part in self.parts)])
         self.con.execute(f"CREATE OR REPLACE TEMP VIEW pulled AS {everything}")
 

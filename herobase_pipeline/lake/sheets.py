@@ -92,7 +92,8 @@ class Sheet:
                 except csv.Error as error:
                     if "unexpected end of data" in str(error):
                         raise CutSheetError from None
-                    yield Broken("a quote within a cell", "".join(taken))
+                    is_large = "field larger" in str(error)
+                    yield Broken("a cell that is too large" if is_large else "a quote within a cell", "".join(taken))
                     continue
                 if row is None:
                     return
@@ -124,15 +125,26 @@ def sheet(con: duckdb.DuckDBPyConnection, chunks: Iterable[bytes], path: Path) -
     with path.open(encoding="utf-8", newline="") as file:
         rows = (row for row in csv.reader(file, dialect) if row)
         row = next(itertools.islice(rows, int(is_hint), None), [])
-    header = None if any(map(_VALUE.fullmatch, row)) else row
+    header = row if _is_header(row) else None
     skipped = is_hint + (header is not None)
     names = _names(row, has_header=header is not None)
     return Sheet(path, dialect, names, header, skipped, last in _LINE_ENDS, is_broken)
 
 
+def _is_header(row: Sequence[str]) -> bool:
+    """Whether a first row names the columns: one is known by name, or no cell is an id and the first one no number or stamp."""
+    if {_plain(cell) for cell in row} & {*_ID_NAMES}:
+        return True
+    return not any(map(_LEAD_ID.fullmatch, row)) and not _VALUE.fullmatch("".join(row[:1]))
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z]", "", name.casefold())
+
+
 def id_column(names: Sequence[str], rows: Sequence[Sequence[str]]) -> int | None:
     """Return which column holds lead ids, by what stands in it, else by its name; None where none does."""
-    plain = [re.sub(r"[^a-z]", "", name.casefold()) for name in names]
+    plain = [_plain(name) for name in names]
     by_name = [plain.index(name) for name in _ID_NAMES if name in plain]
     by_content = []
     for column in range(len(names)):
@@ -155,7 +167,7 @@ def _as_utf8(chunks: Iterable[bytes], path: Path) -> tuple[str, str, bool]:
         path.open("w", encoding="utf-8", newline="") as kept,
     ):
         for line in come:
-            first, last = first or line.strip(), line[-1]
+            first, last = first or line.strip("\r\n"), line[-1]
             kept.write(line)
     raw.unlink()
     return first, last, is_broken
@@ -179,13 +191,12 @@ def _encoding(raw: Path) -> tuple[str, bool]:
 
 
 def _dialect(con: duckdb.DuckDBPyConnection, path: Path, first: str) -> type[csv.Dialect]:
-    query = (
-        f"SELECT delimiter, quote, escape FROM sniff_csv({file_literal(path)}, all_varchar = true, sample_size = -1)"
-    )
+    options = "quote = '\"', all_varchar = true, sample_size = -1"  # an apostrophe at both ends of a cell is no quote
+    query = f"SELECT delimiter, escape FROM sniff_csv({file_literal(path)}, {options})"
     try:
-        ((delimiter, quote, escape),) = con.execute(query).fetchall()
+        ((delimiter, escape),) = con.execute(query).fetchall()
     except duckdb.InvalidInputException:  # it was cut, or a row is broken: then reading it will say which
-        delimiter, quote, escape = max(_DELIMITERS, key=first.count), '"', '"'
+        delimiter, escape = max(_DELIMITERS, key=first.count), '"'
 
     class Found(csv.excel):
         pass
@@ -195,10 +206,8 @@ def _dialect(con: duckdb.DuckDBPyConnection, path: Path, first: str) -> type[csv
         Found.delimiter = hint[1]
     else:  # rows of several lengths look like one column each
         Found.delimiter = delimiter if delimiter in first else max(_DELIMITERS, key=first.count)
-    if len(quote) == 1 and quote != "\0":
-        Found.quotechar = quote
-        is_doubled = len(escape) != 1 or escape in ("\0", quote)
-        Found.doublequote, Found.escapechar = is_doubled, None if is_doubled else escape
+    if escape == "\\":
+        Found.doublequote, Found.escapechar = False, escape
     return Found
 
 
@@ -208,7 +217,9 @@ def _names(row: Sequence[str], *, has_header: bool) -> tuple[str, ...]:
     for number, cell in enumerate(row, 1):
         name = cell.strip() if has_header else ""
         name = name or f"column {number}"
-        names.append(name if name not in names else f"{name} ({number})")
+        while name in names:
+            name = f"{name} ({number})"
+        names.append(name)
     return tuple(names)
 
 

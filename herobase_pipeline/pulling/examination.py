@@ -262,6 +262,11 @@ class _Asking:
         """Note that a service was not asked."""
         self.asked.append(Asked(service, right, State.NOT_ASKED, detail=why))
 
+    def fail(self, service: str, right: str, why: str) -> None:
+        """Note that a service answered, and that nothing can be made of it."""
+        self.asked = [each for each in self.asked if each.service != service]
+        self.asked.append(Asked(service, right, State.FAILED, detail=why))
+
     def amend(self, service: str, detail: str) -> None:
         """Say more of a service."""
         self.asked = [replace(each, detail=detail) if each.service == service else each for each in self.asked]
@@ -346,11 +351,15 @@ class _Look:
             Landing(con, folder, tables, ("user", "data", stamp)) as landing,
         ):
             define_token(con, settings.phone_key)
-            if self._ask.one(service, right, lambda: landing.document(_some(ask())), int) is None:
+            try:
+                if self._ask.one(service, right, lambda: landing.document(_some(ask())), int) is None:
+                    return
+                landing.gather()
+                more(con, landing)
+                self.samples[service] = self._seen(con, landing, table, stamp)
+            except duckdb.Error:  # what it says may quote a customer's data
+                self._ask.fail(service, right, "its records could not be read")
                 return
-            landing.gather()
-            more(con, landing)
-            self.samples[service] = self._seen(con, landing, table, stamp)
             if not landing.records:
                 self._ask.amend(service, "nothing in the hours that were looked at")
 
@@ -408,8 +417,8 @@ class _Look:
         if data is None:
             self.lead_fields = self.lead_fields or ((0, 0) if landing.records else None)
             return
-        keys = f"len(json_keys({quoted(WIRE + data)}))"
-        query = f"SELECT min({keys}), max({keys}) FROM pulled WHERE {quoted(WIRE + data)} NOT IN ('{{}}', 'null')"
+        keys = f"CASE WHEN {_is_object(quoted(WIRE + data))} THEN len(json_keys({quoted(WIRE + data)})) END"
+        query = f"SELECT min(keys), max(keys) FROM (SELECT {keys} AS keys FROM pulled) WHERE keys > 0"
         ((least, most),) = con.execute(query).fetchall()
         self.lead_fields = (least or 0, most or 0)
 
@@ -446,6 +455,10 @@ def _rights(rights: Mapping[str, Any]) -> dict[str, list[str]]:
 
 def _known_word(word: Any) -> str | None:
     return str(word) if word is not None and _ENUM_VALUE.fullmatch(str(word)) else None
+
+
+def _is_object(value: str) -> str:
+    return f"json_valid({value}) AND json_type({value}) = 'OBJECT'"
 
 
 def _undocumented(con: duckdb.DuckDBPyConnection, column: str, enum: Any) -> list[str]:

@@ -3,12 +3,14 @@
 import datetime as dt
 import fnmatch
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
 from herobase_pipeline.herobase.client import HeroBase
 from herobase_pipeline.herobase.errors import NotFoundError
-from herobase_pipeline.lake.engine import number
+from herobase_pipeline.lake.engine import literal, number
+from herobase_pipeline.lake.landing import UnreadableError
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.writing import stored, write
 from herobase_pipeline.pulling.day import WHOLE, Day, Mode, Pulled, last_seen, pull
@@ -16,6 +18,8 @@ from herobase_pipeline.pulling.searches import existing
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.spelling import meant
 from herobase_pipeline.tables import LEAD_DATA, SEARCH_LEAD_DATA, SEARCH_LEADS, SIMPLE_LEADS, Table
+
+_NEEDED = ("status", "closure", "campaign")  # of a lead, for what is made from it
 
 
 def pull_simple_leads(day: dt.date, herobase: HeroBase, lake: Lake, settings: Settings, mode: Mode = WHOLE) -> Pulled:
@@ -53,7 +57,30 @@ def pull_search_leads(day: dt.date, herobase: HeroBase, lake: Lake, settings: Se
         for search in settings.saved_searches:
             ask = existing(search, partial(herobase.saved_search, search))
             day_pull.ask(ask, search, one_of_many=True)
+        day_pull.landing.gather()
+        _refuse_to_lack(day_pull, settings.saved_searches)
         return _written(day_pull, lake, SEARCH_LEADS, SEARCH_LEAD_DATA)
+
+
+def _refuse_to_lack(day_pull: Day, searches: Sequence[str]) -> None:
+    """Refuse a search that gives no lead's status, closure or campaign: it would re-open leads that are known to be closed."""
+    for search in searches:
+        query = f"""
+            SELECT
+                count(*),
+                count(status),
+                if(bool_or(status = 'UserProcessed'), count(closure), count(*)),
+                count(coalesce(campaign_id, campaign_code))
+            FROM pulled WHERE asked = {literal(search)}
+        """
+        ((leads, *given),) = day_pull.landing.con.execute(query).fetchall()
+        lacking = [name for name, with_it in zip(_NEEDED, given, strict=True) if leads and not with_it]
+        if lacking:
+            raise UnreadableError(
+                f"The saved search {search} gives {leads} leads without {' and '.join(lacking)}, so nothing was changed. Log in "
+                "to HeroBase as the UI user that the web-service account is linked to, and add it to the search under Leads › "
+                "Lead Admin; if it is there, report this."
+            )
 
 
 def _written(day_pull: Day, lake: Lake, versions: Table, data: Table) -> Pulled:

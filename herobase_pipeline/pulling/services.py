@@ -79,6 +79,7 @@ class ListService:
         tables: what it is read into, by what makes a table's records of the answer's; all are always written together.
         records: asks for all of them.
         may_be_missing: not every HeroBase knows it, so that a 404 is a fact: the list is empty then.
+        holds_secrets: the text of a record that cannot be read is withheld.
 
     """
 
@@ -87,6 +88,7 @@ class ListService:
     tables: Mapping[Table, Callable[[Sequence[Record]], Sequence[Record]]]
     records: Callable[[HeroBase], Sequence[Record]]
     may_be_missing: bool = False
+    holds_secrets: bool = False
 
 
 DAY_SERVICES = (
@@ -168,7 +170,12 @@ LIST_SERVICES = (
         may_be_missing=True,
     ),
     ListService(
-        "hooks", "GET /hooks: the webhooks of today.", {HOOKS: without_secrets}, HeroBase.hooks, may_be_missing=True
+        "hooks",
+        "GET /hooks: the webhooks of today.",
+        {HOOKS: without_secrets},
+        HeroBase.hooks,
+        may_be_missing=True,
+        holds_secrets=True,
     ),
 )
 ACCOUNT_SERVICE = ListService(

@@ -22,7 +22,7 @@ from herobase_pipeline.lake.landing import Landing
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.sheets import CutSheetError, Sheet, id_column, sheet
 from herobase_pipeline.lake.writing import stored, write
-from herobase_pipeline.partitions import Window
+from herobase_pipeline.partitions import Window, day_bounds
 from herobase_pipeline.pulling.day import WHOLE, Mode, Pulled, last_seen, pull
 from herobase_pipeline.pulling.searches import existing
 from herobase_pipeline.settings import Settings
@@ -72,7 +72,9 @@ def _pull(
     mode: Mode,
 ) -> Pulled:
     since = last_seen(lake, table, day, settings) if mode.refresh else None
-    with pull(service, day, herobase, lake, settings, (table,), since, raw_fields=("FieldValue",)) as day_pull:
+    if since is not None and since >= day_bounds(day, settings.zone).end:  # nothing is new of it but what changed late
+        since = None
+    with pull(service, day, herobase, lake, settings, (table,), since) as day_pull:
         landing, con = day_pull.landing, day_pull.landing.con
         for search, ask in asks.items():
             day_pull.ask(_Segments(landing, ask, records).of, search, one_of_many=bool(search))
@@ -80,8 +82,10 @@ def _pull(
         account = day_pull.account()
         day_pull.set_aside(anew=False)
         before = number(con, f"SELECT count(*) FROM ({stored(lake, table, day)})")
-        observed = {"observed_at": herobase.budget.utcnow()}
-        rows = write(lake, con, table, day=day, params=observed, complete=day_pull.complete)
+        params: Record = {"observed_at": herobase.budget.utcnow()}
+        if table is RAW_LEADS:
+            params["is_whole"] = not landing.unreadable
+        rows = write(lake, con, table, day=day, params=params, complete=day_pull.complete)
         newest = f"SELECT max(observed_at) FROM ({stored(lake, table, day)})"
         return day_pull.pulled({table.name: rows}, replace(account, kept=rows - before), newest)
 

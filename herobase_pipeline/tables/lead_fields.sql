@@ -21,18 +21,21 @@ given AS (  -- of a version that was seen with different fields, the shortest: w
     SELECT
         lead_id,
         last_modified_at,
-        arg_min(
-            {'data': data, 'custom_data': custom_data},
-            (
-                coalesce(data, '{}') <> '{}',
-                is_searched,
-                coalesce(length(data), 0) + coalesce(length(custom_data), 0),
-                data,
-                custom_data
-            )
-        ) AS fields
-    FROM told
-    JOIN latest USING (lead_id, last_modified_at)
+        any_value(fields) FILTER (NOT is_searched) AS simple,
+        any_value(fields) FILTER (is_searched) AS searched
+    FROM (
+        SELECT
+            lead_id,
+            last_modified_at,
+            is_searched,
+            arg_min(
+                {'data': data, 'custom_data': custom_data},
+                (coalesce(length(data), 0) + coalesce(length(custom_data), 0), data, custom_data)
+            ) AS fields
+        FROM told
+        JOIN latest USING (lead_id, last_modified_at)
+        GROUP BY lead_id, last_modified_at, is_searched
+    )
     GROUP BY lead_id, last_modified_at
 ),
 raw AS (  -- the fields of each lead's latest day, as they were seen last
@@ -45,7 +48,7 @@ raw AS (  -- the fields of each lead's latest day, as they were seen last
             lead_id,
             date,
             field_name,
-            arg_max({'text': field_value}, observed_at) AS field,
+            arg_max({'text': field_value}, (observed_at, field_value)) AS field,
             max(observed_at) AS observed_at
         FROM raw_leads
         GROUP BY lead_id, date, field_name
@@ -76,8 +79,8 @@ named AS (
         coalesce(given.last_modified_at, versions.last_modified_at, raw.observed_at) AS last_modified_at,
         coalesce(erased, false) AS erased,
         coalesce(versions.campaign, only_called.campaign) AS campaign,
-        coalesce(given.fields.data, raw.data) AS data,
-        given.fields.custom_data AS custom_data
+        coalesce(simple.data, searched.data, raw.data) AS data,
+        coalesce(simple.custom_data, searched.custom_data) AS custom_data
     FROM given
     FULL JOIN raw USING (lead_id)
     LEFT JOIN versions USING (lead_id)

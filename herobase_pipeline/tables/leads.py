@@ -1,7 +1,7 @@
 """Lead versions as pulled, and leads as derived from all their versions and calls."""
 
 from herobase_pipeline.enums import LeadClosure, LeadStatus
-from herobase_pipeline.tables.schema import Column, Table, Type, of
+from herobase_pipeline.tables.schema import AS_GIVEN, Column, Table, Type, of
 
 
 def of_versions(columns: str) -> tuple[str, ...]:
@@ -150,7 +150,13 @@ RAW_LEADS = Table(
     columns=(
         Column("lead_id", Type.TEXT, "HeroBase's id of the lead", "UniqueLeadId", required=True),
         Column("field_name", Type.TEXT, "the field's name as HeroBase writes it", "FieldName"),
-        Column("field_value", Type.TEXT, "its text; NULL from when the lead came without the field", "FieldValue"),
+        Column(
+            "field_value",
+            Type.TEXT,
+            "its text; NULL from when the lead came without the field",
+            "FieldValue",
+            read_by=AS_GIVEN,
+        ),
         Column("observed_at", Type.INSTANT, "when the field was first pulled with this content"),
     ),
 )
