@@ -117,3 +117,17 @@ def test_its_leaves_add_up_and_its_rates_say_what_they_lack(old):
     before = old.rows(numbers)
     old.load("leads,lead_conversion")
     assert old.rows(numbers) == before
+
+
+def test_its_versions_get_their_lead_pool_and_stay_one_row_each(centre, tmp_path):
+    with zipfile.ZipFile(LAKE) as archive:
+        archive.extractall(tmp_path / "data")
+    here = centre(calls_per_day=40, unknown_fields=True, lead_pools=True)
+    query = "SELECT lead_id, last_modified_at, observed_at, origin FROM simple_leads ORDER BY ALL"
+    before = here.rows(query)
+    assert here.rows("SELECT count(lead_pool) FROM simple_leads") == [(0,)]
+    here.load("simple_leads", DAYS[0], DAYS[-1])
+    assert here.rows(query) == before
+    assert here.rows("SELECT count(*) FROM simple_leads WHERE lead_pool IS NULL") == [(0,)]
+    pool = here.rows("SELECT lead_pool FROM simple_leads")[0][0]
+    assert "Manually created leads" in pool
