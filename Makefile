@@ -31,9 +31,9 @@ dev: .venv/ready
 fields: .venv/ready
 	@$(BIN)/python -m herobase_pipeline.fields.proposals
 
-# Says what the account of the settings gives, as a page that can be sent to anyone; JSON=1 writes it for a bug report.
+# Says what the account of the settings gives, as a page that can be sent to anyone; ARGS=--json writes it for a bug report.
 account: .venv/ready
-	@$(BIN)/python -m herobase_pipeline.pulling.account_page $(if $(JSON),--json)
+	@$(BIN)/herobase-account $(ARGS)
 
 bench: .venv-bench/ready
 	.venv-bench/bin/python -m benchmarks

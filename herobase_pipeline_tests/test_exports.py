@@ -314,9 +314,12 @@ def test_an_empty_day_of_csv_is_a_file_without_rows(centre, asset):
     assert here.rows(f"SELECT count(*) FROM {table.name}") == [(0,)]
 
 
-@pytest.mark.parametrize("body", [b"", b"UniqueLeadId;FieldName;FieldValue\r\n"])
-def test_raw_leads_without_a_row_are_an_empty_day(centre, body):
-    with serving(lambda *_: (200, "text/csv", body)) as url:
+@pytest.mark.parametrize(
+    ("media_type", "body"),
+    [("text/csv", b""), *((kind, b"UniqueLeadId;FieldName;FieldValue\r\n") for kind in ("text/csv", "text/plain"))],
+)
+def test_raw_leads_without_a_row_are_an_empty_day(centre, media_type, body):
+    with serving(lambda *_: (200, media_type, body)) as url:
         here = centre(settings=ALL).at(url)
         here.load("private/raw_leads", DAY)
     assert here.lake.days(RAW_LEADS) == [dt.date.fromisoformat(DAY)]

@@ -108,7 +108,7 @@ def table(chunks: Iterable[bytes], content_type: str, asked: str) -> Iterator[by
     is_sentence = (
         bool(lines) and not _DELIMITERS.search(lines[0]) and not _NAME.fullmatch(lines[0].decode(errors="replace"))
     )
-    if is_sentence or (len(lines) == 1 and not _SAYS_CSV.search(content_type)):
+    if is_sentence or (len(lines) == 1 and not _SAYS_CSV.search(content_type) and not _is_table(text)):
         raise NotJsonError(
             f"{asked}: HeroBase answered with a text that is no table. Run it again; if it stays, report it to HeroBase.",
             "a text that is no table",

@@ -1,7 +1,7 @@
 """``make account``: what the account of the settings gives, as a page of words that can be sent to anyone.
 
-``python -m herobase_pipeline.pulling.account_page`` prints the page; ``--json`` prints what it is made from, for a bug report;
-``--day 2026-11-24`` looks at the calls and leads of that day instead of the last weekday. Each service is asked once at most.
+``herobase-account`` prints the page; ``--json`` prints what it is made from, for a bug report; ``--day 2026-11-24`` looks at the
+calls and leads of that day instead of the last weekday. Each service is asked once at most.
 """
 
 import argparse
@@ -60,7 +60,7 @@ _COSTS = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the page; returns the exit code."""
-    options = argparse.ArgumentParser(prog="python -m herobase_pipeline.pulling.account_page", description=__doc__)
+    options = argparse.ArgumentParser(prog="herobase-account", description=__doc__)
     options.add_argument("--json", action="store_true", help="print what the page is made from, for a bug report")
     options.add_argument("--day", type=dt.date.fromisoformat, help="whose calls and leads are looked at")
     chosen = options.parse_args(arguments)
@@ -215,7 +215,3 @@ def _requests(found: Examination) -> Iterator[str]:
     yield from (f"* {told}: {', '.join(services)}" for told, services in alike.items())
     if not alike:
         yield "HeroBase does not say, or not in a way that can be read."
-
-
-if __name__ == "__main__":
-    sys.exit(main())
