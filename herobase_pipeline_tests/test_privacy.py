@@ -12,6 +12,8 @@ from herobase_pipeline.tables import TABLES
 from herobase_pipeline_tests.conftest import WHOLE
 
 NAMES = (("cusFornavn", "Forename"), ("cusEfternavn", "Lastname"))
+SEARCHES = ("api_import_export",)
+EXPORTS = "search_leads,private/search_rows,private/raw_leads"
 SECRETS = ("the sandbox's password", "the key for phone tokens")
 
 
@@ -21,16 +23,18 @@ def spellings(phone: str) -> set[str]:
 
 
 def test_no_customer_and_no_secret_leaves_the_private_zone(centre, tmp_path: Path, capfd):
-    here = centre(calls_per_day=60, unknown_fields=True, password=SECRETS[0], settings={"pii_key": SECRETS[1]})
+    named = {"saved_searches": SEARCHES, "saved_searches_csv": SEARCHES, "raw_leads": True}
+    here = centre(calls_per_day=60, unknown_fields=True, password=SECRETS[0], settings={"pii_key": SECRETS[1], **named})
     home = tmp_path / ".dagster"
     home.mkdir()
     with dg.DagsterInstance.local_temp(str(home)) as instance:
         here.instance = instance
         here.sandbox.script("/simpleleads cut=0.5 times=1", "/calls html times=1")
-        here.load("calls,simple_leads,call_outcomes", "2026-11-17", "2026-11-18")
+        here.load(f"calls,simple_leads,call_outcomes,{EXPORTS}", "2026-11-17", "2026-11-18")
         here.load(WHOLE)
-        here.sandbox.script("/simpleleads cut=0.5")
-        assert not here.materialize("simple_leads", "2026-11-17").success
+        here.sandbox.script("/simpleleads cut=0.5", "/leads/csv truncate=0.7", "/rawleads truncate=0.7")
+        for export in ("simple_leads", "private/search_rows", "private/raw_leads"):
+            assert not here.materialize(export, "2026-11-17").success
 
     customers: set[str] = set()
     for (phone,) in here.rows("SELECT phone FROM call_phones WHERE phone IS NOT NULL"):
@@ -81,7 +85,7 @@ def test_the_private_zone_is_the_owners_alone(centre):
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
     with duckdb.connect(here.lake.catalogue, read_only=True) as con:
         views = {name for (name,) in con.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()}
-    assert views.isdisjoint({"call_phones", "lead_data"})
+    assert views.isdisjoint({table.name for table in TABLES if table.private})
 
 
 def test_t34_a_token_is_one_for_all_spellings_and_tells_nothing_without_the_key(centre):
