@@ -28,7 +28,7 @@ PATHS = {"/calls": "calls", "/simpleleads": "leads", "/organizationalunits": "un
 
 def requests(shape: str, folder: str) -> tuple[list[Counter[str]], Counter[str]]:
     """Return the requests of each tick of the day, and of the night's pull, by path."""
-    settings = Settings(data_dir=Path(folder))
+    settings = Settings(data_dir=Path(folder), saved_searches=())
     clock = [dt.datetime.combine(DAY, dt.time(8), settings.zone).astimezone(dt.UTC)]
     end = dt.datetime.combine(DAY, dt.time(20), settings.zone)
     ticks = []
@@ -36,7 +36,7 @@ def requests(shape: str, folder: str) -> tuple[list[Counter[str]], Counter[str]]
 
         def pull(mode: Mode) -> Counter[str]:
             sandbox.requests.clear()
-            for service in DAY_SERVICES:
+            for service in (service for service in DAY_SERVICES if service.is_wanted(settings)):
                 budget = Budget(utcnow=lambda: clock[0])
                 client = HeroBase(sandbox.url, sandbox.username, sandbox.password, settings.zone, budget=budget)
                 service.pull(DAY, client, Lake(settings.data_dir), settings, mode)
