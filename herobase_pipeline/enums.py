@@ -5,6 +5,9 @@ JSON usually carries the name; the number is accepted as well (trap T23). What i
 
 from enum import IntEnum
 
+LOOKS_LIKE_ONE = r"[A-Za-z_]\w{0,39}|-?\d{1,4}"
+"""What a value of an enumeration looks like: anything else may be a customer's text, and is not shown."""
+
 
 class CallEndCause(IntEnum):
     """Why a call ended."""

@@ -165,7 +165,7 @@ class SandboxSettings(_FromDotEnv):
     csv_quoted: bool = Field(False, description="every cell of CSV between quotes, not only those that need them")
     csv_header: bool = Field(True, description="whether the first line of CSV names the columns")
     csv_bom: bool = Field(False, description="whether CSV begins with UTF-8's mark")
-    lead_pools: bool = Field(False, description="whether leads and campaigns tell lead pools (nobody knows how)")
+    lead_pools: bool = Field(False, description="whether leads and campaigns name their lead pools (nobody knows how)")
     duplicates: float = Field(0.0, ge=0, le=1, description="part of calls and leads that come twice")
     faults: str = Field("", description="scripted faults, see herobase_pipeline.sandbox.faults")
 

@@ -90,6 +90,13 @@ class Centre:
         assert result.success, failure(result)
         return result
 
+    def told(self, asset: str) -> dict[str, Any]:
+        """The metadata that the UI shows of an asset's latest materialization."""
+        event = self.instance.get_latest_materialization_event(dg.AssetKey(asset.split("/")))
+        assert event is not None
+        assert event.asset_materialization is not None
+        return {name: value.value for name, value in event.asset_materialization.metadata.items()}
+
     def rows_shown(self, table: str) -> dict[str | None, int]:
         """The row count that the UI shows for each partition of a table."""
         key = dg.AssetKey(table.split("/"))

@@ -3,13 +3,12 @@
 import json
 from collections import Counter
 
-import dagster as dg
 import pytest
 
 import herobase_pipeline as hb
 from herobase_pipeline.enums import LeadClosure
 from herobase_pipeline.sandbox.fields import DEFINITIONS, visible
-from herobase_pipeline.sandbox.services import HOOK_SECRET
+from herobase_pipeline.sandbox.services import HOOK_KEY
 from herobase_pipeline.sandbox.shapes import POOL_NAME
 from herobase_pipeline.tables import HOOKS, LEAD_POOLS
 from herobase_pipeline_tests.conftest import failure
@@ -22,11 +21,6 @@ PATHS = {
     "lead_segments": "leadsegments",
     "hooks": "hooks",
 }
-
-
-def told(here, asset):
-    event = here.instance.get_latest_materialization_event(dg.AssetKey(asset.split("/")))
-    return {name: value.value for name, value in event.asset_materialization.metadata.items()}
 
 
 @pytest.mark.parametrize("access", ["Full", "Partner"])
@@ -58,7 +52,7 @@ def test_a_list_that_this_herobase_does_not_know_is_a_fact(centre, asset):
     here.sandbox.script(f"/{PATHS[asset]} status=404")
     here.load(asset)
     assert here.rows(f"SELECT count(*) FROM {asset}") == [(0,)]
-    assert told(here, asset)["service"] == f"this HeroBase knows no /{PATHS[asset]} (404)"
+    assert here.told(asset)["service"] == f"this HeroBase knows no /{PATHS[asset]} (404)"
 
 
 @pytest.mark.parametrize("asset", MAYBE)
@@ -77,8 +71,8 @@ def test_of_a_hook_the_host_is_kept_and_no_secret(centre):
         ("42", "Zapier", "hooks.zapier.example", "XX_MB_LEJL", "UserProcessed", False),
     ]
     for path in here.lake.root.rglob("*"):
-        assert path.is_dir() or HOOK_SECRET.encode() not in path.read_bytes()
-    assert HOOK_SECRET not in " ".join(record for (record,) in here.rows("SELECT record FROM hooks"))
+        assert path.is_dir() or HOOK_KEY.encode() not in path.read_bytes()
+    assert HOOK_KEY not in " ".join(record for (record,) in here.rows("SELECT record FROM hooks"))
     assert "urlTemplate" in here.rows("SELECT record FROM hooks")[0][0]
 
 

@@ -1,6 +1,5 @@
 """An account that loses an export: leads, how they were closed and their fields come from another, and are the same."""
 
-import dagster as dg
 import pytest
 
 from herobase_pipeline.fields.columns import typed
@@ -14,11 +13,6 @@ FIRST, LAST = "2026-11-09", "2026-11-15"
 ALL = {"saved_searches": ("api_import_export",), "raw_leads": True}
 DERIVED = ("leads", "lead_conversion", "lead_cohorts", "conversion_rates", "pool_rates", "loaded_days", "known_days")
 MADE = "leads,lead_conversion,lead_cohorts"
-
-
-def told(here, asset):
-    event = here.instance.get_latest_materialization_event(dg.AssetKey(asset.split("/")))
-    return {name: value.value for name, value in event.asset_materialization.metadata.items()}
 
 
 def made(here):
@@ -43,8 +37,8 @@ def test_an_account_without_simple_leads_has_its_leads_from_a_saved_search(centr
     assert made(here) == made(simple)
     assert here.rows("SELECT count(*) > 100 FROM lead_conversion") == [(True,)]
     versions = here.rows("SELECT count(*) FROM search_leads")
-    assert told(here, "leads")["versions_from_search_leads"] == versions[0][0]
-    assert "versions_from_simple_leads" not in told(here, "leads")
+    assert here.told("leads")["versions_from_search_leads"] == versions[0][0]
+    assert "versions_from_simple_leads" not in here.told("leads")
 
 
 def test_where_both_say_the_same_no_number_changes(centre, simple):
@@ -53,8 +47,8 @@ def test_where_both_say_the_same_no_number_changes(centre, simple):
     here.load(MADE)
     assert made(here) == made(simple)
     ((versions,),) = here.rows("SELECT count(*) FROM simple_leads")
-    assert told(here, "leads")["versions_from_simple_leads"] == versions
-    assert "versions_from_search_leads" not in told(here, "leads")
+    assert here.told("leads")["versions_from_simple_leads"] == versions
+    assert "versions_from_search_leads" not in here.told("leads")
 
 
 def test_a_right_that_is_lost_overnight_costs_no_lead(centre, simple):
@@ -65,7 +59,7 @@ def test_a_right_that_is_lost_overnight_costs_no_lead(centre, simple):
     here.load("search_leads", "2026-11-13", LAST)
     here.load(MADE)
     assert made(here) == made(simple)
-    assert told(here, "leads")["versions_from_simple_leads"] > 0 < told(here, "leads")["versions_from_search_leads"]
+    assert here.told("leads")["versions_from_simple_leads"] > 0 < here.told("leads")["versions_from_search_leads"]
 
 
 def fields_of(here):
@@ -117,7 +111,7 @@ def test_fields_can_be_made_from_raw_leads_alone_as_the_calls_say_the_campaign(c
     here = centre(settings={**ALL, **fields_dir()}, calls_per_day=400)
     here.load("calls,private/raw_leads", FIRST, LAST)
     here.load("private/lead_fields")
-    numbers = told(here, "private/lead_fields")
+    numbers = here.told("private/lead_fields")
     ((leads,),) = here.rows("SELECT count(DISTINCT lead_id) FROM raw_leads")
     ((called,),) = here.rows("SELECT count(DISTINCT lead_id) FROM raw_leads SEMI JOIN calls USING (lead_id)")
     assert numbers["dagster/row_count"] == leads

@@ -14,7 +14,7 @@ from herobase_pipeline.assets.own_lake import own_lake
 from herobase_pipeline.assets.pulled import REFRESH, WHOLE_DAY, SettingsResource
 from herobase_pipeline.assets.specs import spec
 from herobase_pipeline.lake import catalogue
-from herobase_pipeline.lake.deriving import NotDerivedError, Source, derive, derive_days
+from herobase_pipeline.lake.deriving import NotDerivedError, Source, derive, derive_days, tables_of
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.restating import Run
 from herobase_pipeline.tables import (
@@ -85,9 +85,8 @@ def _whole(
     picture: Callable[[Lake], dict[str, Any]] | None = None,
 ) -> dg.AssetsDefinition:
     """Return the asset of a table that is made anew from all that its sources hold."""
-    deps = [each for source in sources for each in (source if isinstance(source, tuple) else (source,))]
 
-    @dg.multi_asset(name=table.name, specs=[spec(table, group=group, deps=deps)])
+    @dg.multi_asset(name=table.name, specs=[spec(table, group=group, deps=tables_of(*sources))])
     def derive_whole(context: dg.AssetExecutionContext, settings: SettingsResource) -> dg.MaterializeResult[None]:
         lake = own_lake(settings)
         try:

@@ -130,7 +130,7 @@ def _list_asset(service: ListService) -> dg.AssetsDefinition:
     """Return the asset of a list that is pulled whole and kept by the day of the pull; its tables are always written together."""
     specs = [spec(table, group="directory", deps=[source_key(service)], partitioned=False) for table in service.tables]
 
-    @dg.multi_asset(name=next(iter(service.tables)).name, specs=specs, can_subset=len(specs) > 1, pool=POOL)
+    @dg.multi_asset(name=service.table.name, specs=specs, can_subset=len(specs) > 1, pool=POOL)
     def pull_whole(context: dg.AssetExecutionContext, settings: SettingsResource) -> Results:
         lake, client = own_lake(settings), herobase(settings)
         unknown: dict[str, Any] = {}
@@ -138,7 +138,7 @@ def _list_asset(service: ListService) -> dg.AssetsDefinition:
             records: Sequence[Record] = service.records(client)
         except HeroBaseError as error:
             if not (service.may_be_missing and isinstance(error, NotFoundError)):
-                raise dg.Failure(f"{specs[0].key.path[-1]} was not loaded. {error}", allow_retries=False) from error
+                raise dg.Failure(f"{service.table.name} was not loaded. {error}", allow_retries=False) from error
             context.log.info(f"This HeroBase knows no /{service.name} (404), so the list is empty.")
             records, unknown = [], {"service": f"this HeroBase knows no /{service.name} (404)"}
         aside = [
@@ -171,9 +171,11 @@ def account(context: dg.AssetExecutionContext, settings: SettingsResource) -> dg
         raise dg.Failure(f"{ACCOUNT.name} was not loaded. {error}", allow_retries=False) from error
     shown = page(examination)
     if (state := examination.state(ACCOUNT_SERVICE.name)) is not State.WORKS:
+        ask_support = "Ask HeroBase's support to grant the web-service account GET on Account"
         raise dg.Failure(
-            f"{ACCOUNT.name} was not loaded. myaccount: {state}. Ask HeroBase's support to grant the web-service account GET on "
-            "Account; what the account gives all the same is in the metadata of this failure.",
+            f"{ACCOUNT.name} was not loaded. myaccount: {state}. "
+            f"{ask_support if state is State.NO_RIGHT else 'Run it again later'}; what the account gives all the same is in the "
+            "metadata of this failure.",
             metadata={"examination": dg.MetadataValue.md(shown)},
             allow_retries=False,
         )

@@ -14,11 +14,10 @@ from herobase_pipeline.fields.declarations import RAW, Declaration, Kind, normal
 from herobase_pipeline.lake.arrow import columns_of
 from herobase_pipeline.lake.deriving import (
     NotDerivedError,
-    NotLoadedError,
     Source,
     define_sources,
     deriving,
-    not_loaded,
+    require_loaded,
 )
 from herobase_pipeline.lake.engine import literal, number, quoted
 from herobase_pipeline.lake.layout import Lake
@@ -155,11 +154,7 @@ def forget_erased(lake: Lake, zone: ZoneInfo) -> None:
 def gather(con: duckdb.DuckDBPyConnection, lake: Lake, declarations: Sequence[Declaration]) -> None:
     """Make ``latest``, every lead with its fields as they came and the file that is for it, and the macros to read them."""
     needed: list[Source] = [FIELDS_OF_LEADS, *([CAMPAIGNS] if any(each.projects for each in declarations) else [])]
-    if lacking := not_loaded(lake, needed):
-        raise NotLoadedError(
-            f"{LEAD_FIELDS.name} cannot be made: {' and '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} not loaded "
-            f"for any day. Materialize {' and '.join(lacking)} first."
-        )
+    require_loaded(lake, LEAD_FIELDS, needed)
     define_sources(con, lake, SOURCES)
     con.execute(MACROS)
     con.execute(f"CREATE TEMP TABLE latest AS {LEAD_FIELDS.query}", {"declared": covering(declarations)})

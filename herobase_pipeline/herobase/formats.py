@@ -17,7 +17,7 @@ _IS_LOGIN = re.compile(rb"<form|type\s*=\s*.?password", re.IGNORECASE)
 _HAS_RECORDS = re.compile(rb"<table|<pre", re.IGNORECASE)
 _HEADER = re.compile(r'"?\w+"?([;,\t|])"?\w[\w .-]*"?(\1"?\w[\w .-]*"?)+')
 _SAYS_CSV = re.compile("csv|excel", re.IGNORECASE)
-_SAYS_OTHER = re.compile("json|xml", re.IGNORECASE)
+_SAYS_JSON = re.compile("json", re.IGNORECASE)
 _IS_JSON = re.compile(rb"\[\s*[\[{\]\"]|\{|null\s*\Z")
 _DELIMITERS = re.compile(rb"[;,\t|]")
 _NAME = re.compile(r'"?\w[\w-]*( \w[\w-]*){0,3}"?')  # of a single column: a few words, and no sentence
@@ -35,9 +35,9 @@ def not_a_list(body: bytes, asked: str) -> NotJsonError:
     """Return the error for a body that is no JSON list, in a sentence that says what it is instead and what to do."""
     text = body.removeprefix(BOM).lstrip()
     if text.startswith(b"<"):
-        return _markup(text, asked)
+        return _markup(text, asked, "JSON")
     if _is_table(text):
-        return _in_another_format(asked, "CSV")
+        return _in_another_format(asked, "CSV", "JSON")
     what = "an object instead of a list" if text.startswith(b"{") else "something that is not JSON"
     return NotJsonError(
         f"{asked}: HeroBase answered with {what}. Run it again; if it stays, ask HeroBase what changed in their API.",
@@ -45,23 +45,23 @@ def not_a_list(body: bytes, asked: str) -> NotJsonError:
     )
 
 
-def _markup(text: bytes, asked: str) -> NotJsonError:
+def _markup(text: bytes, asked: str, wanted: str) -> NotJsonError:
     if not _IS_PAGE.search(text[:2048]):
-        return _in_another_format(asked, "XML")
+        return _in_another_format(asked, "XML", wanted)
     if _HAS_RECORDS.search(text) and not _IS_LOGIN.search(text):
-        return _in_another_format(asked, "the records as a page for browsers")
+        return _in_another_format(asked, "the records as a page for browsers", wanted)
     return NotJsonError(
-        f"{asked}: HeroBase answered with a web page instead of JSON. Check that HEROBASE_URL is the API's address "
+        f"{asked}: HeroBase answered with a web page instead of {wanted}. Check that HEROBASE_URL is the API's address "
         "(https://yoursite.herobase.com); if it is, HeroBase is probably being serviced: run it again later.",
         "a web page, such as one to log in",
     )
 
 
-def _in_another_format(asked: str, what: str) -> WrongFormatError:
+def _in_another_format(asked: str, what: str, wanted: str) -> WrongFormatError:
     return WrongFormatError(
-        f"{asked}: HeroBase answered with {what} where JSON was asked for. The login is right. Ask whoever runs the proxy "
+        f"{asked}: HeroBase answered with {what} where {wanted} was asked for. The login is right. Ask whoever runs the proxy "
         "between this machine and HeroBase whether it changes the header Accept; if there is none, ask HeroBase's support to "
-        "let the web-service account answer with JSON.",
+        f"let the web-service account answer with {wanted}.",
         what,
     )
 
@@ -91,8 +91,8 @@ def table(chunks: Iterable[bytes], content_type: str, asked: str) -> Iterator[by
     beginning = head(beginning, rest)
     text = beginning.removeprefix(BOM).strip()
     if text.startswith(b"<"):
-        raise _markup(text, asked)
-    if _IS_JSON.match(text) or (text and _SAYS_OTHER.search(content_type)):
+        raise _markup(text, asked, "CSV")
+    if _IS_JSON.match(text) or (text and _SAYS_JSON.search(content_type)):
         raise WrongFormatError(
             f"{asked}: HeroBase answered with JSON where CSV was asked for. Ask HeroBase's support whether the account may "
             "export CSV; a saved search can be exported as JSON too (HEROBASE_SAVED_SEARCHES).",

@@ -22,7 +22,7 @@ from herobase_pipeline.tables import VERSIONS, Table
 
 _MACROS = ("interval.sql", "counting.sql", "lead_versions.sql")
 Source = Table | tuple[Table, ...]
-"""A table, or several of which one is enough: ``VERSIONS``, which ``lead_versions`` reads together."""
+"""A table, or several of which one is enough."""
 
 
 class Derived(NamedTuple):
@@ -64,11 +64,7 @@ def derive(
         NotLoadedError: a source has no file at all.
 
     """
-    if lacking := not_loaded(lake, sources):
-        raise NotLoadedError(
-            f"{table.name} cannot be made: {' and '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} not loaded for any "
-            f"day. Materialize {' and '.join(lacking)} first."
-        )
+    require_loaded(lake, table, sources)
     with deriving(lake, zone, table) as con:
         loaded = _loaded(con, lake, sources)
         define_sources(con, lake, sources)
@@ -79,7 +75,7 @@ def derive(
         if VERSIONS in sources:
             told = dict(
                 con.execute(
-                    "SELECT told_by, count(*) FROM lead_versions('simple_leads', 'search_leads') GROUP BY ALL ORDER BY ALL"
+                    "SELECT export, count(*) FROM lead_versions('simple_leads', 'search_leads') GROUP BY ALL ORDER BY ALL"
                 ).fetchall()
             )
         return Derived(rows, restated, is_whole=True, versions=told)
@@ -132,20 +128,33 @@ def deriving(lake: Lake, zone: ZoneInfo, table: Table) -> Iterator[duckdb.DuckDB
             ) from None
 
 
-def not_loaded(lake: Lake, sources: Sequence[Source]) -> list[str]:
-    """Return the sources without any file, in words."""
-    needed = (_tables(source) for source in sources)
-    return [" or ".join(table.name for table in of) for of in needed if not any(map(lake.files, of))]
+def require_loaded(lake: Lake, table: Table, sources: Sequence[Source]) -> None:
+    """Refuse to make a table of which a source has no file at all.
+
+    Raises:
+        NotLoadedError: a source has none.
+
+    """
+    if lacking := [_name(source) for source in sources if not any(map(lake.files, tables_of(source)))]:
+        raise NotLoadedError(
+            f"{table.name} cannot be made: {' and '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} not loaded for any "
+            f"day. Materialize {' and '.join(lacking)} first."
+        )
 
 
-def _tables(source: Source) -> tuple[Table, ...]:
-    return source if isinstance(source, tuple) else (source,)
+def tables_of(*sources: Source) -> list[Table]:
+    """Return the tables that some sources are."""
+    return [table for source in sources for table in (source if isinstance(source, tuple) else (source,))]
+
+
+def _name(source: Source) -> str:
+    return " or ".join(table.name for table in tables_of(source))
 
 
 def _loaded(con: duckdb.DuckDBPyConnection, lake: Lake, sources: Sequence[Source]) -> dict[str, list[dt.date]]:
     """Return the days that are loaded of each pulled table that the sources are, or were made from."""
     loaded: dict[str, list[dt.date]] = {}
-    for source in (table for of in sources for table in _tables(of) if lake.files(table)):
+    for source in filter(lake.files, tables_of(*sources)):
         loaded |= {source.name: lake.days(source)} if source.daily else loaded_in(con, lake.file(source))
     return loaded
 
@@ -155,7 +164,7 @@ def define_sources(
 ) -> None:
     """Make what the tables' SQL reads: the sources, ``complete_days``, ``loaded (table_name, day)``, and shared macros.
 
-    A day that one of several tables has is loaded as ``lead_versions``.
+    Of several tables of which one is enough, ``loaded`` names all: ``simple_leads or search_leads``.
 
     Args:
         con: the connection to make them in.
@@ -166,12 +175,13 @@ def define_sources(
     """
     for name in _MACROS:
         con.execute(files("herobase_pipeline.tables").joinpath(name).read_text(encoding="utf-8"))
-    define_views(con, lake, tuple(table for source in sources for table in _tables(source)))
+    define_views(con, lake, tuple(tables_of(*sources)))
     con.execute("CREATE OR REPLACE TEMP TABLE loaded (table_name VARCHAR, day DATE)")
     for source in sources:
-        loaded = {day for table in _tables(source) if table.daily for day in lake.days(table)}
-        name = source.name if isinstance(source, Table) else "lead_versions"
-        con.execute(f"INSERT INTO loaded SELECT {literal(name)}, unnest($days::DATE[])", {"days": sorted(loaded)})
+        loaded = {day for table in tables_of(source) if table.daily for day in lake.days(table)}
+        con.execute(
+            f"INSERT INTO loaded SELECT {literal(_name(source))}, unnest($days::DATE[])", {"days": sorted(loaded)}
+        )
     define_complete_days(
-        con, [[file for table in _tables(source) for file in lake.files(table, days)] for source in sources]
+        con, [[file for table in tables_of(source) for file in lake.files(table, days)] for source in sources]
     )

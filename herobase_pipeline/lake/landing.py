@@ -20,7 +20,7 @@ import msgspec
 
 from herobase_pipeline.lake.engine import THREADS, file_literal, literal, number, quoted
 from herobase_pipeline.partitions import Window
-from herobase_pipeline.tables.schema import AS_GIVEN, Column, Table, Type
+from herobase_pipeline.tables.schema import Column, Table, Type
 
 WIRE = "wire:"
 _READ = "read:"
@@ -294,8 +294,6 @@ class Landing:
             return f"NULL::{column.type}"
         if inner:
             return _member(quoted(key), inner)
-        if column.read_by == AS_GIVEN:
-            return quoted(key)
         value = f"nullif({quoted(key)}, '')"
         if column.required and column.type is Type.TEXT:
             return f"CASE WHEN NOT regexp_matches({value}, '^[\\[{{]') THEN {value} END"
@@ -304,7 +302,7 @@ class Landing:
         if column.type is Type.INSTANT and self.repeated_hour is not None:
             return _first_pass(value, self.repeated_hour)
         reader = column.read_by or _READERS.get(column.type)
-        return f"{reader}({value})" if reader else value
+        return f"{reader}({quoted(key)})" if reader else value
 
     @property
     def _known(self) -> set[str]:

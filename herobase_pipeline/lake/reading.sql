@@ -77,6 +77,9 @@ CREATE MACRO closure_codes(x) AS CASE WHEN x NOT IN ('[]', 'null', '""', '') THE
     ), ',') || ']'
 END;
 
+-- A text that may be empty.
+CREATE MACRO as_given(x) AS x;
+
 CREATE MACRO flag(x) AS try_cast(x AS BOOLEAN);
 CREATE MACRO whole_number(x) AS try_cast(x AS BIGINT);
 

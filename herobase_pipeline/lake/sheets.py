@@ -20,7 +20,7 @@ _BATCH = 5_000  # rows
 _CERTAIN = 0.9  # of the cells that a column has: as many are lead ids in the column of lead ids
 _LINE_ENDS = ("\n", "\r")
 _HINT = re.compile("sep=(.)")  # how a file tells Excel
-_LONGEST = 1 << 24  # signs in a cell
+_LONGEST = 1 << 24  # characters in a cell
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
 
 csv.field_size_limit(_LONGEST)

@@ -12,6 +12,7 @@ import dagster as dg
 
 from herobase_pipeline.assets.days import DAYS
 from herobase_pipeline.assets.fields import FINDINGS
+from herobase_pipeline.enums import LOOKS_LIKE_ONE
 from herobase_pipeline.lake.engine import literal, quoted
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.zones import zone_differences
@@ -217,7 +218,7 @@ def _undocumented(table: Table) -> str:
         WITH counted AS (
             SELECT
                 day,
-                field || ' ' || if(regexp_full_match(value, '[A-Za-z_]\\w{{0,39}}|-?\\d{{1,4}}'), value, '(withheld)') AS told,
+                field || ' ' || if(regexp_full_match(value, {literal(LOOKS_LIKE_ONE)}), value, '(withheld)') AS told,
                 count(*) AS times
             FROM ({values})
             WHERE day > due() - {RECENT}
@@ -406,10 +407,7 @@ _SET_ASIDE = [
     )
     for name, table in (
         *((service.name, table) for service, table in zip(DAY_SERVICES, _DAILY, strict=True)),
-        *(
-            (service.name, next(iter(service.tables)))
-            for service in LIST_SERVICES
-        ),
+        *((service.name, service.table) for service in LIST_SERVICES),
     )
 ]  # fmt: skip
 _OTHERS = [

@@ -45,7 +45,7 @@ _COSTS = {
     "campaigns": "campaigns have no names and no projects in any table",
     "leaddefinitions": "make fields guesses names and types from what stands in leads",
     "leadsegments": "there is no list of segments; no number needs it",
-    "leadpools": "there is no list of pools; leads may tell theirs all the same",
+    "leadpools": "there is no list of pools; leads may name theirs all the same",
     "hooks": "there is no list of webhooks; no number needs it",
     "organizationalunits": "set HEROBASE_ORG_CODES to the units whose calls you want; names of units come from the calls alone",
     "users": "agents are codes without names",

@@ -84,7 +84,7 @@ class Day:
         bounds: from when to when the day lasts.
         params: the same, as parameters of the tables' SQL.
         complete: the day, if it was over and is pulled whole; else nothing.
-        utcnow: the time.
+        utcnow: returns the time, in UTC.
 
     """
 

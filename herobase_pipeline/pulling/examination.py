@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
+from herobase_pipeline.enums import LOOKS_LIKE_ONE
 from herobase_pipeline.herobase import errors
 from herobase_pipeline.herobase.client import HeroBase, Record
 from herobase_pipeline.herobase.documents import Segment
@@ -35,7 +36,6 @@ _LOOKED_AT = 20_000  # records of a service: more say the same
 _BUSY = dt.time(9), dt.time(15)  # local: stamps in another zone than the one that they are read in are seen to leave it
 _CERTAIN = 0.99
 _WEEKEND = 5
-_ENUM_VALUE = re.compile(r"[A-Za-z_]\w{0,39}|-?\d{1,4}")
 
 
 class State(StrEnum):
@@ -189,7 +189,7 @@ def examine(client: HeroBase, settings: Settings, day: dt.date | None = None) ->
     ask.list("leadsegments", "Campaigns", client.lead_segments)
     pools = ask.list("leadpools", "Campaigns", client.lead_pools)
     if pools is None and (told := pools_of(campaigns or [])):
-        ask.amend("leadpools", f"the campaigns tell {len(told)} pools")
+        ask.amend("leadpools", f"the campaigns list {len(told)} pools")
     ask.list("hooks", "Campaigns", client.hooks)
     units = ask.list("organizationalunits", "Organization", client.org_units)
     ask.list("users", "Organization", client.users)
@@ -364,7 +364,7 @@ class _Look:
                 self._ask.amend(service, "nothing in the hours that were looked at")
 
     def _seen(self, con: duckdb.DuckDBPyConnection, landing: Landing, table: Table, stamp: str) -> Sample:
-        raw = next((name for name in landing.wire_fields() if name.casefold() == stamp.casefold()), None)
+        raw = _spelled(landing, stamp)
         known = {name.casefold() for name in ("user", "data", stamp, *self.hierarchy.fields)}
         unknown = [name for name in landing.wire_fields() if name.casefold() not in known]
         values = number(con, "SELECT coalesce(sum(unreadable), 0) FROM pulled")
@@ -413,7 +413,7 @@ class _Look:
         self.hierarchy = Hierarchy([shown_name(name) for name in found.fields], shape, calls, carrying)
 
     def _filled(self, con: duckdb.DuckDBPyConnection, landing: Landing) -> None:
-        data = next((name for name in landing.wire_fields() if name.casefold() == "data"), None)
+        data = _spelled(landing, "data")
         if data is None:
             self.lead_fields = self.lead_fields or ((0, 0) if landing.records else None)
             return
@@ -421,6 +421,11 @@ class _Look:
         query = f"SELECT min(keys), max(keys) FROM (SELECT {keys} AS keys FROM pulled) WHERE keys > 0"
         ((least, most),) = con.execute(query).fetchall()
         self.lead_fields = (least or 0, most or 0)
+
+
+def _spelled(landing: Landing, field: str) -> str | None:
+    """Return a field as the records spell it; None where none has it."""
+    return next((name for name in landing.wire_fields() if name.casefold() == field.casefold()), None)
 
 
 def _some(segments: Iterator[Segment]) -> Iterator[Segment]:
@@ -454,7 +459,7 @@ def _rights(rights: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def _known_word(word: Any) -> str | None:
-    return str(word) if word is not None and _ENUM_VALUE.fullmatch(str(word)) else None
+    return str(word) if word is not None and re.fullmatch(LOOKS_LIKE_ONE, str(word)) else None
 
 
 def _is_object(value: str) -> str:

@@ -9,7 +9,7 @@ from functools import partial
 
 from herobase_pipeline.herobase.client import HeroBase
 from herobase_pipeline.herobase.errors import NotFoundError
-from herobase_pipeline.lake.engine import literal, number
+from herobase_pipeline.lake.engine import number
 from herobase_pipeline.lake.landing import UnreadableError
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.writing import stored, write
@@ -38,6 +38,7 @@ def pull_simple_leads(day: dt.date, herobase: HeroBase, lake: Lake, settings: Se
         _refuse_unknown_projects(herobase, settings)
     with pull("simpleleads", day, herobase, lake, settings, (SIMPLE_LEADS, LEAD_DATA), since) as day_pull:
         day_pull.ask(partial(herobase.simple_leads, settings.projects))
+        day_pull.landing.gather()
         return _written(day_pull, lake, SIMPLE_LEADS, LEAD_DATA)
 
 
@@ -65,15 +66,15 @@ def pull_search_leads(day: dt.date, herobase: HeroBase, lake: Lake, settings: Se
 def _refuse_to_lack(day_pull: Day, searches: Sequence[str]) -> None:
     """Refuse a search that gives no lead's status, closure or campaign: it would re-open leads that are known to be closed."""
     for search in searches:
-        query = f"""
+        query = """
             SELECT
                 count(*),
                 count(status),
                 if(bool_or(status = 'UserProcessed'), count(closure), count(*)),
                 count(coalesce(campaign_id, campaign_code))
-            FROM pulled WHERE asked = {literal(search)}
+            FROM pulled WHERE asked = $search
         """
-        ((leads, *given),) = day_pull.landing.con.execute(query).fetchall()
+        ((leads, *given),) = day_pull.landing.con.execute(query, {"search": search}).fetchall()
         lacking = [name for name, with_it in zip(_NEEDED, given, strict=True) if leads and not with_it]
         if lacking:
             raise UnreadableError(
@@ -84,9 +85,8 @@ def _refuse_to_lack(day_pull: Day, searches: Sequence[str]) -> None:
 
 
 def _written(day_pull: Day, lake: Lake, versions: Table, data: Table) -> Pulled:
-    """Add the versions that have landed to the day's files."""
+    """Add the versions that have landed, and were gathered, to the day's files."""
     landing, con, day = day_pull.landing, day_pull.landing.con, day_pull.day
-    landing.gather()
     account = day_pull.account()
     day_pull.set_aside(anew=False)
     everything = f"SELECT *, asked AS search, {landing.unknown(without=())} FROM pulled"

@@ -90,6 +90,11 @@ class ListService:
     may_be_missing: bool = False
     holds_secrets: bool = False
 
+    @property
+    def table(self) -> Table:
+        """The first of its tables, whose name the asset has."""
+        return next(iter(self.tables))
+
 
 DAY_SERVICES = (
     DayService(

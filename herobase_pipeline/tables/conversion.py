@@ -13,7 +13,10 @@ LEAD_CONVERSION = Table(
         *org_node(of("leads", "org_path"), of("leads", "closed_at"), of("leads", "org_names lead_id")),
         Column("campaign_id", Type.TEXT, "the campaign", made_from=of("leads", "campaign_id")),
         Column(
-            "lead_pool", Type.TEXT, "the lead pool; NULL where leads do not tell it", made_from=of("leads", "lead_pool")
+            "lead_pool",
+            Type.TEXT,
+            "the lead pool; NULL where HeroBase does not give it",
+            made_from=of("leads", "lead_pool"),
         ),
         Column(
             "closure",

@@ -3,6 +3,10 @@
 from herobase_pipeline.tables.schema import Column, Table, Type
 
 _OBSERVED = Column("observed_at", Type.INSTANT, "when the list was pulled")
+_OF_CAMPAIGN = (
+    Column("campaign_id", Type.TEXT, "the campaign's id", "campaign.uniqueId|campaignId"),
+    Column("campaign_code", Type.TEXT, "the campaign's code", "campaign.code|campaignCode"),
+)
 _RECORD = Column("record", Type.TEXT, "JSON of the whole record as HeroBase gave it")
 
 ORG_UNITS = Table(
@@ -130,9 +134,8 @@ LEAD_POOLS = Table(
     snapshot=True,
     columns=(
         Column("pool_id", Type.TEXT, "the pool's id", "uniqueId|id"),
-        Column("name", Type.TEXT, "its name, as leads tell it", "name|leadPoolName"),
-        Column("campaign_id", Type.TEXT, "the campaign's id", "campaign.uniqueId|campaignId"),
-        Column("campaign_code", Type.TEXT, "the campaign's code", "campaign.code|campaignCode"),
+        Column("name", Type.TEXT, "its name, as it stands on leads", "name|leadPoolName"),
+        *_OF_CAMPAIGN,
         Column("active", Type.FLAG, "in use", "active|isActive"),
         _OBSERVED,
         _RECORD,
@@ -148,8 +151,7 @@ LEAD_SEGMENTS = Table(
     columns=(
         Column("segment_id", Type.TEXT, "the segment's id", "uniqueId|id"),
         Column("name", Type.TEXT, "its name", "name|segmentName"),
-        Column("campaign_id", Type.TEXT, "the campaign's id", "campaign.uniqueId|campaignId"),
-        Column("campaign_code", Type.TEXT, "the campaign's code", "campaign.code|campaignCode"),
+        *_OF_CAMPAIGN,
         _OBSERVED,
         _RECORD,
     ),
@@ -157,7 +159,7 @@ LEAD_SEGMENTS = Table(
 
 HOOKS = Table(
     name="hooks",
-    description="The webhooks of today: whom HeroBase tells of closed leads by itself. An address may hold a secret, so its host "
+    description="The webhooks of today: whom HeroBase notifies of closed leads. An address may hold a secret, so its host "
     "alone is kept. Empty where HeroBase has no such list.",
     grain="one row a hook and day of pull",
     daily=True,
@@ -165,7 +167,7 @@ HOOKS = Table(
     columns=(
         Column("hook_id", Type.TEXT, "the hook's id", "id|uniqueId"),
         Column("name", Type.TEXT, "its name", "name"),
-        Column("host", Type.TEXT, "host that is told; NULL where none can be read", "host"),
+        Column("host", Type.TEXT, "host that is notified; NULL where none can be read", "host"),
         Column("campaign_code", Type.TEXT, "the campaign it is for; NULL for all", "campaignCode|campaign.code"),
         Column("lead_status", Type.TEXT, "the status or release type that it waits for", "leadStatus|leadReleaseType"),
         Column("lead_closure", Type.TEXT, "the closure that it waits for", "leadClosure"),

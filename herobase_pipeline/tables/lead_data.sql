@@ -1,5 +1,6 @@
--- The fields of each lead version of one local day, for lead_data or search_lead_data: those seen before and those pulled now (trap T1). Files of older versions
--- have the content of unknown fields in simple_leads (seen_versions), from where it is taken over.
+-- The fields of each lead version of one local day, for lead_data or search_lead_data: those seen before and those pulled
+-- now (trap T1). Files of older versions have the content of unknown fields in simple_leads (seen_versions), from where it
+-- is taken over.
 WITH
 moved AS (
     SELECT

@@ -1,7 +1,7 @@
 """Lead versions as pulled, and leads as derived from all their versions and calls."""
 
 from herobase_pipeline.enums import LeadClosure, LeadStatus
-from herobase_pipeline.tables.schema import AS_GIVEN, Column, Table, Type, of
+from herobase_pipeline.tables.schema import Column, Table, Type, of
 
 
 def of_versions(columns: str) -> tuple[str, ...]:
@@ -12,9 +12,8 @@ def of_versions(columns: str) -> tuple[str, ...]:
 # what decides which version of a lead, which of its calls and which dials a value is from; see leads.sql
 # whether a saved search adds a version to simple_leads depends on what both say of it; see lead_versions.sql
 _LATEST = of_versions("last_modified_at observed_at status closure")
-_AS_CLOSED = _LATEST
 _ONLY_CALLED = of("calls", "started_at call_id call_status")  # of a lead without a version, the last call
-_HOW_CREDITED = _AS_CLOSED + of("calls", "started_at ended_at end_cause call_status lead_closure")
+_HOW_CREDITED = _LATEST + of("calls", "started_at ended_at end_cause call_status lead_closure")
 _CREDITED = _HOW_CREDITED + of("calls", "call_id")  # the last of equal ones
 _DIAL = of("calls", "incoming call_status")
 _FIRST_DIAL_AT = _DIAL + of("calls", "started_at")
@@ -40,7 +39,7 @@ SIMPLE_LEADS = Table(
         Column("priority", Type.COUNT, "the dialler's priority", "priority"),
         Column("campaign_id", Type.TEXT, "the campaign's id; its code where HeroBase gives no id", "campaign.uniqueId"),
         Column("campaign_code", Type.TEXT, "the campaign's code", "campaign.code"),
-        Column("lead_pool", Type.TEXT, "name of its lead pool; NULL where leads do not tell it", "leadPool.name"),
+        Column("lead_pool", Type.TEXT, "name of its lead pool; NULL where HeroBase does not give it", "leadPool.name"),
         Column("uploaded_at", Type.INSTANT, "when the lead was uploaded", "uploadTime"),
         Column(
             "first_processed_at", Type.INSTANT, "when an agent first closed it; NULL if none did", "firstProcessedTime"
@@ -155,7 +154,7 @@ RAW_LEADS = Table(
             Type.TEXT,
             "its text; NULL from when the lead came without the field",
             "FieldValue",
-            read_by=AS_GIVEN,
+            read_by="as_given",
         ),
         Column("observed_at", Type.INSTANT, "when the field was first pulled with this content"),
     ),
@@ -180,31 +179,31 @@ LEADS = Table(
             "status",
             Type.TEXT,
             "LeadStatus of the latest version; NULL for a lead that only calls name",
-            made_from=_LATEST + of_versions("status"),
+            made_from=_LATEST,
         ),
         Column(
             "closure",
             Type.TEXT,
             "LeadClosure; as it was closed, also once it is withdrawn or erased",
-            made_from=_AS_CLOSED + of_versions("closure"),
+            made_from=_LATEST,
         ),
         Column(
             "campaign_id",
             Type.TEXT,
             "the campaign's id; as it was closed",
-            made_from=_AS_CLOSED + _ONLY_CALLED + of_versions("campaign_id") + of("calls", "campaign_id"),
+            made_from=_LATEST + _ONLY_CALLED + of_versions("campaign_id") + of("calls", "campaign_id"),
         ),
         Column(
             "campaign_code",
             Type.TEXT,
             "the campaign's code; as it was closed",
-            made_from=_AS_CLOSED + _ONLY_CALLED + of_versions("campaign_code") + of("calls", "campaign_code"),
+            made_from=_LATEST + _ONLY_CALLED + of_versions("campaign_code") + of("calls", "campaign_code"),
         ),
         Column(
             "lead_pool",
             Type.TEXT,
-            "its lead pool; as it was closed; NULL where leads do not tell it",
-            made_from=_AS_CLOSED + of_versions("lead_pool"),
+            "its lead pool; as it was closed; NULL where HeroBase does not give it",
+            made_from=_LATEST + of_versions("lead_pool"),
         ),
         Column("uploaded_at", Type.INSTANT, "when it was uploaded", made_from=_LATEST + of_versions("uploaded_at")),
         Column("uploaded_date", Type.DAY, "local day of uploaded_at", made_from=_LATEST + of_versions("uploaded_at")),
@@ -268,14 +267,14 @@ LEADS = Table(
         Column(
             "first_processed_by",
             Type.TEXT,
-            "org code of the agent who first closed it, by HeroBase's word; as it was closed",
-            made_from=_AS_CLOSED + of_versions("first_processed_by"),
+            "org code of the agent who first closed it, as HeroBase reports it; as it was closed",
+            made_from=_LATEST + of_versions("first_processed_by"),
         ),
         Column(
             "last_modified_by",
             Type.TEXT,
             "org code of the last editor, back office included; as it was closed",
-            made_from=_AS_CLOSED + of_versions("last_modified_by"),
+            made_from=_LATEST + of_versions("last_modified_by"),
         ),
         Column(
             "org_path",
@@ -321,6 +320,6 @@ LEADS = Table(
             made_from=_ATTEMPTS + _CLOSED_AT,
         ),
         Column("versions", Type.COUNT, "versions seen", additive=True, made_from=of_versions("last_modified_at")),
-        Column("erased", Type.FLAG, "HeroBase has anonymised it", made_from=_LATEST + of_versions("status")),
+        Column("erased", Type.FLAG, "HeroBase has anonymised it", made_from=_LATEST),
     ),
 )

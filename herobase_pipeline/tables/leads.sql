@@ -207,4 +207,4 @@ LEFT JOIN credited USING (lead_id)
 LEFT JOIN places AS at_closing ON at_closing.place = credited.place
 LEFT JOIN places AS at_first_dial ON at_first_dial.place = first_dial_place
 LEFT JOIN complete_days ON complete_days.day = local_day(first_dial_at)
-LEFT JOIN loaded AS lead_days ON lead_days.table_name = 'lead_versions' AND lead_days.day = local_day(last_dial_at)
+LEFT JOIN loaded AS lead_days ON lead_days.table_name = 'simple_leads or search_leads' AND lead_days.day = local_day(last_dial_at)

@@ -24,9 +24,6 @@ class Type(StrEnum):
     FLAG = "BOOLEAN"
 
 
-AS_GIVEN = "as_given"
-
-
 def of(table: str, columns: str) -> tuple[str, ...]:
     """Return some columns of a table, given as words, for ``made_from``.
 
@@ -47,7 +44,8 @@ class Column:
         field: the JSON field of HeroBase it is read from, ``object.member`` for a member of a nested object. Of a list, of
             which no name is documented, those that it may have, with ``|`` between them.
         enum: the documented values, for a field that is an enumeration.
-        read_by: the SQL macro that reads the field, where its type does not say it; ``AS_GIVEN`` keeps an empty text.
+        read_by: the SQL macro that reads the field, where its type does not say it. It gets the text as it came;
+            without a reader an empty text is none.
         required: a record without it cannot be kept, and is set aside.
         additive: a count or a length that may be summed over rows, within one level of the hierarchy.
         made_from: the columns of other tables, as ``table.column``, that its value is computed from (see ``of``).

@@ -1,6 +1,6 @@
--- The lead versions of one local day, of simple_leads or search_leads: those seen before and those pulled now (trap T1). A version that is seen again
--- keeps the time and the origin of its first sight. What is in it that this version of the program does not know makes no
--- version: its form is the one seen last.
+-- The lead versions of one local day, of simple_leads or search_leads: those seen before and those pulled now (trap T1). A
+-- version that is seen again keeps the time and the origin of its first sight. What is in it that this version of the program
+-- does not know makes no version: its form is the one seen last.
 SELECT
     * EXCLUDE (observed_at, origin, extra, closure_data, lead_pool),
     arg_max(lead_pool, (observed_at, lead_pool)) AS lead_pool,  -- files of older versions have none

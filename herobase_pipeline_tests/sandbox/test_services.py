@@ -13,7 +13,7 @@ import requests
 
 from herobase_pipeline.enums import OPEN_LEAD_STATUSES, LeadStatus
 from herobase_pipeline.sandbox import Sandbox
-from herobase_pipeline.sandbox.services import HOOK_SECRET
+from herobase_pipeline.sandbox.services import HOOK_KEY
 from herobase_pipeline_tests.sandbox.conftest import NOW, ROOT, Ask
 
 Boxed = Callable[..., tuple[Sandbox, Ask]]
@@ -303,7 +303,7 @@ def test_invented_shapes_say_so(ask: Ask, path: str) -> None:
 def test_hooks_have_addresses_with_secrets(ask: Ask) -> None:
     hooks = ask("/hooks").json()
     assert [hook["id"] for hook in hooks] == [41, 42]
-    assert all(HOOK_SECRET in hook["urlTemplate"] for hook in hooks)
+    assert all(HOOK_KEY in hook["urlTemplate"] for hook in hooks)
 
 
 @pytest.mark.parametrize(
