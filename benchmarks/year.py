@@ -58,7 +58,7 @@ def _write(lake: Lake, con: duckdb.DuckDBPyConnection, table: Table, day: dt.dat
     pulled_at = literal(dt.datetime.combine(day + dt.timedelta(days=1), dt.time(0, 30), dt.UTC).isoformat())
     same = {"call_date": literal(str(day)), "modified_date": literal(str(day)), "observed_at": pulled_at}
     same |= {"settled": "true", "origin": "'observed'"}
-    same |= {"phone_token": "sha256('+45' || phone)", "closure_data": "NULL", "extra": "NULL"}
+    same |= {"phone_token": "sha256('+45' || phone)", "closure_data": "NULL", "extra": "NULL", "lead_pool": "NULL"}
     con.register("made", pa.table(columns))
     chosen = ", ".join(f"{same.get(column.name, quoted(column.name))} AS {quoted(column.name)}" for column in table)
     write(lake, con, table, f"SELECT {chosen} FROM made", day=day, complete=[day])
