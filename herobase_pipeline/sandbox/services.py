@@ -239,7 +239,7 @@ class Services:
         start, end = ceil_unix(first) if first else 0, ceil_unix(last) if last else _FAR
 
         def blocks() -> Iterator[States]:
-            for states in self.world.states(start, end, asked.moment):
+            for states in self.world.states(start, end, asked.moment, good_status):
                 wanted = good_status[states.status] & good_closure[states.closure] & self._in_projects(states, projects)
                 which = wanted.nonzero()[0]
                 if len(which):

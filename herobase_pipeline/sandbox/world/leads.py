@@ -45,14 +45,19 @@ class Leads:
     def __init__(self, days: Days) -> None:
         self.days = days
 
-    def changed(self, first: int, last: int, now: int) -> Iterator[States]:
-        """Yield leads last modified, as known at ``now``, in ``first <= t < last`` (Unix s), in batches."""
+    def changed(self, first: int, last: int, now: int, statuses: Array | None = None) -> Iterator[States]:
+        """Yield leads last modified, as known at ``now``, in ``first <= t < last`` (Unix s), in batches.
+
+        ``statuses``: flags by status; leads that never have one of them may be left out.
+        """
         calendar = self.days.calendar
         floor = calendar.midnight(0)
         today, from_day, to_day = (calendar.day_of(max(t, floor)) for t in (now, first, last))
         kept: list[tuple[Rows, Array]] = []
         size = 0
-        for rows in self._cohorts(from_day, to_day):
+        lib = self.days.lib
+        lives = lib.has_lead if statuses is None else lib.has_lead & statuses[lib.event_status].any(1)
+        for rows in self._cohorts(from_day, to_day, lives):
             candidates, event_days = self._candidates(rows, today, from_day, to_day)
             kept.append((rows.at(candidates), event_days))
             size += len(candidates)
@@ -62,15 +67,17 @@ class Leads:
         if size:
             yield self._within(kept, today, first, last, now)
 
-    def _cohorts(self, from_day: int, to_day: int) -> Iterator[Rows]:
-        """Leads that can have been modified between two days, by day of upload; small cohorts together."""
+    def _cohorts(self, from_day: int, to_day: int, lives: Array) -> Iterator[Rows]:
+        """Leads of some lives that can have been modified between two days, by day of upload; small cohorts together."""
         kept: list[Rows] = []
+        size = 0
         for day in range(max(0, from_day - MAX_LIFE), min(DAYS, to_day + 1)):
             rows = self.days.uploaded(day)
-            kept.append(rows.at(self.days.lib.has_lead[rows.life].nonzero()[0]))
-            if sum(map(len, kept)) >= _BATCH:
+            kept.append(rows.at(lives[rows.life].nonzero()[0]))
+            size += len(kept[-1])
+            if size >= _BATCH:
                 yield Rows.joined(kept)
-                kept = []
+                kept, size = [], 0
         if kept:
             yield Rows.joined(kept)
 

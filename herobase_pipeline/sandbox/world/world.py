@@ -12,6 +12,7 @@ from herobase_pipeline.enums import CallEndCause, CallStatus, LeadClosure, LeadS
 from herobase_pipeline.sandbox.world import truth
 from herobase_pipeline.sandbox.world.calendar import DAYS, FOUNDED, Calendar, date_of, ordinal, unix, utc
 from herobase_pipeline.sandbox.world.campaigns import PROJECTS, SITE, Campaigns
+from herobase_pipeline.sandbox.world.chance import Array
 from herobase_pipeline.sandbox.world.days import INTEGRATION, NOBODY, UNITS, Day, Days, Rows
 from herobase_pipeline.sandbox.world.leads import Leads, States
 from herobase_pipeline.sandbox.world.lives import CONNECTED, END_CAUSE, Library
@@ -162,11 +163,14 @@ class World:
 
     # -- leads -----------------------------------------------------------------------------------------------
 
-    def states(self, first: int, last: int, now: int) -> Iterator[States]:
-        """Yield leads whose current last modification lies in ``first <= t < last`` (Unix s), as tables."""
+    def states(self, first: int, last: int, now: int, statuses: Array | None = None) -> Iterator[States]:
+        """Yield leads whose current last modification lies in ``first <= t < last`` (Unix s), as tables.
+
+        ``statuses``: flags by status; leads that never have one of them may be left out.
+        """
         last = min(last, now + 1)
         if first < last:
-            yield from (states for states in self.lead_book.changed(first, last, now) if len(states))
+            yield from (states for states in self.lead_book.changed(first, last, now, statuses) if len(states))
 
     def leads(
         self,
