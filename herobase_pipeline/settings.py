@@ -234,6 +234,19 @@ class Settings(_FromDotEnv):
     backfill_days: int = Field(7, ge=1, description="days that one run of a backfill pulls")
     refresh_cron: str = Field("*/5 * * * *", description="when today is refreshed, as cron; every minute: * * * * *")
     pii_key: SecretStr | None = Field(None, description="HMAC key for phone tokens; the sandbox has a demo key")
+    erasure_mode: Literal["anonymise", "delete_rows"] = Field(
+        "anonymise",
+        description="what becomes of the calls and leads of an erased person: they lose what the person can be told by, and "
+        "counts stay; or they are deleted, and counts are restated",
+    )
+    keep_private_days: int | None = Field(
+        None, ge=1, description="days after which what identifies customers is deleted; unset: it is kept for ever"
+    )
+    keep_calls_days: int | None = Field(
+        None,
+        ge=31,
+        description="days after which calls are deleted, and their numbers stay; unset: they are kept for ever",
+    )
     sandbox: SandboxSettings = Field(default_factory=SandboxSettings)
 
     @classmethod

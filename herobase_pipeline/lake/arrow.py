@@ -1,12 +1,14 @@
 """A table's columns as Arrow has them, each with what it means: kept in every file, so that a file explains itself."""
 
 import base64
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pyarrow as pa
 
-from herobase_pipeline.lake.engine import literal
 from herobase_pipeline.tables.schema import Column, Table, Type
 
 _KEY = "ARROW:schema"  # where Arrow looks for what Parquet has no place for
@@ -39,6 +41,30 @@ def columns_of(file: Path) -> tuple[Column, ...]:
 
 
 @cache
-def footer(table: Table) -> str:
-    """Return what a file's footer keeps of the schema, as an entry of COPY's KV_METADATA."""
-    return f"{literal(_KEY)}: {literal(base64.b64encode(schema(table).serialize()).decode())}"
+def footer(table: Table) -> dict[str, str]:
+    """Return what a file's footer keeps of the schema, as key and text."""
+    return {_KEY: base64.b64encode(schema(table).serialize()).decode()}
+
+
+def write(
+    con: duckdb.DuckDBPyConnection,
+    query: str,
+    params: Mapping[str, Any] | None,
+    table: Table,
+    path: Path,
+    footer: Mapping[str, str],
+    *,
+    level: int,
+) -> int:
+    """Write what a query yields as a Parquet file without statistics; returns the number of rows."""
+    import pyarrow.parquet as pq
+
+    rows = 0
+    with pq.ParquetWriter(
+        path, schema(table), compression="zstd", compression_level=level, write_statistics=False
+    ) as file:
+        for batch in con.sql(query, params=dict(params or {})).to_arrow_reader(table.row_group):
+            file.write_batch(batch.cast(schema(table)))
+            rows += batch.num_rows
+        file.add_key_value_metadata(footer)
+    return rows

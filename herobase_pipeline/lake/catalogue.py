@@ -124,8 +124,8 @@ def define_views(con: duckdb.DuckDBPyConnection, lake: Lake, tables: tuple[Table
         con.execute(f"CREATE OR REPLACE TEMP VIEW {quoted(table.name)} AS {view(lake, table)}")
 
 
-def refresh(lake: Lake, zone: ZoneInfo) -> Path:
-    """Write the catalogue if its views are not the ones wanted now; readers of the old file are not disturbed.
+def refresh(lake: Lake, zone: ZoneInfo, *, anew: bool = False) -> Path:
+    """Write the catalogue if its views are not the ones wanted now, or ``anew``; readers of the old file are not disturbed.
 
     It keeps the business time zone for whoever reads it. Its views hold absolute paths, as DuckDB would look for relative
     ones in the folder of whoever reads: see ``at_hand`` for a lake that was copied or moved.
@@ -135,7 +135,7 @@ def refresh(lake: Lake, zone: ZoneInfo) -> Path:
     make_folder(lake.catalogue.parent, private=False)
     with locked(lake.catalogue.parent):  # so that nobody puts an older state in place of a newer one
         mark, statements = _wanted(lake, zone.key)
-        if _made(lake.catalogue) != (mark, zone.key):
+        if anew or _made(lake.catalogue) != (mark, zone.key):
             _replace(lake.catalogue, statements)
     return lake.catalogue
 

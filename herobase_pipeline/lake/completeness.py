@@ -17,24 +17,26 @@ Loaded = Mapping[str, Collection[dt.date]]
 """Of each pulled table the days that were loaded, whole or in part, when something was made from it."""
 
 
-def footer(complete: Collection[dt.date], loaded: Loaded) -> str:
-    """Return what a file's footer keeps of its complete days, and of those that were loaded, as entries of KV_METADATA."""
+def footer(complete: Collection[dt.date], loaded: Loaded) -> dict[str, str]:
+    """Return what a file's footer keeps of its complete days, and of those that were loaded, as key and text."""
     days = {name: sorted(map(str, of_table)) for name, of_table in sorted(loaded.items())}
-    kept = f"{_KEY}: {literal(json.dumps(sorted(map(str, complete))))}"
-    return f"{kept}, {_LOADED}: {literal(json.dumps(days))}" if days else kept
+    kept = {_KEY: json.dumps(sorted(map(str, complete)))}
+    return kept | ({_LOADED: json.dumps(days)} if days else {})
 
 
-def define_complete_days(con: duckdb.DuckDBPyConnection, sources: Sequence[Sequence[Path]]) -> None:
+def define_complete_days(
+    con: duckdb.DuckDBPyConnection, sources: Sequence[tuple[Sequence[Path], Collection[dt.date]]]
+) -> None:
     """Make the relation ``complete_days``: each day that every source knows in full.
 
     Its columns are ``day`` and ``through``, the last of the unbroken run of complete days that the day is in.
 
     Args:
         con: the connection to make it in.
-        sources: for each source its files.
+        sources: for each source its files, and the days that it knew in full and has no file of any more.
 
     """
-    known = " INTERSECT ".join(_days(files) for files in sources) or _days([])
+    known = " INTERSECT ".join(f"({_days(files)} UNION {_these(days)})" for files, days in sources) or _days([])
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE complete_days AS
@@ -116,6 +118,10 @@ def _loaded_of(file: str | None) -> str:
 def known_in_full(con: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> set[dt.date]:
     """Return the days that some files know in full."""
     return {day for (day,) in con.execute(_days(files)).fetchall()}
+
+
+def _these(days: Collection[dt.date]) -> str:
+    return f"SELECT unnest([{', '.join(literal(str(day)) for day in days)}]::DATE[]) AS day"
 
 
 def _days(files: Sequence[Path]) -> str:

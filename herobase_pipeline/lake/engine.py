@@ -73,10 +73,11 @@ def instant(con: duckdb.DuckDBPyConnection, query: str) -> dt.datetime | None:
 
 
 def define_token(con: duckdb.DuckDBPyConnection, key: bytes) -> None:
-    """Give a connection ``token(phone)``: HMAC-SHA256 (RFC 2104) of the number in E.164, in hexadecimal."""
+    """Give a connection ``keyed(text)``, HMAC-SHA256 (RFC 2104) in hexadecimal, and ``token(phone)``, that of the E.164 form."""
     block = (hashlib.sha256(key).digest() if len(key) > _HMAC_BLOCK else key).ljust(_HMAC_BLOCK, b"\0")
     inner, outer = (literal(bytes(byte ^ pad for byte in block).hex()) for pad in (0x36, 0x5C))
     con.execute(
-        "CREATE MACRO token(phone) AS "
-        f"sha256(from_hex({outer}) || unhex(sha256(from_hex({inner}) || encode(e164(phone)))))"
+        "CREATE OR REPLACE MACRO keyed(text) AS "
+        f"sha256(from_hex({outer}) || unhex(sha256(from_hex({inner}) || encode(text))))"
     )
+    con.execute("CREATE OR REPLACE MACRO token(phone) AS keyed(e164(phone))")

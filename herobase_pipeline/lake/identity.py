@@ -6,14 +6,14 @@ another key the same number has another token. So the first writer notes who it 
 
 import hashlib
 import hmac
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 
 import duckdb
 
 from herobase_pipeline.lake import notes
 from herobase_pipeline.lake.catalogue import timezone_of
 from herobase_pipeline.lake.engine import connect, define_token, file_literal
-from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.lake.layout import Forgetting, Lake
 from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import ACCOUNT, CALL_PHONES, CALLS, TABLES
@@ -56,13 +56,14 @@ def identity_of(settings: Settings) -> Identity:
 
 
 def claim(lake: Lake, settings: Settings) -> Lake:
-    """Return the lake, if it is that of the settings; one that has no table yet becomes theirs.
+    """Return the lake to write to, if it is that of the settings; one that has no table yet becomes theirs.
 
     Raises:
         ForeignLakeError: it is somebody else's; nothing is changed.
 
     """
     mine = identity_of(settings)
+    lake = replace(lake, forgetting=Forgetting(settings.phone_key, settings.erasure_mode == "delete_rows"))
     if notes.read(lake, _NOTE) == asdict(mine):
         return lake
     with notes.updating(lake, _NOTE) as note:

@@ -6,7 +6,7 @@ import fcntl
 import os
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from herobase_pipeline.tables.schema import Table
@@ -15,15 +15,31 @@ PART = "part.parquet"
 
 
 @dataclass(frozen=True)
+class Forgetting:
+    """How a writer leaves out who was erased.
+
+    Attributes:
+        key: that of the keyed hashes (``HEROBASE_PII_KEY``).
+        deletes_rows: their calls and leads go as a whole; else they stay, without what they can be told by.
+
+    """
+
+    key: bytes = field(repr=False)
+    deletes_rows: bool = False
+
+
+@dataclass(frozen=True)
 class Lake:
     """The data directory.
 
     Attributes:
         root: where it lies (``HEROBASE_DATA_DIR``).
+        forgetting: how erased persons are left out, for who writes; None for who only reads.
 
     """
 
     root: Path
+    forgetting: Forgetting | None = field(default=None, compare=False)
 
     def folder(self, table: Table) -> Path:
         """Return a table's folder: ``lake/<name>``, or ``private/<name>`` for what identifies customers."""
@@ -54,8 +70,10 @@ class Lake:
         return self.root.absolute() / "herobase.duckdb"
 
     @contextlib.contextmanager
-    def replacing(self, table: Table, day: dt.date | None = None) -> Iterator[Path]:
+    def replacing(self, table: Table, day: dt.date | None = None, *, keeps_age: bool = False) -> Iterator[Path]:
         """Hand out a path to write a table's file to, which takes the old file's place once the block ends well.
+
+        ``keeps_age``: it is as old as the one whose place it takes.
 
         Only one writer of a file is in the block at a time. A reader sees the old file or the new one; a crash at any
         point leaves the old or the new, and what it leaves beside them goes at the next write.
@@ -71,6 +89,9 @@ class Lake:
                 _flush(aside)
                 if table.private:
                     aside.chmod(0o600)
+                if keeps_age:
+                    was = target.stat()
+                    os.utime(aside, ns=(was.st_atime_ns, was.st_mtime_ns))
                 aside.replace(target)
                 _flush(target.parent)
             finally:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -9,6 +10,7 @@ import duckdb
 
 from herobase_pipeline.lake import arrow, completeness
 from herobase_pipeline.lake.engine import file_literal, literal, number, quoted
+from herobase_pipeline.lake.erased import register
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.tables.schema import Table
 
@@ -27,7 +29,10 @@ def write(
     loaded: completeness.Loaded = MappingProxyType({}),
     sort: bool = True,
 ) -> int:
-    """Write what ``query`` yields as a table's file, in place of the old one.
+    """Write what ``query`` yields as a table's file, in place of the old one, without what tells an erased person.
+
+    A private file has no statistics in its footer: DuckDB would write the least and the greatest number there in clear, and
+    has no option that leaves them out, so Arrow writes these files.
 
     Args:
         lake: where.
@@ -44,24 +49,74 @@ def write(
         The number of rows. Where there is no memory to sort them, they lie as they come.
 
     """
-    columns = ", ".join(f"{quoted(column.name)}::{column.type} AS {quoted(column.name)}" for column in table)
     with lake.replacing(table, day) as aside:
-        con.execute(f"CREATE OR REPLACE TEMP VIEW seen AS {stored(lake, table, day)}")
-        footer = f"{completeness.footer(complete, loaded)}, {arrow.footer(table)}"
+        kept = completeness.footer(complete, loaded)
+        return _fill(lake, con, table, query or table.query, day=day, params=params, sort=sort, aside=aside, kept=kept)
 
-        def copy(order: str) -> int:
-            return number(
-                con,
-                f"COPY (SELECT {columns} FROM ({query or table.query}) {order}) TO {literal(str(aside))} "
-                f"(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL {_LEVEL}, ROW_GROUP_SIZE {table.row_group}, "
-                f"KV_METADATA {{{footer}}})",
-                params,
-            )
 
-        try:
-            return copy(f"ORDER BY {table.order}" if sort else "")
-        except duckdb.OutOfMemoryException:  # a day of a million calls, for which there is room but not to sort them
-            return copy("")
+def rewrite(
+    lake: Lake,
+    con: duckdb.DuckDBPyConnection,
+    table: Table,
+    day: dt.date | None = None,
+    query: str = "FROM seen",
+    *,
+    keeps_age: bool,
+) -> int:
+    """Write a file anew from its own rows, ``seen``, with all that its footer says; returns the number of rows.
+
+    Args:
+        lake: where.
+        con: a connection in which the query runs.
+        table: the table, with the columns that the file has.
+        day: the day of the file, for a daily table.
+        query: a SELECT of the rows that stay; by default all but those of erased persons.
+        keeps_age: whether the file stays as old as it is, so that nothing is made anew from it.
+
+    """
+    with lake.replacing(table, day, keeps_age=keeps_age) as aside:
+        path = lake.file(table, day)
+        loaded = {} if table.daily else completeness.loaded_in(con, path)
+        kept = completeness.footer(completeness.known_in_full(con, [path]), loaded)
+        return _fill(lake, con, table, query, day=day, params=None, sort=True, aside=aside, kept=kept)
+
+
+def _fill(
+    lake: Lake,
+    con: duckdb.DuckDBPyConnection,
+    table: Table,
+    rows: str,
+    *,
+    day: dt.date | None,
+    params: Mapping[str, Any] | None,
+    sort: bool,
+    aside: Path,
+    kept: Mapping[str, str],
+) -> int:
+    """Write what a query yields to a file of its own; nobody else writes the table's meanwhile."""
+    columns = ", ".join(f"{quoted(column.name)}::{column.type} AS {quoted(column.name)}" for column in table)
+    seen = stored(lake, table, day)
+    if table.identifies:  # the register as it is now
+        erased = register(con, lake)
+        seen, rows = (erased.without(table, each, day) for each in (seen, rows))
+    con.execute(f"CREATE OR REPLACE TEMP VIEW seen AS {seen}")
+
+    def copy(order: str) -> int:
+        ordered = f"SELECT {columns} FROM ({rows}) {order}"
+        if table.private:
+            return arrow.write(con, ordered, params, table, aside, kept, level=_LEVEL)
+        footer = ", ".join(f"{literal(key)}: {literal(text)}" for key, text in {**kept, **arrow.footer(table)}.items())
+        return number(
+            con,
+            f"COPY ({ordered}) TO {literal(str(aside))} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL {_LEVEL}, "
+            f"ROW_GROUP_SIZE {table.row_group}, KV_METADATA {{{footer}}})",
+            params,
+        )
+
+    try:
+        return copy(f"ORDER BY {table.order}" if sort else "")
+    except duckdb.OutOfMemoryException:  # a day of a million calls, for which there is room but not to sort them
+        return copy("")
 
 
 def empty(table: Table) -> str:

@@ -26,6 +26,7 @@ class Account:
         outside: different records of neither.
         set_aside: different records that cannot be read, by reason.
         kept: different records of the day; for lead versions, new ones.
+        erased: those of erased persons, where these are not kept.
 
     """
 
@@ -35,6 +36,7 @@ class Account:
     outside: int
     set_aside: Counter[str] = field(default_factory=Counter)
     kept: int = 0
+    erased: int = 0
 
     @property
     def repeated(self) -> int:
@@ -50,6 +52,7 @@ class Account:
             "records_of_other_days": self.of_other_days,
             "records_outside": self.outside,
             "records_set_aside": self.set_aside.total(),
+            **({"records_erased": self.erased} if self.erased else {}),
         }
 
     def refusal(self, service: str, day: dt.date) -> str | None:

@@ -13,6 +13,7 @@ from herobase_pipeline.herobase.errors import HeroBaseError, NotFoundError, Righ
 from herobase_pipeline.herobase.organisation import OrgTree, code_of
 from herobase_pipeline.herobase.quota import quoted_for
 from herobase_pipeline.lake.engine import define_token, number
+from herobase_pipeline.lake.gone import is_back
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.writing import stored, write
 from herobase_pipeline.pulling.day import WHOLE, Day, Mode, Pulled, last_seen, pull
@@ -87,7 +88,7 @@ def pull_calls(
         asked = _asked(tree, settings)
         for code in asked:
             day_pull.ask(partial(herobase.calls, code), code)
-        landing.gather()
+        day_pull.gather()
         known = recall(lake)
         hierarchy = find(con, landing.wire_fields(), tree, settings.call_org_field, known)
         sweep = _Sweep.NONE
@@ -125,6 +126,8 @@ def pull_calls(
                 sort=sort,
             ),
         }
+        if since is None:
+            is_back(lake, CALLS, day)
         calls = stored(lake, CALLS, day)
         without_org = number(con, f"SELECT count(*) FROM ({calls}) WHERE org_source = 'missing'")
         newest = f"SELECT max(started_at) FROM ({calls})"
@@ -203,7 +206,7 @@ def _sweep(
     for code in rest:
         day_pull.ask(partial(herobase.calls, code), code)
         asked.append(code)
-    day_pull.landing.gather()
+    day_pull.gather()
     return _Sweep.DONE
 
 

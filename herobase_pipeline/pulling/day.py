@@ -14,9 +14,11 @@ from herobase_pipeline.herobase.client import HeroBase
 from herobase_pipeline.herobase.documents import Segment
 from herobase_pipeline.herobase.windows import Pull, Source, margin, recent
 from herobase_pipeline.lake.engine import connect, instant, literal, number
+from herobase_pipeline.lake.erased import forget, register
 from herobase_pipeline.lake.identity import claim
 from herobase_pipeline.lake.landing import Landing, UnreadableError
 from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.lake.registering import expand
 from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.lake.writing import stored
 from herobase_pipeline.partitions import Window, day_bounds, repeated_hour, utc_offset
@@ -109,6 +111,7 @@ class Day:
         self._service, self._herobase, self._lake, self._whole = service, herobase, lake, since is None
         self._short = since is not None and now - since <= _SHORT
         self._answers: list[Answers] = []
+        self._erased = 0
         self._now, self._zone = now, settings.zone
         self._margin = margin(self.bounds, settings.zone) if landing.time else dt.timedelta()
         self._asked = self.bounds.widened(self._margin) if since is None else recent(since, now, settings.zone)
@@ -161,6 +164,14 @@ class Day:
             [edge for edge in edges if edge.start < edge.end] for edges in ((tails,) if self._short else (heads, tails))
         ]
 
+    def gather(self) -> None:
+        """Make ``pulled`` of what has landed, without what tells an erased person."""
+        expand(self._lake, self.landing.con, self.landing.parts, self.landing.tables)
+        self._erased += forget(
+            self.landing.con, self.landing.parts, self.landing.tables, register(self.landing.con, self._lake)
+        )
+        self.landing.gather()
+
     def account(self) -> Account:
         """Say where the records went, once they are gathered.
 
@@ -170,8 +181,8 @@ class Day:
         """
         reasons = Counter(reason for reason, _ in self.landing.unreadable)
         if self.landing.time is None:
-            account = Account(self.landing.records, self.landing.records - reasons.total(), 0, 0, reasons)
-            return self._accepted(account)
+            of_the_day = self.landing.records - reasons.total() - self._erased
+            return self._accepted(Account(self.landing.records, of_the_day, 0, 0, reasons, erased=self._erased))
         table = self.landing.tables[0]
         key, time = (column.name for column in table if column.required)
         margins = self._asked.widened(self._margin)
@@ -191,7 +202,9 @@ class Day:
         params = self.params | {"start": margins.start, "end": margins.end}
         ((inside, near, stray, outside, kept),) = self.landing.con.execute(query, params).fetchall()
         again = stray - outside + self.landing.repeated_unreadable
-        return self._accepted(Account(self.landing.records, inside + again, near, outside, reasons, kept))
+        return self._accepted(
+            Account(self.landing.records, inside + again, near, outside, reasons, kept, erased=self._erased)
+        )
 
     def _accepted(self, account: Account) -> Account:
         if refusal := account.refusal(self._service, self.day):
@@ -259,7 +272,7 @@ def pull(
         UnreadableError: DuckDB fails on the records.
 
     """
-    claim(lake, settings)
+    lake = claim(lake, settings)
     bounds = day_bounds(day, settings.zone)
     twice = repeated_hour(bounds.widened(margin(bounds, settings.zone)), settings.zone)
     with (

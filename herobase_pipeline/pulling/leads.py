@@ -38,7 +38,7 @@ def pull_simple_leads(day: dt.date, herobase: HeroBase, lake: Lake, settings: Se
         _refuse_unknown_projects(herobase, settings)
     with pull("simpleleads", day, herobase, lake, settings, (SIMPLE_LEADS, LEAD_DATA), since) as day_pull:
         day_pull.ask(partial(herobase.simple_leads, settings.projects))
-        day_pull.landing.gather()
+        day_pull.gather()
         return _written(day_pull, lake, SIMPLE_LEADS, LEAD_DATA)
 
 
@@ -58,7 +58,7 @@ def pull_search_leads(day: dt.date, herobase: HeroBase, lake: Lake, settings: Se
         for search in settings.saved_searches:
             ask = existing(search, partial(herobase.saved_search, search))
             day_pull.ask(ask, search, one_of_many=True)
-        day_pull.landing.gather()
+        day_pull.gather()
         _refuse_to_lack(day_pull, settings.saved_searches)
         return _written(day_pull, lake, SEARCH_LEADS, SEARCH_LEAD_DATA)
 
@@ -103,7 +103,7 @@ def _written(day_pull: Day, lake: Lake, versions: Table, data: Table) -> Pulled:
             lake, con, versions, SIMPLE_LEADS.query, day=day, params=params, complete=day_pull.complete
         ),
     }
-    account = replace(account, kept=rows[versions.name] - seen)
+    account = replace(account, kept=max(rows[versions.name] - seen, 0))
     return day_pull.pulled(rows, account, f"SELECT max(last_modified_at) FROM ({stored(lake, versions, day)})")
 
 

@@ -76,7 +76,7 @@ def _pull(
         landing, con = day_pull.landing, day_pull.landing.con
         for search, ask in asks.items():
             day_pull.ask(_Segments(service, landing, ask, records).of, search, one_of_many=bool(search))
-        landing.gather()
+        day_pull.gather()
         account = day_pull.account()
         day_pull.set_aside(anew=False)
         before = number(con, f"SELECT count(*) FROM ({stored(lake, table, day)})")
@@ -87,7 +87,7 @@ def _pull(
         newest = f"SELECT max(observed_at) FROM ({stored(lake, table, day)})"
         nameless = number(con, "SELECT count(*) FROM pulled WHERE lead_id IS NULL")
         details = {"rows_without_lead_id": nameless} if nameless else {}
-        return day_pull.pulled({table.name: rows}, replace(account, kept=rows - before), newest, details)
+        return day_pull.pulled({table.name: rows}, replace(account, kept=max(rows - before, 0)), newest, details)
 
 
 @dataclass

@@ -16,6 +16,7 @@ from herobase_pipeline.tables.directory import (
     USERS,
 )
 from herobase_pipeline.tables.drops import DROP_RATES
+from herobase_pipeline.tables.erasures import ERASED, ERASURES
 from herobase_pipeline.tables.health import HEALTH
 from herobase_pipeline.tables.history import ORG_HISTORY
 from herobase_pipeline.tables.lead_fields import LEAD_FIELDS
@@ -40,7 +41,7 @@ from herobase_pipeline.tables.rates import (
     POOL_RATES,
 )
 from herobase_pipeline.tables.restatements import RESTATEMENTS
-from herobase_pipeline.tables.schema import Column, Table, Type
+from herobase_pipeline.tables.schema import Column, Holds, Table, Type
 from herobase_pipeline.tables.unreadable import UNREADABLE
 
 TABLES = (
@@ -73,6 +74,8 @@ TABLES = (
     ORG_HISTORY,
     RESTATEMENTS,
     METRIC_REGISTRY,
+    ERASED,
+    ERASURES,
     HEALTH,
 )
 """Those with files."""
@@ -90,6 +93,8 @@ __all__ = [
     "CONVERSION_RATES",
     "CUMULATIVE_INCIDENCE",
     "DROP_RATES",
+    "ERASED",
+    "ERASURES",
     "HEALTH",
     "HOOKS",
     "KNOWN_DAYS",
@@ -121,6 +126,7 @@ __all__ = [
     "VERSIONS",
     "VIEWS",
     "Column",
+    "Holds",
     "Table",
     "Type",
 ]

@@ -1,7 +1,7 @@
 """Calls as pulled: one row a call, on the local day of its start."""
 
 from herobase_pipeline.enums import CallEndCause, CallStatus, LeadClosure
-from herobase_pipeline.tables.schema import Column, Table, Type
+from herobase_pipeline.tables.schema import Column, Holds, Table, Type
 
 CALLS = Table(
     name="calls",
@@ -38,7 +38,7 @@ CALLS = Table(
         Column("dialing_s", Type.SECONDS, "seconds of dialling and ringing; NULL if not given", "dialingDuration"),
         Column("conversation_s", Type.SECONDS, "seconds of talk; NULL if not given", "conversationDuration"),
         Column("wrap_up_s", Type.SECONDS, "seconds of work after the call; NULL if not given", "wrapUpDuration"),
-        Column("lead_id", Type.TEXT, "the lead that was called; NULL if none", "uniqueLeadId"),
+        Column("lead_id", Type.TEXT, "the lead that was called; NULL if none", "uniqueLeadId", holds=Holds.LEAD),
         Column("campaign_id", Type.TEXT, "the campaign's id; its code where HeroBase gives no id", "campaign.uniqueId"),
         Column("campaign_code", Type.TEXT, "the campaign's code", "campaign.code"),
         Column("agent", Type.TEXT, "org code of the agent; NULL where no agent took part", "user.orgCode"),
@@ -61,9 +61,10 @@ CALLS = Table(
         Column(
             "phone_token",
             Type.TEXT,
-            "keyed hash of the number: equal numbers have equal tokens",
+            "keyed hash of the number: equal numbers have equal tokens; NULL of an erased person",
             "leadPhoneNumber",
             read_by="token",
+            holds=Holds.NUMBER,
         ),
         Column("settled", Type.FLAG, "its outcome is final: it has one, or it is 8 days old and never got one"),
         Column("observed_at", Type.INSTANT, "when this row was pulled"),
@@ -71,6 +72,7 @@ CALLS = Table(
             "extra",
             Type.TEXT,
             "JSON object of the fields that this version does not know: their names and kinds of value; NULL if there are none",
+            holds=Holds.TEXT,
         ),
     ),
 )
@@ -84,11 +86,18 @@ CALL_PHONES = Table(
     order="call_id",
     columns=(
         Column("call_id", Type.TEXT, "HeroBase's id of the call", "uniqueId"),
-        Column("phone", Type.TEXT, "the dialled number as given; NULL if there is none", "leadPhoneNumber"),
+        Column(
+            "phone",
+            Type.TEXT,
+            "the dialled number as given; NULL if there is none",
+            "leadPhoneNumber",
+            holds=Holds.TEXT,
+        ),
         Column(
             "extra",
             Type.TEXT,
             "JSON object of the fields that this version does not know, whole; NULL if there are none",
+            holds=Holds.TEXT,
         ),
     ),
 )

@@ -1,7 +1,7 @@
 """The fields of leads as typed columns: what every lead has. What is declared comes beside it, see ``fields.columns``."""
 
 from herobase_pipeline.tables.leads import of_versions
-from herobase_pipeline.tables.schema import Column, Table, Type, of
+from herobase_pipeline.tables.schema import Column, Holds, Table, Type, of
 
 _OF_LEADS = of("lead_data", "lead_id") + of("search_lead_data", "lead_id") + of("raw_leads", "lead_id")
 
@@ -9,11 +9,11 @@ LEAD_FIELDS = Table(
     name="lead_fields",
     description="The fields of each lead that are declared, as typed columns, as its latest version has them. What is no "
     "number, date and so on stands beside it, in the column with _raw behind its name. Identifies customers: private.",
-    grain="one row a lead; of an erased one, without its fields",
+    grain="one row a lead that is not erased",
     private=True,
     order="lead_id",
     columns=(
-        Column("lead_id", Type.TEXT, "HeroBase's id of the lead", made_from=_OF_LEADS),
+        Column("lead_id", Type.TEXT, "HeroBase's id of the lead", made_from=_OF_LEADS, holds=Holds.LEAD),
         Column(
             "last_modified_at",
             Type.INSTANT,

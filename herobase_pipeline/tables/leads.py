@@ -1,7 +1,7 @@
 """Lead versions as pulled, and leads as derived from all their versions and calls."""
 
 from herobase_pipeline.enums import LeadClosure, LeadStatus
-from herobase_pipeline.tables.schema import Column, Table, Type, of
+from herobase_pipeline.tables.schema import Column, Holds, Table, Type, of
 
 
 def of_versions(columns: str) -> tuple[str, ...]:
@@ -29,7 +29,7 @@ SIMPLE_LEADS = Table(
     daily=True,
     order="last_modified_at, lead_id, observed_at",
     columns=(
-        Column("lead_id", Type.TEXT, "HeroBase's id of the lead", "uniqueId", required=True),
+        Column("lead_id", Type.TEXT, "HeroBase's id of the lead", "uniqueId", required=True, holds=Holds.LEAD),
         Column("last_modified_at", Type.INSTANT, "when this version came to be", "lastModifiedTime", required=True),
         Column("modified_date", Type.DAY, "local day of last_modified_at"),
         Column("status", Type.TEXT, "LeadStatus; a value not documented is kept as given", "status", LeadStatus),
@@ -65,6 +65,7 @@ SIMPLE_LEADS = Table(
             Type.TEXT,
             "JSON array of the codes in closureData, any other text withheld; NULL if none",
             "closureData",
+            holds=Holds.TEXT,
         ),
         Column("observed_at", Type.INSTANT, "when this version was first pulled"),
         Column("origin", Type.TEXT, "observed: pulled within two days of the modification; else backfilled (trap T3)"),
@@ -72,6 +73,7 @@ SIMPLE_LEADS = Table(
             "extra",
             Type.TEXT,
             "JSON object of the fields that this version does not know: their names and kinds of value; NULL if there are none",
+            holds=Holds.TEXT,
         ),
     ),
 )
@@ -84,15 +86,22 @@ LEAD_DATA = Table(
     private=True,
     order="last_modified_at, lead_id, data",
     columns=(
-        Column("lead_id", Type.TEXT, "HeroBase's id of the lead", "uniqueId", required=True),
+        Column("lead_id", Type.TEXT, "HeroBase's id of the lead", "uniqueId", required=True, holds=Holds.LEAD),
         Column("last_modified_at", Type.INSTANT, "when this version came to be", "lastModifiedTime", required=True),
-        Column("data", Type.TEXT, "JSON of the lead's fields, all values text", "data"),
-        Column("custom_data", Type.TEXT, "JSON of customData; NULL if there is none", "customData"),
-        Column("closure_data", Type.TEXT, "JSON of closureData, whole; NULL if there is none", "closureData"),
+        Column("data", Type.TEXT, "JSON of the lead's fields, all values text", "data", holds=Holds.TEXT),
+        Column("custom_data", Type.TEXT, "JSON of customData; NULL if there is none", "customData", holds=Holds.TEXT),
+        Column(
+            "closure_data",
+            Type.TEXT,
+            "JSON of closureData, whole; NULL if there is none",
+            "closureData",
+            holds=Holds.TEXT,
+        ),
         Column(
             "extra",
             Type.TEXT,
             "JSON object of the fields that this version does not know, whole; NULL if there are none",
+            holds=Holds.TEXT,
         ),
     ),
 )
@@ -131,8 +140,16 @@ SEARCH_ROWS = Table(
     order="search, lead_id, observed_at, fields",
     columns=(
         _SEARCH,
-        Column("lead_id", Type.TEXT, "what stands in the column of lead ids; NULL where the search has none", "leadId"),
-        Column("fields", Type.TEXT, "JSON object: the column's name, and what stands in it", "fields"),
+        Column(
+            "lead_id",
+            Type.TEXT,
+            "what stands in the column of lead ids; NULL where the search has none",
+            "leadId",
+            holds=Holds.LEAD,
+        ),
+        Column(
+            "fields", Type.TEXT, "JSON object: the column's name, and what stands in it", "fields", holds=Holds.TEXT
+        ),
         Column("observed_at", Type.INSTANT, "when the row was first pulled with this content"),
     ),
 )
@@ -147,7 +164,7 @@ RAW_LEADS = Table(
     private=True,
     order="lead_id, field_name, observed_at, field_value",
     columns=(
-        Column("lead_id", Type.TEXT, "HeroBase's id of the lead", "UniqueLeadId", required=True),
+        Column("lead_id", Type.TEXT, "HeroBase's id of the lead", "UniqueLeadId", required=True, holds=Holds.LEAD),
         Column("field_name", Type.TEXT, "the field's name as HeroBase writes it", "FieldName"),
         Column(
             "field_value",
@@ -155,6 +172,7 @@ RAW_LEADS = Table(
             "its text; NULL from when the lead came without the field",
             "FieldValue",
             read_by="as_given",
+            holds=Holds.TEXT,
         ),
         Column("observed_at", Type.INSTANT, "when the field was first pulled with this content"),
     ),
@@ -172,8 +190,9 @@ LEADS = Table(
         Column(
             "lead_id",
             Type.TEXT,
-            "HeroBase's id of the lead",
+            "HeroBase's id of the lead; of an erased one a keyed hash that begins with erased-",
             made_from=of_versions("lead_id") + of("calls", "lead_id"),
+            holds=Holds.LEAD,
         ),
         Column(
             "status",
@@ -320,6 +339,11 @@ LEADS = Table(
             made_from=_ATTEMPTS + _CLOSED_AT,
         ),
         Column("versions", Type.COUNT, "versions seen", additive=True, made_from=of_versions("last_modified_at")),
-        Column("erased", Type.FLAG, "HeroBase has anonymised it", made_from=_LATEST),
+        Column(
+            "erased",
+            Type.FLAG,
+            "the person asked to be forgotten: by HeroBase's status, or by a list",
+            made_from=_LATEST,
+        ),
     ),
 )

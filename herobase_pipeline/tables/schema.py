@@ -24,6 +24,14 @@ class Type(StrEnum):
     FLAG = "BOOLEAN"
 
 
+class Holds(StrEnum):
+    """What of a customer a column holds: by it a person is found, and erased (docs/privacy.md)."""
+
+    LEAD = "HeroBase's id of the lead"
+    NUMBER = "the keyed hash of a phone number"
+    TEXT = "what a customer, or a field of HeroBase, may have said"
+
+
 def of(table: str, columns: str) -> tuple[str, ...]:
     """Return some columns of a table, given as words, for ``made_from``.
 
@@ -49,6 +57,7 @@ class Column:
         required: a record without it cannot be kept, and is set aside.
         additive: a count or a length that may be summed over rows, within one level of the hierarchy.
         made_from: the columns of other tables, as ``table.column``, that its value is computed from (see ``of``).
+        holds: what of a customer is in it; None for nothing.
 
     """
 
@@ -61,6 +70,7 @@ class Column:
     required: bool = False
     additive: bool = False
     made_from: tuple[str, ...] = ()
+    holds: Holds | None = None
 
 
 _ID = "campaign_id"
@@ -110,6 +120,15 @@ class Table:
     def names(self) -> list[str]:
         """The names of its columns."""
         return [column.name for column in self.columns]
+
+    @cached_property
+    def identifies(self) -> bool:
+        """Whether a column holds something of a customer."""
+        return any(column.holds for column in self.columns)
+
+    def holding(self, what: Holds) -> list[str]:
+        """Return the names of its columns that hold this of a customer."""
+        return [column.name for column in self.columns if column.holds is what]
 
     @cached_property
     def campaigns(self) -> dict[str, tuple[str, dict[str, Column]]]:

@@ -1,6 +1,6 @@
 """Records that could not be read, set aside as they came."""
 
-from herobase_pipeline.tables.schema import Column, Table, Type
+from herobase_pipeline.tables.schema import Column, Holds, Table, Type
 
 UNREADABLE = Table(
     name="unreadable",
@@ -15,7 +15,7 @@ UNREADABLE = Table(
         Column("service", Type.TEXT, "the service that gave it, by its path in the API"),
         Column("day", Type.DAY, "local day that was asked for"),
         Column("reason", Type.TEXT, "why it could not be read"),
-        Column("text", Type.TEXT, "the record as it came"),
+        Column("text", Type.TEXT, "the record as it came", holds=Holds.TEXT),
         Column("observed_at", Type.INSTANT, "when it was pulled first"),
     ),
 )

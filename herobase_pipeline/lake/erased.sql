@@ -1,0 +1,29 @@
+-- How a person that was erased is recognized, by keyed hashes alone. ``erased`` is the register: identifier, person, is_asked.
+
+-- A lead's id, whatever its case; a number in the forms that may be meant; an address.
+CREATE OR REPLACE MACRO lead_key(x) AS left(keyed('lead:' || upper(spelled(x))), 32);
+CREATE OR REPLACE MACRO phone_keys(x) AS list_distinct([
+    token(x), keyed('+' || regexp_replace(x, '\D', '', 'g')), keyed(regexp_replace(x, '\D', '', 'g'))]);
+CREATE OR REPLACE MACRO mail_key(x) AS left(keyed('mail:' || lower(trim(x))), 32);
+
+-- What an erased lead is called instead: a name that leads nowhere, and is the same at each pull, so that counts stay.
+CREATE OR REPLACE MACRO is_alias(x) AS coalesce(starts_with(x, 'erased-'), false);
+CREATE OR REPLACE MACRO alias_of(x) AS 'erased-' || lead_key(x);
+CREATE OR REPLACE MACRO is_erased(x) AS is_alias(x) OR coalesce(lead_key(x) IN (SELECT identifier FROM erased), false);
+
+-- A call is forgotten with its lead, or for its number: one that was asked for, or where it has no lead one of the person's.
+CREATE OR REPLACE MACRO is_forgotten(lead, token) AS is_erased(lead) OR coalesce(
+    token IN (SELECT identifier FROM erased WHERE is_asked), false) OR (
+    lead IS NULL AND coalesce(token IN (SELECT identifier FROM erased), false));
+
+-- The numbers and addresses in a text, and all of its words that may be a lead's id; stamps are no numbers.
+CREATE OR REPLACE MACRO numbers_in(x) AS regexp_extract_all(
+    regexp_replace(x, '\d{4}-\d\d-\d\d([T ][\d:.]+)?|\d\d-\d\d-\d{4}( [\d:.]+)?', ' ', 'g'),
+    '\+?\d(?:[ ./()-]{0,2}\d){6,15}');
+CREATE OR REPLACE MACRO addresses_in(x) AS regexp_extract_all(x, '[^\s"''<>,;:()\\]+@[^\s"''<>,;:()\\]+');
+CREATE OR REPLACE MACRO words_in(x) AS list_filter(
+    regexp_extract_all(x, '[A-Za-z0-9]{6,40}'), lambda word: regexp_matches(word, '\d'));
+CREATE OR REPLACE MACRO identifiers_in(x) AS list_distinct(list_concat(
+    list_transform(words_in(x), lambda word: lead_key(word)),
+    flatten(list_transform(numbers_in(x), lambda number: phone_keys(number))),
+    list_transform(addresses_in(x), lambda address: mail_key(address))));
