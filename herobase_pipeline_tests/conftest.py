@@ -1,6 +1,8 @@
 """What the scenarios share: a HeroBase that answers over HTTP, a lake of their own, and real Dagster runs."""
 
 import datetime as dt
+import hashlib
+import hmac
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -13,15 +15,17 @@ import duckdb
 import pytest
 
 from herobase_pipeline.assets import daily_quota, derived, fields, pulled
+from herobase_pipeline.assets.erasures import erasures
+from herobase_pipeline.assets.retention import retention
 from herobase_pipeline.enums import OPEN_LEAD_STATUSES, LeadStatus
 from herobase_pipeline.herobase.quota import Budget
 from herobase_pipeline.lake.catalogue import INTERVAL, selection
-from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.lake.layout import Forgetting, Lake
 from herobase_pipeline.operations.health import health
 from herobase_pipeline.partitions import Window, day_bounds
 from herobase_pipeline.pulling import account
 from herobase_pipeline.sandbox import Sandbox, World
-from herobase_pipeline.sandbox.world.truth import Call
+from herobase_pipeline.sandbox.world.truth import Call, Lead
 from herobase_pipeline.settings import SandboxSettings, Settings
 from herobase_pipeline.tables import (
     RESTATEMENTS,
@@ -39,7 +43,7 @@ WHOLE = ",".join(
     if (table.snapshot or not table.daily) and table not in (RESTATEMENTS, UNREADABLE)
 )
 """The assets without partitions."""
-ASSETS = [*pulled.PULLED, *derived.DERIVED, fields.lead_fields, health]
+ASSETS = [*pulled.PULLED, *derived.DERIVED, fields.lead_fields, erasures, retention, health]
 
 
 @dataclass
@@ -62,6 +66,10 @@ class Centre:
     @property
     def now(self) -> dt.datetime:
         return self.clock[0]
+
+    def called(self, lead: Lead) -> str:
+        """What the lake calls a lead that a run has seen as the world has it now: by its id, unless it is anonymized."""
+        return alias(lead.id) if lead.status is LeadStatus.Anonymized else lead.id
 
     def at(self, url: str) -> "Centre":
         """The same centre, asked at another address."""
@@ -137,6 +145,16 @@ class Centre:
         everything = (path for path in self.lake.root.rglob("*") if path.is_file())
         meant = ("part.parquet", "herobase.duckdb", ".requests-")
         return [path for path in everything if not path.name.startswith(meant) and path.parent.name != ".notes"]
+
+
+def writer(root: Path) -> Lake:
+    """A lake to write to by hand."""
+    return Lake(root, Forgetting(b"test key"))
+
+
+def alias(lead_id: str) -> str:
+    """What an erased lead is called, computed a second way."""
+    return "erased-" + hmac.new(b"test key", f"lead:{lead_id.upper()}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def failure(result: dg.ExecuteInProcessResult) -> str:

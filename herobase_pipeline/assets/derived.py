@@ -13,6 +13,7 @@ from herobase_pipeline.assets.days import CHUNKS
 from herobase_pipeline.assets.own_lake import own_lake
 from herobase_pipeline.assets.pulled import REFRESH, WHOLE_DAY, SettingsResource
 from herobase_pipeline.assets.specs import spec
+from herobase_pipeline.erasing.procedure import NotErasedError, erase
 from herobase_pipeline.lake import catalogue
 from herobase_pipeline.lake.deriving import NotDerivedError, Source, derive, derive_days, tables_of
 from herobase_pipeline.lake.layout import Lake
@@ -90,10 +91,12 @@ def _whole(
     def derive_whole(context: dg.AssetExecutionContext, settings: SettingsResource) -> dg.MaterializeResult[None]:
         lake = own_lake(settings)
         try:
+            if table.identifies:
+                erase(lake, settings.zone)  # whom HeroBase anonymized in what the table is made from
             pulled = [source for source in (*VERSIONS, CALLS) if lake.files(source)]
             why = cache(lambda: cause(context, table, pulled))
             derived = derive(lake, settings.zone, table, sources, params, Run(context.run.run_id, lambda _: why()))
-        except NotDerivedError as error:
+        except (NotDerivedError, NotErasedError) as error:
             raise dg.Failure(str(error), allow_retries=False) from error
         catalogue.refresh(lake, settings.zone)
         _tell_restated(context, derived.restated)

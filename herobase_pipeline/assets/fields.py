@@ -8,9 +8,10 @@ import dagster as dg
 from herobase_pipeline.assets.own_lake import own_lake
 from herobase_pipeline.assets.pulled import SettingsResource
 from herobase_pipeline.assets.specs import lineage, schema, spec
+from herobase_pipeline.erasing.procedure import NotErasedError, erase
 from herobase_pipeline.fields.columns import typed
 from herobase_pipeline.fields.declarations import FieldsError, read_declarations
-from herobase_pipeline.fields.projection import SOURCES, Projected, forget_erased, project
+from herobase_pipeline.fields.projection import SOURCES, Projected, project
 from herobase_pipeline.lake.deriving import NotDerivedError
 from herobase_pipeline.tables import LEAD_FIELDS
 
@@ -22,10 +23,10 @@ def lead_fields(context: dg.AssetExecutionContext, settings: SettingsResource) -
     """Read the declared fields of all leads; names and counts are shown, never a value."""
     lake = own_lake(settings)
     try:
+        erase(lake, settings.zone)  # first, whatever is wrong with the files of declared fields
         declarations = read_declarations(settings.declared_fields, LEAD_FIELDS.names)
         projected = project(lake, settings.zone, declarations)
-    except (FieldsError, NotDerivedError) as error:
-        forget_erased(lake, settings.zone)  # whatever is wrong with the files
+    except (FieldsError, NotDerivedError, NotErasedError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     for line in projected.fields:
         if line.unreadable:

@@ -1,7 +1,7 @@
 """The assets that are pulled from HeroBase, one for each service: daily data by day, the small lists whole."""
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,10 +12,12 @@ from herobase_pipeline.assets.days import CHUNKS
 from herobase_pipeline.assets.own_lake import own_lake
 from herobase_pipeline.assets.sources import source_key
 from herobase_pipeline.assets.specs import POOL, spec
+from herobase_pipeline.erasing.procedure import NotErasedError, erase
 from herobase_pipeline.herobase.client import Record
 from herobase_pipeline.herobase.errors import HeroBaseError, NotFoundError, QuotaSpentError
 from herobase_pipeline.lake import catalogue
 from herobase_pipeline.lake.landing import UnreadableError
+from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.pulling.account import herobase
 from herobase_pipeline.pulling.account_page import page
 from herobase_pipeline.pulling.calls import ShrunkError
@@ -78,6 +80,7 @@ def _pull_days(context: dg.AssetExecutionContext, settings: Settings, service: D
         try:
             pulled = service.pull(dt.date.fromisoformat(key), client, lake, settings, mode)
         except (HeroBaseError, UnreadableError, ShrunkError) as error:
+            _forget(context, lake, settings, done)
             for table in tables:
                 _record(context, table, done)
             catalogue.refresh(lake, settings.zone)
@@ -89,6 +92,7 @@ def _pull_days(context: dg.AssetExecutionContext, settings: Settings, service: D
         )
         done[key] = {table: _metadata(service, table, pulled, settings.zone) | quota for table in tables}
         context.log.info(f"{key}: {pulled.rows} from {pulled.requests} requests")
+    _forget(context, lake, settings, done)
     catalogue.refresh(lake, settings.zone)
     for table in tables:
         asset = dg.AssetKey(table.key)
@@ -99,6 +103,18 @@ def _pull_days(context: dg.AssetExecutionContext, settings: Settings, service: D
             yield dg.MaterializeResult(asset_key=asset)
         else:  # they are always written together, so each is recorded
             _record(context, table, done)
+
+
+def _forget(context: dg.AssetExecutionContext, lake: Lake, settings: Settings, days: Collection[str]) -> None:
+    """Erase the leads that HeroBase calls Anonymized in the days that were pulled, from all days (docs/privacy.md)."""
+    try:
+        erased = erase(lake, settings.zone, days=[dt.date.fromisoformat(day) for day in days])
+    except NotErasedError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+    if erased.persons:
+        context.log.info(
+            f"{erased.persons} persons whom HeroBase anonymized were erased; {erased.files} files rewritten."
+        )
 
 
 def _record(

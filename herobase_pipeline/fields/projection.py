@@ -1,6 +1,5 @@
 """``lead_fields``: the declared fields of every lead as typed columns, and what is new or gone among the fields."""
 
-import dataclasses
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,6 @@ import duckdb
 
 from herobase_pipeline.fields.columns import MACROS, covering, texts, typed, values
 from herobase_pipeline.fields.declarations import RAW, Declaration, Kind, normal
-from herobase_pipeline.lake.arrow import columns_of
 from herobase_pipeline.lake.deriving import (
     NotDerivedError,
     Source,
@@ -120,35 +118,6 @@ def project(lake: Lake, zone: ZoneInfo, declarations: Sequence[Declaration]) -> 
         ((undeclared,),) = con.execute("SELECT count(*) FROM made WHERE declaration IS NULL").fetchall()
         rows = write(lake, con, typed(declarations), "FROM made")
         return Projected(rows, undeclared, fields, findings)
-
-
-def forget_erased(lake: Lake, zone: ZoneInfo) -> None:
-    """Empty the fields of erased leads in the file as it is, for when it cannot be made anew."""
-    if not lake.files(LEAD_FIELDS):
-        return
-    with deriving(lake, zone, LEAD_FIELDS) as con:
-        define_sources(con, lake, [VERSIONS])
-        table = dataclasses.replace(LEAD_FIELDS, columns=columns_of(lake.file(LEAD_FIELDS)))
-        declared = [quoted(name) for name in table.names if name not in LEAD_FIELDS.names]
-        emptied = ", ".join(f"CASE WHEN NOT is_erased THEN {name} END AS {name}" for name in declared)
-        write(
-            lake,
-            con,
-            table,
-            f"""
-            SELECT {", ".join(LEAD_FIELDS.names)}{"".join((", ", emptied)) if declared else ""}
-            FROM (
-                SELECT
-                    *,
-                    lead_id IN (
-                        SELECT lead_id FROM simple_leads WHERE status = 'Anonymized'
-                        UNION ALL
-                        SELECT lead_id FROM search_leads WHERE status = 'Anonymized'
-                    ) AS is_erased
-                FROM seen
-            )
-            """,
-        )
 
 
 def gather(con: duckdb.DuckDBPyConnection, lake: Lake, declarations: Sequence[Declaration]) -> None:

@@ -144,6 +144,17 @@ class HeroBase:
         asked = _Asked("simpleleads", "Leads", self._filter(projects, window), _span("simpleleads", window))
         return self._segments(asked)
 
+    def anonymized_leads(self, projects: Sequence[str], window: Window) -> Iterator[Segment]:
+        """Leads that were anonymized, by the time of their last modification (API reference, 4.4).
+
+        Raises:
+            HeroBaseError: also in the middle of the iteration; then what came before is worth nothing.
+
+        """
+        only = {"Projects": [project.replace(",", "?") for project in projects], **self._modified(window)}
+        asked = {**only, "Statuses": LeadStatus.Anonymized.name}
+        return self._segments(_Asked("simpleleads", "Leads", asked, f"{_span('simpleleads', window)}, anonymized ones"))
+
     def saved_search(self, search: str, window: Window) -> Iterator[Segment]:
         """Leads of a saved search whose last modification lies in ``window`` (API reference, 1.2.2 and 2.3).
 

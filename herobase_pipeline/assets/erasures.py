@@ -1,0 +1,146 @@
+"""The asset ``erasures``: who asked to be forgotten is erased, and it is proven that they are gone."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from herobase_pipeline.assets.own_lake import own_lake
+from herobase_pipeline.assets.pulled import SettingsResource
+from herobase_pipeline.assets.sources import source_key
+from herobase_pipeline.assets.specs import POOL, spec
+from herobase_pipeline.erasing.procedure import NotErasedError, erase
+from herobase_pipeline.erasing.proof import Proof, prove
+from herobase_pipeline.erasing.requests import ListError, Request, lists, read_list
+from herobase_pipeline.erasing.sweep import sweep
+from herobase_pipeline.herobase.errors import HeroBaseError, NotFoundError, RightMissingError
+from herobase_pipeline.lake import catalogue
+from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.pulling.account import herobase
+from herobase_pipeline.pulling.services import DAY_SERVICES
+from herobase_pipeline.settings import Settings
+from herobase_pipeline.tables import CALLS, ERASED, ERASURES, LEAD_FIELDS, LEADS, VERSIONS
+
+GONE = "erased_are_gone"
+_LISTED = 20
+_SIMPLE_LEADS = next(service for service in DAY_SERVICES if service.tables[0] in VERSIONS)
+
+
+@dg.multi_asset(
+    name=ERASURES.name,
+    specs=[
+        spec(ERASED, group="privacy", deps=[source_key(_SIMPLE_LEADS), *VERSIONS]),
+        spec(ERASURES, group="privacy", deps=[ERASED, CALLS, LEADS, LEAD_FIELDS]),
+    ],
+    check_specs=[
+        dg.AssetCheckSpec(
+            GONE,
+            asset=ERASURES.name,
+            description="No value of any table, no byte of the data, of the catalogue and of Dagster's runs and logs tells an "
+            "erased person. Where one does: see docs/privacy.md, and materialize erasures again.",
+        )
+    ],
+    can_subset=True,
+    pool=POOL,
+)
+def erasures(
+    context: dg.AssetExecutionContext, settings: SettingsResource
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+    """Erase whoever asked, by status or by list, and look whether they are gone."""
+    lake = own_lake(settings)
+    known = _persons_before(context)
+    requests, wrong = _requests(context, lake, settings)
+    taken = [path for path, _ in requests if path is not None]
+    try:
+        erased = erase(lake, settings.zone, [each for _, of in requests for each in of], everyone=True)
+    except NotErasedError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+    for path in taken:
+        path.unlink()
+    if taken:
+        context.log.info(f"Lists taken over and deleted: {len(taken)}.")
+    proof = prove(lake, settings.zone, _state(context.instance))
+    catalogue.refresh(lake, settings.zone)
+    rows = _rows(lake)
+    shown: dict[str, Any] = {
+        "dagster/row_count": rows,
+        "persons": rows,
+        "persons_erased": erased.persons,
+        "files_rewritten": erased.files,
+        "proof": str(proof),
+    }
+    context.log.info(f"{erased.persons} persons erased, {erased.files} files rewritten. {proof}")
+    gone = _gone(proof, rows, known)
+    if wrong:  # what could be done is done and shown all the same
+        context.log_event(dg.AssetMaterialization(dg.AssetKey(ERASURES.key), metadata=shown))
+        raise dg.Failure(" ".join(wrong), allow_retries=False)
+    for table in (ERASED, ERASURES):
+        key = dg.AssetKey(table.key)
+        checks = [gone] if table is ERASURES else []
+        if key in context.selected_asset_keys:
+            yield dg.MaterializeResult(asset_key=key, metadata=shown if checks else {}, check_results=checks)
+        else:  # both are always written, and the check may be run alone
+            context.log_event(dg.AssetMaterialization(key, metadata=shown if checks else {}))
+            yield from (check for check in checks if context.selected_asset_check_keys)
+
+
+def _requests(
+    context: dg.AssetExecutionContext, lake: Lake, settings: Settings
+) -> tuple[list[tuple[Path | None, list[Request]]], list[str]]:
+    """Return who asked, by list that said so, and what was wrong with asking."""
+    found: list[tuple[Path | None, list[Request]]] = []
+    wrong: list[str] = []
+    handed_over = lists(lake)
+    for number, path in enumerate(handed_over, 1):
+        try:
+            found.append((path, read_list(path, f"List {number} of {len(handed_over)} by name, in {path.parent}")))
+        except ListError as error:
+            wrong.append(str(error))
+    try:
+        found.append((None, sweep(herobase(settings), lake, settings)))
+    except (RightMissingError, NotFoundError) as error:
+        context.log.warning(
+            f"HeroBase could not be asked whom it has anonymized, so only the lake was looked at. {error}"
+        )
+    except HeroBaseError as error:
+        wrong.append(f"HeroBase could not be asked whom it has anonymized; those who were known are erased. {error}")
+    return found, wrong
+
+
+def _gone(proof: Proof, persons: int, known: int) -> dg.AssetCheckResult:
+    lost = known > persons
+    told = [f"* {hit.where}: {hit.values} places" for hit in proof.hits[:_LISTED]]
+    description = str(proof)
+    if lost:
+        description = (
+            f"The register knows {persons} persons, and {known} were known before: a backup was put in its place. Put "
+            f"back private/{ERASED.name}, or hand in the lists again; until then, who stood on them may come back. {proof}"
+        )
+    return dg.AssetCheckResult(
+        asset_key=dg.AssetKey(ERASURES.key),
+        check_name=GONE,
+        passed=not proof.hits and not lost,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=description,
+        metadata={"places": len(proof.hits)} | ({"found": dg.MetadataValue.md("\n".join(told))} if told else {}),
+    )
+
+
+def _persons_before(context: dg.AssetExecutionContext) -> int:
+    """Return how many persons were known when ``erasures`` was last materialized."""
+    event = context.instance.get_latest_materialization_event(dg.AssetKey(ERASURES.key))
+    made = event.asset_materialization if event else None
+    return int(str(made.metadata["persons"].value)) if made and "persons" in made.metadata else 0
+
+
+def _rows(lake: Lake) -> int:
+    import pyarrow.parquet as pq
+
+    return int(pq.read_metadata(lake.file(ERASURES)).num_rows)
+
+
+def _state(instance: dg.DagsterInstance) -> Path | None:
+    """Return the folder of Dagster's runs and logs; None where its storage is a database elsewhere."""
+    is_in_files = hasattr(instance.event_log_storage, "path_for_shard")
+    return Path(instance.root_directory).absolute() if is_in_files else None

@@ -1,0 +1,392 @@
+"""The erasure of persons: registered first, then every file that holds them is rewritten, then the catalogue.
+
+A crash at any point resumes: whoever is in the register and not done in ``erasures`` is looked for again, by the keyed hashes
+of the register alone. Private files go first, as what a call is of stands in ``calls``.
+"""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pyarrow as pa
+
+from herobase_pipeline.erasing.requests import Request, anonymized
+from herobase_pipeline.lake import catalogue
+from herobase_pipeline.lake.arrow import columns_of
+from herobase_pipeline.lake.catalogue import define_views, view
+from herobase_pipeline.lake.engine import ROOMY, connect, literal, number
+from herobase_pipeline.lake.erased import register
+from herobase_pipeline.lake.layout import PART, Lake, locked, make_folder
+from herobase_pipeline.lake.registering import add
+from herobase_pipeline.lake.spool import spool
+from herobase_pipeline.lake.writing import rewrite, stored, write
+from herobase_pipeline.tables import (
+    CALL_PHONES,
+    CALLS,
+    ERASED,
+    ERASURES,
+    LEAD_FIELDS,
+    LEADS,
+    SEARCH_ROWS,
+    TABLES,
+    VERSIONS,
+    Holds,
+    Table,
+)
+
+HOLDING = tuple(sorted((table for table in TABLES if table.identifies), key=lambda table: not table.private))
+"""The tables in which a person may be, the private ones first."""
+_OF_LEADS = tuple(table for table in HOLDING if table.holding(Holds.LEAD))
+_PHONE_NAMES, _MAIL_NAMES = "(?i)tel|phone|mobil|tlf|nummer|number", "(?i)mail"
+"""Names of fields that hold a person's number or address; those of others, such as an agent's, stand in the same lead."""
+
+
+class NotErasedError(Exception):
+    """The erasure could not be finished; what is left of it is done by the next run. The message quotes nobody's data."""
+
+
+class Erased(NamedTuple):
+    """What an erasure did.
+
+    Attributes:
+        persons: how many persons were finished.
+        files: how many files were rewritten.
+
+    """
+
+    persons: int
+    files: int
+
+
+def erase(
+    lake: Lake,
+    zone: ZoneInfo,
+    requests: Sequence[Request] = (),
+    days: Sequence[dt.date] | None = None,
+    *,
+    everyone: bool = False,
+) -> Erased:
+    """Erase who asked, whom HeroBase calls Anonymized, and who was left over from an erasure that was cut short.
+
+    Args:
+        lake: where, opened for writing.
+        zone: the business time zone.
+        requests: who asked by hand, or was found by asking HeroBase.
+        days: where to look for a status; all days by default.
+        everyone: look for those too who were done before: they are back in a file that was restored from a backup.
+
+    Raises:
+        NotErasedError: a file could not be read or written.
+
+    """
+    goes_on = "The erasure could not be finished, and goes on with the next run"
+    with _turn(lake), spool(lake) as folder, connect(zone, folder, ROOMY) as con, erased_errors(goes_on):
+        register(con, lake)
+        for table in (*VERSIONS, SEARCH_ROWS):
+            con.execute(
+                f'CREATE OR REPLACE TEMP VIEW "{table.name}" AS {view(lake, table, _loaded(lake, table, days))}'
+            )
+        _register(lake, con, [*requests, *anonymized(con)])
+        if not _pending(lake, con, everyone=everyone):
+            return Erased(0, 0)
+        files = _held(lake, con)
+        con.execute("DELETE FROM pending WHERE is_done AND person NOT IN (SELECT person FROM held)")
+        persons = number(con, "SELECT count(*) FROM pending")
+        if not persons:
+            return Erased(0, 0)
+        _note(lake, con, done=False)
+        for table, day in files:
+            _rewrite(lake, con, table, day)
+        _remove_leftovers(lake)
+        catalogue.refresh(lake, zone, anew=True)
+        _note(lake, con, done=True)
+        return Erased(persons, len(files))
+
+
+@contextmanager
+def erased_errors(what: str) -> Iterator[None]:
+    """Turn what a library raises within the block into a sentence that begins with ``what`` and quotes nobody.
+
+    Raises:
+        NotErasedError: by what is in the block.
+
+    """
+    try:
+        yield
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
+        raise NotErasedError(
+            f"{what} ({type(error).__name__}). What the library says is withheld, as it may quote what stands in a file: look "
+            "whether every file of the data can be read."
+        ) from None
+
+
+def finish(lake: Lake, zone: ZoneInfo) -> Erased:
+    """Finish an erasure that was cut short, if there is one.
+
+    Raises:
+        NotErasedError: a file could not be read or written.
+
+    """
+    if not lake.file(ERASED).exists():
+        return Erased(0, 0)
+    with spool(lake) as folder, connect(zone, folder) as con:
+        pending = _pending(lake, con, everyone=False)
+    return erase(lake, zone, days=[]) if pending else Erased(0, 0)
+
+
+@contextmanager
+def _turn(lake: Lake) -> Iterator[None]:
+    """Wait until nobody else erases, and nothing is derived that would bring back who is erased meanwhile."""
+    with ExitStack() as stack:
+        for folder in (lake.under_way("erasing"), *(lake.under_way("deriving") / t.name for t in (LEADS, LEAD_FIELDS))):
+            make_folder(folder, private=True)
+            stack.enter_context(locked(folder))
+        yield
+
+
+def _loaded(lake: Lake, table: Table, days: Sequence[dt.date] | None) -> list[dt.date]:
+    return [day for day in lake.days(table) if days is None or day in days]
+
+
+# -- who ---------------------------------------------------------------------------------------------------------------
+
+
+def _register(lake: Lake, con: duckdb.DuckDBPyConnection, requests: Sequence[Request]) -> None:
+    """Register who is not registered yet, with every lead, number and address by which rows of the person are found."""
+    if not requests:
+        return
+    fields = ("kind", "value", "source", "asked_at")
+    types = [
+        ("kind", pa.string()),
+        ("value", pa.string()),
+        ("source", pa.string()),
+        ("asked_at", pa.timestamp("us", "UTC")),
+    ]
+    asked = pa.table([[getattr(each, name) for each in requests] for name in fields], pa.schema(types))
+    con.register("requests", asked)
+    con.execute("""
+        CREATE OR REPLACE TEMP TABLE asked AS
+        SELECT kind, upper(spelled(any_value(value))) AS value, key AS person, source, min(asked_at) AS asked_at
+        FROM (
+            SELECT *, CASE kind WHEN 'lead' THEN lead_key(value) ELSE left(keyed('phone:' || e164(value)), 32) END AS key
+            FROM requests
+        )
+        WHERE key IS NOT NULL
+            AND key NOT IN (SELECT person FROM erased)
+            AND (kind <> 'lead' OR key NOT IN (SELECT identifier FROM erased))
+        GROUP BY kind, key, source
+        QUALIFY row_number() OVER (PARTITION BY key ORDER BY source) = 1
+    """)
+    con.unregister("requests")
+    if not con.execute("FROM asked").fetchone():
+        return
+    define_views(con, lake, HOLDING)
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE of_person AS SELECT person, value AS lead_id FROM asked WHERE kind = 'lead'"
+    )
+    con.execute(f"INSERT INTO of_person {_leads_of_numbers(con)}")
+    add(
+        lake,
+        con,
+        f"""
+        WITH told AS ({_told(lake, con)})
+        SELECT person, kind, identifier, bool_or(is_asked) AS is_asked, any_value(source) AS source, min(asked_at) AS asked_at
+        FROM (
+            SELECT person, 'lead' AS kind, lead_key(lead_id) AS identifier, true AS is_asked FROM of_person
+            UNION ALL
+            SELECT person, 'phone', unnest(phone_keys(value)), true FROM asked WHERE kind = 'phone'
+            UNION ALL
+            SELECT person, 'phone', phone_token, false
+            FROM calls JOIN of_person ON upper(spelled(calls.lead_id)) = of_person.lead_id
+            WHERE phone_token IS NOT NULL
+            UNION ALL
+            SELECT person, 'phone', unnest(phone_keys(number)), false
+            FROM (SELECT person, unnest(numbers_in(text)) AS number FROM told WHERE regexp_matches(name, '{_PHONE_NAMES}'))
+            UNION ALL
+            SELECT person, 'mail', mail_key(address), false
+            FROM (SELECT person, unnest(addresses_in(text)) AS address FROM told WHERE regexp_matches(name, '{_MAIL_NAMES}'))
+        )
+        JOIN (SELECT person, source, asked_at FROM asked) USING (person)
+        GROUP BY person, kind, identifier
+        """,
+    )
+
+
+def _leads_of_numbers(con: duckdb.DuckDBPyConnection) -> str:
+    """Return a SELECT of the leads that have a number which was asked for: in a call, or anywhere in their fields."""
+    numbers = [digits for (digits,) in con.execute(
+        "SELECT DISTINCT right(regexp_replace(value, '\\D', '', 'g'), 8) FROM asked WHERE kind = 'phone'"
+    ).fetchall()]  # fmt: skip
+    if not numbers:
+        return "SELECT NULL AS person, NULL AS lead_id WHERE false"
+    spaced = "|".join(r"[ ./()-]{0,2}".join(digits) for digits in numbers)
+    told = " UNION ALL ".join(
+        f"SELECT lead_id, concat_ws(' ', {', '.join(table.holding(Holds.TEXT))}) AS text FROM {table.name}"
+        for table in _OF_LEADS
+        if table.private and table.holding(Holds.TEXT)
+    )
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE numbers AS "
+        "SELECT person, unnest(phone_keys(value)) AS identifier FROM asked WHERE kind = 'phone'"
+    )
+    return f"""
+        SELECT DISTINCT person, upper(spelled(lead_id))
+        FROM (
+            SELECT lead_id, phone_token AS identifier FROM calls WHERE phone_token IS NOT NULL
+            UNION ALL
+            SELECT lead_id, unnest(flatten(list_transform(numbers_in(text), lambda each: phone_keys(each)))) AS identifier
+            FROM ({told})
+            WHERE regexp_matches(text, {literal(spaced)})
+        )
+        JOIN numbers USING (identifier)
+        WHERE lead_id IS NOT NULL AND NOT is_alias(lead_id)
+    """
+
+
+def _told(lake: Lake, con: duckdb.DuckDBPyConnection) -> str:
+    """Return a SELECT of what the leads ``of_person`` say in their fields: person, the field's name, its text."""
+    found = []
+    for table in (table for table in _OF_LEADS if table.private and table.holding(Holds.TEXT)):
+        days = con.execute(
+            f"SELECT DISTINCT date FROM {table.name} JOIN of_person ON upper(spelled({table.name}.lead_id)) = of_person.lead_id"
+        ).fetchall()
+        its = f"({view(lake, table, [day for (day,) in days])}) AS it"
+        own = f"FROM {its} JOIN of_person ON upper(spelled(it.lead_id)) = of_person.lead_id"
+        if "field_name" in table.names:
+            found.append(f"SELECT person, field_name AS name, field_value AS text {own}")
+            continue
+        for column in table.holding(Holds.TEXT):
+            members = f"CASE WHEN json_valid({column}) AND json_type({column}) = 'OBJECT' THEN {column} END"
+            entries = f"unnest(map_entries(from_json({members}, '\"MAP(VARCHAR, JSON)\"')))"
+            found.append(
+                f"SELECT person, entry.key AS name, entry.value::VARCHAR AS text FROM (SELECT person, {entries} AS entry {own})"
+            )
+    return " UNION ALL ".join(found)
+
+
+def _pending(lake: Lake, con: duckdb.DuckDBPyConnection, *, everyone: bool) -> int:
+    """Make ``pending``, the persons of whom something was registered since they were done, or all; returns how many."""
+    register(con, lake)
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE pending AS
+        SELECT
+            person,
+            any_value(source) AS source,
+            min(asked_at) AS asked_at,
+            min(erased.seen_at) AS seen_at,
+            NOT bool_or(done_at IS NULL OR erased.seen_at > done_at) AS is_done
+        FROM erased LEFT JOIN (SELECT person, done_at FROM ({stored(lake, ERASURES)})) USING (person)
+        GROUP BY person
+        HAVING $everyone OR NOT is_done
+    """,
+        {"everyone": everyone},
+    )
+    return number(con, "SELECT count(*) FROM pending")
+
+
+# -- where --------------------------------------------------------------------------------------------------------------
+
+
+def _held(lake: Lake, con: duckdb.DuckDBPyConnection) -> list[tuple[Table, dt.date | None]]:
+    """Make ``held``: which file holds which of the pending persons; returns the files, the private ones first."""
+    define_views(con, lake, HOLDING)
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE hashes AS SELECT identifier, is_asked, person FROM erased SEMI JOIN pending USING (person)"
+    )
+    everyone = " UNION ".join(
+        f"SELECT {table.holding(Holds.LEAD)[0]} AS lead_id FROM {table.name}" for table in _OF_LEADS
+    )
+    con.execute(f"""
+        CREATE OR REPLACE TEMP TABLE ids AS  -- each id once, as to hash it is the dearest part
+        SELECT lead_id, person
+        FROM ({everyone})
+        JOIN hashes ON identifier = CASE WHEN is_alias(lead_id) THEN lead_id[8:] ELSE lead_key(lead_id) END
+    """)
+    con.execute("""
+        CREATE OR REPLACE TEMP TABLE forgotten_calls AS
+        SELECT date, call_id, person FROM calls JOIN ids USING (lead_id)
+        UNION
+        SELECT date, call_id, person FROM calls JOIN hashes ON identifier = phone_token AND (is_asked OR lead_id IS NULL)
+    """)
+    con.execute("CREATE OR REPLACE TEMP TABLE held (table_name VARCHAR, day DATE, person VARCHAR)")
+    for table in HOLDING:
+        day = "date" if table.daily else "NULL::DATE"
+        leads = table.holding(Holds.LEAD)
+        texts = f"concat_ws(' ', {', '.join(table.holding(Holds.TEXT))})" if table.holding(Holds.TEXT) else ""
+        found = []
+        if table.name == CALL_PHONES.name:
+            found.append(f"SELECT {day}, person FROM {table.name} JOIN forgotten_calls USING (date, call_id)")
+        if table.name == CALLS.name:
+            found.append(
+                "SELECT date, person FROM calls JOIN forgotten_calls USING (date, call_id) "
+                "WHERE NOT is_alias(lead_id) OR phone_token IS NOT NULL"
+            )
+        elif leads:
+            found.append(f"SELECT {day}, person FROM {table.name} JOIN ids USING (lead_id) WHERE NOT is_alias(lead_id)")
+        if texts and table.private and table.name != CALL_PHONES.name:
+            leadless = f"WHERE {leads[0]} IS NULL" if leads else ""
+            found.append(
+                f"SELECT day, person FROM (SELECT {day} AS day, unnest(identifiers_in({texts})) AS identifier FROM {table.name} "
+                f"{leadless}) JOIN hashes USING (identifier)"
+            )
+        for each in found:
+            con.execute(f"INSERT INTO held SELECT DISTINCT {literal(table.name)}, * FROM ({each})")
+    by_name = {table.name: table for table in HOLDING}
+    files = con.execute("SELECT DISTINCT table_name, day FROM held ORDER BY ALL").fetchall()
+    return sorted(((by_name[name], day) for name, day in files), key=lambda file: HOLDING.index(file[0]))
+
+
+# -- what is done --------------------------------------------------------------------------------------------------------
+
+
+def _rewrite(lake: Lake, con: duckdb.DuckDBPyConnection, table: Table, day: dt.date | None) -> None:
+    """Write a file anew without who is erased. Where only names change it keeps its age, so that nothing is made anew of it."""
+    keeps_age = table.private or not (lake.forgetting and lake.forgetting.deletes_rows)
+    rewrite(lake, con, as_written(table, lake.file(table, day)), day, keeps_age=keeps_age)
+
+
+def as_written(table: Table, path: Path) -> Table:
+    """Return a table with the columns that its file has: those of lead fields are declared elsewhere."""
+    if table.name != LEAD_FIELDS.name:
+        return table
+    declared = {column.name: column for column in table}
+    return replace(table, columns=tuple(declared.get(column.name, column) for column in columns_of(path)))
+
+
+def _note(lake: Lake, con: duckdb.DuckDBPyConnection, *, done: bool) -> None:
+    """Write the pending persons into ``erasures``: how many files hold them, and once these are rewritten, when."""
+    write(
+        lake,
+        con,
+        ERASURES,
+        """
+        SELECT * FROM seen ANTI JOIN pending USING (person)
+        UNION ALL BY NAME
+        SELECT
+            person,
+            pending.asked_at,
+            pending.source,
+            pending.seen_at,
+            CASE WHEN $done THEN now() END AS done_at,
+            greatest(coalesce(files, 0), coalesce(seen.files_rewritten, 0)) AS files_rewritten,
+            NULL AS proof
+        FROM pending
+        LEFT JOIN (SELECT person, count(DISTINCT (table_name, day)) AS files FROM held GROUP BY person) USING (person)
+        LEFT JOIN seen USING (person)
+        """,
+        params={"done": done},
+    )
+
+
+def _remove_leftovers(lake: Lake) -> None:
+    """Remove what killed writers left beside the files: it may hold who is erased."""
+    for table in HOLDING:
+        for left in lake.folder(table).glob(f"**/.{PART}.*"):
+            with locked(left.parent):
+                left.unlink(missing_ok=True)

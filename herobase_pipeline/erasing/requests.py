@@ -1,0 +1,109 @@
+"""Who asked to be forgotten: whom HeroBase calls Anonymized, and who stands on a list that was handed over."""
+
+import datetime as dt
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+
+from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.settings import project_folder
+from herobase_pipeline.tables import SEARCH_ROWS, VERSIONS
+
+_FEWEST, _MOST = 8, 15  # digits of a phone number; E.164 has 15 at most
+_NUMBER = re.compile(r"\+?[\d\s./()-]+")
+_AROUND = " \t\r\n\xa0\"';,"
+_ID = re.compile(r"[\w.-]{1,64}")
+
+
+class ListError(Exception):
+    """A list of persons to erase cannot be read; the message says which line, and never what stands in it."""
+
+
+class Request(NamedTuple):
+    """One person who asked.
+
+    Attributes:
+        kind: what the person is named by: ``lead`` or ``phone``.
+        value: the lead's id, or the number, in any spelling.
+        source: ``status`` or ``list``.
+        asked_at: when, in UTC.
+
+    """
+
+    kind: str
+    value: str
+    source: str
+    asked_at: dt.datetime
+
+
+def anonymized(con: duckdb.DuckDBPyConnection) -> list[Request]:
+    """Return the leads of the lake that HeroBase calls Anonymized, in whichever export, and that still have their ids.
+
+    The connection has the views of the tables that say a status, and ``is_alias``.
+    """
+    versions = " UNION ALL ".join(
+        f"SELECT lead_id, last_modified_at AS asked_at FROM {table.name} WHERE status = 'Anonymized'"
+        for table in VERSIONS
+    )
+    rows = f"""
+        SELECT lead_id, observed_at AS asked_at FROM {SEARCH_ROWS.name}
+        WHERE lead_id IS NOT NULL AND regexp_matches(fields, '(?i):\\s*"anonymized"|"(lead)?status"\\s*:\\s*"?610\\W')
+    """
+    found = con.execute(
+        f"SELECT lead_id, min(asked_at) FROM ({versions} UNION ALL {rows}) WHERE NOT is_alias(lead_id) GROUP BY lead_id"
+    ).fetchall()
+    return [Request("lead", lead, "status", asked.astimezone(dt.UTC)) for lead, asked in found]
+
+
+def lists(lake: Lake) -> list[Path]:
+    """Return the lists that were handed over: ``erase/*.txt`` beside workspace.yaml and in the data directory."""
+    folders = dict.fromkeys([project_folder() / "erase", lake.root.absolute() / "erase"])
+    return [path for folder in folders for path in sorted(folder.glob("*.txt"))]
+
+
+def read_list(path: Path, called: str) -> list[Request]:
+    """Return who stands on a list: a lead id or a phone number a line; empty lines and what follows a # are left out.
+
+    Args:
+        path: the list. Its name may be a person's, so it is in no message.
+        called: what it is called instead.
+
+    Raises:
+        ListError: a line is neither, or the file is no text.
+
+    """
+    asked_at = dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
+    try:
+        lines = path.read_bytes().decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise ListError(
+            f"{called} is not UTF-8, so nobody on it was erased: save it as UTF-8 and run this again."
+        ) from None
+    return [*_named(called, lines, asked_at)]
+
+
+def _named(called: str, lines: list[str], asked_at: dt.datetime) -> Iterator[Request]:
+    for number, line in enumerate(lines, 1):
+        text = line.split("#")[0]
+        if not text.strip(_AROUND):
+            continue
+        if (found := named(text)) is None:
+            raise ListError(
+                f"{called}, line {number}: neither a lead's id nor a phone number with its 8 to 15 digits, so nobody on this "
+                "list was erased. Write one of them a line, and run this again."
+            )
+        yield Request(*found, "list", asked_at)
+
+
+def named(text: str) -> tuple[str, str] | None:
+    """Return what a text names a person by, ``lead`` or ``phone``, and the text alone; None if it is neither.
+
+    Eight digits or more and their punctuation are a number, any other word that is not all letters an id.
+    """
+    text = text.strip(_AROUND)
+    if _NUMBER.fullmatch(text) and _FEWEST <= len(re.sub(r"\D", "", text)) <= _MOST:
+        return "phone", text
+    return ("lead", text) if _ID.fullmatch(text) and not text.isalpha() else None
