@@ -3,7 +3,9 @@
 import dagster as dg
 
 from herobase_pipeline.assets import derived, fields, pulled
+from herobase_pipeline.assets.erasures import erasures
 from herobase_pipeline.assets.liveness import working_settings
+from herobase_pipeline.assets.retention import retention
 from herobase_pipeline.assets.sources import SOURCES
 from herobase_pipeline.operations.checks import CHECKS
 from herobase_pipeline.operations.health import health
@@ -12,7 +14,7 @@ from herobase_pipeline.operations.schedules import SCHEDULES
 from herobase_pipeline.operations.sensors import SENSORS
 
 defs = dg.Definitions(
-    assets=[*SOURCES, *pulled.PULLED, *derived.DERIVED, fields.lead_fields, health],
+    assets=[*SOURCES, *pulled.PULLED, *derived.DERIVED, fields.lead_fields, erasures, retention, health],
     asset_checks=CHECKS,
     jobs=JOBS,
     schedules=SCHEDULES,

@@ -13,6 +13,7 @@ import duckdb
 from herobase_pipeline.lake.catalogue import define_views
 from herobase_pipeline.lake.completeness import complete_days, define_complete_days, loaded_in
 from herobase_pipeline.lake.engine import ROOMY, connect, literal
+from herobase_pipeline.lake.gone import define_past, gone_days
 from herobase_pipeline.lake.layout import Lake, locked, make_folder
 from herobase_pipeline.lake.restating import Run, is_published, restate
 from herobase_pipeline.lake.spool import spool
@@ -68,6 +69,7 @@ def derive(
     with deriving(lake, zone, table) as con:
         loaded = _loaded(con, lake, sources)
         define_sources(con, lake, sources)
+        define_past(con, lake, table)
         con.execute(f"CREATE TEMP TABLE made AS {table.query}", dict(params or {}))
         restated = sum(restate(lake, con, table, "FROM made", run=run).values()) if is_published(table) else 0
         rows = write(lake, con, table, "FROM made", complete=complete_days(con), loaded=loaded)
@@ -101,6 +103,11 @@ def derive_days(
                 f"{table.name} cannot be made for {in_words(lacking)}: {source.name} is not loaded for "
                 f"{'that day' if len(lacking) == 1 else 'these days'}. Materialize {source.name} first."
             )
+    if gone := sorted(set(days).intersection(*(gone_days(lake, source) for source in sources))):
+        raise NotDerivedError(
+            f"{table.name} stays as it is for {in_words(gone)}: calls of {'that day' if len(gone) == 1 else 'these days'} are "
+            "past their time (HEROBASE_KEEP_CALLS_DAYS) and were deleted. To count anew, materialize calls first."
+        )
     with deriving(lake, zone, table) as con:
         define_sources(con, lake, sources, days)
         con.execute(f"CREATE TEMP TABLE made AS {table.query}", {"first_day": min(days), "last_day": max(days)})
@@ -155,7 +162,8 @@ def _loaded(con: duckdb.DuckDBPyConnection, lake: Lake, sources: Sequence[Source
     """Return the days that are loaded of each pulled table that the sources are, or were made from."""
     loaded: dict[str, list[dt.date]] = {}
     for source in filter(lake.files, tables_of(*sources)):
-        loaded |= {source.name: lake.days(source)} if source.daily else loaded_in(con, lake.file(source))
+        days = sorted({*lake.days(source), *gone_days(lake, source)})
+        loaded |= {source.name: days} if source.daily else loaded_in(con, lake.file(source))
     return loaded
 
 
@@ -178,10 +186,18 @@ def define_sources(
     define_views(con, lake, tuple(tables_of(*sources)))
     con.execute("CREATE OR REPLACE TEMP TABLE loaded (table_name VARCHAR, day DATE)")
     for source in sources:
-        loaded = {day for table in tables_of(source) if table.daily for day in lake.days(table)}
+        daily = [table for table in tables_of(source) if table.daily]
+        loaded = {day for table in daily for day in (*lake.days(table), *gone_days(lake, table))}
         con.execute(
             f"INSERT INTO loaded SELECT {literal(_name(source))}, unnest($days::DATE[])", {"days": sorted(loaded)}
         )
     define_complete_days(
-        con, [[file for table in tables_of(source) for file in lake.files(table, days)] for source in sources]
+        con,
+        [
+            (
+                [file for table in tables_of(source) for file in lake.files(table, days)],
+                [day for table in tables_of(source) for day, is_whole in gone_days(lake, table).items() if is_whole],
+            )
+            for source in sources
+        ],
     )

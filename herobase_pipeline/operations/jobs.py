@@ -2,7 +2,9 @@
 
 import dagster as dg
 
+from herobase_pipeline.assets.erasures import GONE
 from herobase_pipeline.assets.pulled import REFRESH
+from herobase_pipeline.assets.retention import RETENTION
 from herobase_pipeline.pulling.services import DAY_SERVICES, LIST_SERVICES
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import (
@@ -10,6 +12,8 @@ from herobase_pipeline.tables import (
     CALL_OUTCOMES,
     CUMULATIVE_INCIDENCE,
     DROP_RATES,
+    ERASED,
+    ERASURES,
     HEALTH,
     LEAD_COHORTS,
     LEAD_CONVERSION,
@@ -67,9 +71,20 @@ COUNT_DAYS = dg.define_asset_job(
     _selection(CALL_OUTCOMES),
     description="The outcomes of days whose calls were pulled anew.",
 )
+ERASE = dg.define_asset_job(
+    "erase",
+    _selection(ERASED, ERASURES),
+    description="Whoever asked to be forgotten is erased, and it is proven that they are gone.",
+)
+RETAIN = dg.define_asset_job(
+    "retain",
+    dg.AssetSelection.assets(RETENTION),
+    description="What is past its time is deleted.",
+)
+_PROOF = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey(ERASURES.key), GONE))  # reads everything: once a night
 CHECK = dg.define_asset_job(
     "check",
-    dg.AssetSelection.all_asset_checks() | _selection(HEALTH),
-    description="All asset checks, and health: what is wrong, in words.",
+    (dg.AssetSelection.all_asset_checks() - _PROOF) | _selection(HEALTH),
+    description="All asset checks but the proof of erasures, and health: what is wrong, in words.",
 )
-JOBS = [REFRESH_TODAY, PULL_DAYS, PULL_LISTS, DERIVE, COUNT_DAYS, CHECK]
+JOBS = [REFRESH_TODAY, PULL_DAYS, PULL_LISTS, DERIVE, COUNT_DAYS, ERASE, RETAIN, CHECK]

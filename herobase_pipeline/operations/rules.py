@@ -24,6 +24,7 @@ from herobase_pipeline.tables import (
     ACCOUNT,
     CALL_OUTCOMES,
     CALLS,
+    ERASURES,
     LEAD_CONVERSION,
     LEAD_FIELDS,
     LEADS,
@@ -88,7 +89,8 @@ class Check:
         remedy: what to do then.
         find: what yields the findings: SQL, or a function of what Dagster and the lake know. The SQL reads the tables,
             ``loaded(table_name, day, complete)``, where ``complete`` is a day that was over when it was loaded,
-            ``accepted(first, last, tables)``, the gaps that somebody accepted, ``misdeclared(message)``, what is wrong with
+            ``accepted(first, last, tables)``, the gaps that somebody accepted, ``gone_days(day)``, of which calls were deleted,
+            ``misdeclared(message)``, what is wrong with
             their file, and ``due()``, the last day that must be loaded by now.
 
     """
@@ -325,6 +327,14 @@ _RIGHTS = r"""
     FROM account, json_tree(if(json_valid(resource_rights), resource_rights, NULL)) WHERE atom IS NOT NULL
 """
 # the shape of limits and counts is not documented: a number is the service's that is named beside it, else above it
+_HAS_CALLS = "date NOT IN (FROM gone_days)"  # else some are past their time and gone
+_UNFINISHED = """
+    SELECT local_day(seen_at), count(*) || ' persons are not erased yet'
+    FROM erasures WHERE done_at IS NULL AND seen_at < now() - INTERVAL 1 DAY GROUP BY ALL
+    UNION ALL
+    SELECT local_day(done_at), 'something is left of ' || count(*) || ' persons'
+    FROM erasures WHERE proof LIKE '% UTC: found in %' GROUP BY ALL
+"""
 _QUOTA = rf"""
     WITH latest AS (FROM account ORDER BY date DESC LIMIT 1),
     leaves AS (
@@ -448,7 +458,7 @@ _OTHERS = [
         "roll_up_equals_total", [CALL_OUTCOMES, CALLS], ERROR,
         "The outcomes of a day, of all nodes of a level, add up to the calls that are loaded.",
         "Materialize call_outcomes for the days listed, which may not have been counted since; if they stay, report them.",
-        _differences(CALL_OUTCOMES, CALLS, "date", "end_cause", "calls", "date <= due()"),
+        _differences(CALL_OUTCOMES, CALLS, "date", "end_cause", "calls", f"date <= due() AND {_HAS_CALLS}"),
     ),
     Check(
         "closure_mix_sums", [LEAD_CONVERSION, LEADS], ERROR,
@@ -492,6 +502,12 @@ _OTHERS = [
         "this version can read them.",
         "Put off backfills, or order a higher limit.",
         _QUOTA,
+    ),
+    Check(
+        "erasures_are_finished", [ERASURES], ERROR,
+        "Every person who asked to be forgotten is erased within a day, and nothing of them was found at the last scan.",
+        "Materialize erasures: where it fails its run says why, and its check erased_are_gone says where something is left.",
+        _UNFINISHED,
     ),
 ]  # fmt: skip
 

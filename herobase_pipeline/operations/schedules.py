@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from herobase_pipeline.operations.jobs import CHECK, PULL_DAYS, PULL_LISTS, REFRESH_TODAY
+from herobase_pipeline.operations.jobs import CHECK, ERASE, PULL_DAYS, PULL_LISTS, REFRESH_TODAY, RETAIN
 from herobase_pipeline.settings import Settings
 
 LATE_DAYS = 9
@@ -95,6 +95,32 @@ def pull_lists(_: dg.ScheduleEvaluationContext) -> dg.RunRequest:
 
 
 @dg.schedule(
+    job=ERASE,
+    cron_schedule="30 4 * * *",
+    execution_timezone=_SETTINGS.timezone,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Asks HeroBase once a day whom it has anonymized, erases them, and proves that all who were erased are gone.",
+)
+def erase(_: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """Erase whoever asked."""
+    return dg.RunRequest()
+
+
+@dg.schedule(
+    job=RETAIN,
+    cron_schedule="50 4 * * *",
+    execution_timezone=_SETTINGS.timezone,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Deletes what is past its time by HEROBASE_KEEP_PRIVATE_DAYS and HEROBASE_KEEP_CALLS_DAYS.",
+)
+def retain(_: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """Delete what is past its time."""
+    if _SETTINGS.keep_private_days is None and _SETTINGS.keep_calls_days is None:
+        return dg.SkipReason("All is kept: neither HEROBASE_KEEP_PRIVATE_DAYS nor HEROBASE_KEEP_CALLS_DAYS is set.")
+    return dg.RunRequest()
+
+
+@dg.schedule(
     job=CHECK,
     cron_schedule="5 6-20 * * *",
     execution_timezone=_SETTINGS.timezone,
@@ -106,4 +132,4 @@ def check(_: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     return dg.RunRequest()
 
 
-SCHEDULES = [refresh_today, close_yesterday, late_truth, pull_lists, check]
+SCHEDULES = [refresh_today, close_yesterday, late_truth, pull_lists, erase, retain, check]

@@ -153,58 +153,104 @@ only_called AS (  -- leads of which no version is known
     FROM legs
     ANTI JOIN history USING (lead_id)
     GROUP BY lead_id
+),
+made AS (
+    SELECT
+        lead_id,
+        known.status AS status,
+        as_closed.closure AS closure,
+        coalesce(as_closed.campaign_id, campaign.id) AS campaign_id,
+        coalesce(as_closed.campaign_code, campaign.code) AS campaign_code,
+        as_closed.lead_pool AS lead_pool,
+        uploaded_at,
+        local_day(uploaded_at) AS uploaded_date,
+        first_dial_at,
+        first_completed_at,
+        first_contact_at,
+        coalesce(dials, 0) AS dials,
+        coalesce(len(attempted_at), 0) AS attempts,
+        coalesce(contacts, 0) AS contacts,
+        CASE
+            WHEN is_closing THEN coalesce(ended_at, first_closed_at)
+            WHEN call_id IS NOT NULL THEN first_closed_at
+            ELSE closed_without_call_at
+        END AS closed_at,
+        local_day(closed_at) AS closed_date,
+        if(is_closing, call_id, NULL) AS closing_call_id,
+        CASE
+            -- a dial makes a version: where that is not loaded, nobody knows what became of the lead
+            WHEN first_closed_at IS NULL AND (versions IS NULL OR (last_dial_at > current_at AND lead_days.day IS NULL)) THEN NULL
+            WHEN first_closed_at IS NULL THEN 'open'
+            WHEN is_closing THEN 'closing_call'
+            WHEN call_id IS NOT NULL THEN 'last_contact'
+            WHEN as_closed.status = 'UserProcessed' AND lead_user IS NOT NULL THEN 'lead_user'
+            ELSE 'system'
+        END AS attribution,
+        CASE WHEN call_id IS NOT NULL THEN agent WHEN attribution = 'lead_user' THEN lead_user END AS agent,
+        as_closed.first_processed_by AS first_processed_by,
+        as_closed.last_modified_by AS last_modified_by,
+        coalesce(at_closing.org_path, []) AS org_path,
+        coalesce(at_closing.org_names, []) AS org_names,
+        incoming AS credited_incoming,
+        local_day(first_dial_at) AS cohort_date,
+        if(versions > 0, through, NULL) AS known_through,
+        coalesce(at_first_dial.org_path, []) AS first_dial_path,
+        coalesce(at_first_dial.org_names, []) AS first_dial_names,
+        first_dial_campaign_id,
+        coalesce(list_transform(attempted_at, lambda begun: local_day(begun)), []) AS attempt_dates,
+        if(closed_at IS NULL, NULL, coalesce(len(list_filter(attempted_at, lambda begun: begun <= closed_at)), 0)) AS attempts_to_close,
+        coalesce(versions, 0) AS versions,
+        coalesce(erased, false) OR starts_with(lead_id, 'erased-') AS erased
+    FROM known
+    FULL JOIN dialling USING (lead_id)
+    FULL JOIN only_called USING (lead_id)
+    LEFT JOIN credited USING (lead_id)
+    LEFT JOIN places AS at_closing ON at_closing.place = credited.place
+    LEFT JOIN places AS at_first_dial ON at_first_dial.place = first_dial_place
+    LEFT JOIN complete_days ON complete_days.day = local_day(first_dial_at)
+    LEFT JOIN loaded AS lead_days ON lead_days.table_name = 'simple_leads or search_leads' AND lead_days.day = local_day(last_dial_at)
+),
+sealed AS (  -- leads of calls that are past their time and gone stay as they were made with them
+    SELECT * FROM past
+    ANTI JOIN calls ON calls.lead_id = past.lead_id AND calls.started_at = coalesce(first_dial_at, calls.started_at)
+    WHERE local_day(first_dial_at) IN (FROM gone_days)
+        OR (closed_date IN (FROM gone_days) AND attribution IN ('closing_call', 'last_contact'))
+),
+anew AS (
+    SELECT
+        lead_id,
+        coalesce(
+            made.closed_at > sealed.closed_at + INTERVAL 1 DAY, (made.closed_at IS NULL) <> (sealed.closed_at IS NULL)
+        ) AS is_anew
+    FROM sealed JOIN made USING (lead_id)
 )
+FROM made ANTI JOIN sealed USING (lead_id)
+UNION ALL BY NAME
 SELECT
-    lead_id,
-    known.status AS status,
-    as_closed.closure AS closure,
-    coalesce(as_closed.campaign_id, campaign.id) AS campaign_id,
-    coalesce(as_closed.campaign_code, campaign.code) AS campaign_code,
-    as_closed.lead_pool AS lead_pool,
-    uploaded_at,
-    local_day(uploaded_at) AS uploaded_date,
-    first_dial_at,
-    first_completed_at,
-    first_contact_at,
-    coalesce(dials, 0) AS dials,
-    coalesce(len(attempted_at), 0) AS attempts,
-    coalesce(contacts, 0) AS contacts,
-    CASE
-        WHEN is_closing THEN coalesce(ended_at, first_closed_at)
-        WHEN call_id IS NOT NULL THEN first_closed_at
-        ELSE closed_without_call_at
-    END AS closed_at,
-    local_day(closed_at) AS closed_date,
-    if(is_closing, call_id, NULL) AS closing_call_id,
-    CASE
-        -- a dial makes a version: where that is not loaded, nobody knows what became of the lead
-        WHEN first_closed_at IS NULL AND (versions IS NULL OR (last_dial_at > current_at AND lead_days.day IS NULL)) THEN NULL
-        WHEN first_closed_at IS NULL THEN 'open'
-        WHEN is_closing THEN 'closing_call'
-        WHEN call_id IS NOT NULL THEN 'last_contact'
-        WHEN as_closed.status = 'UserProcessed' AND lead_user IS NOT NULL THEN 'lead_user'
-        ELSE 'system'
-    END AS attribution,
-    CASE WHEN call_id IS NOT NULL THEN agent WHEN attribution = 'lead_user' THEN lead_user END AS agent,
-    as_closed.first_processed_by AS first_processed_by,
-    as_closed.last_modified_by AS last_modified_by,
-    coalesce(at_closing.org_path, []) AS org_path,
-    coalesce(at_closing.org_names, []) AS org_names,
-    incoming AS credited_incoming,
-    local_day(first_dial_at) AS cohort_date,
-    if(versions > 0, through, NULL) AS known_through,
-    coalesce(at_first_dial.org_path, []) AS first_dial_path,
-    coalesce(at_first_dial.org_names, []) AS first_dial_names,
-    first_dial_campaign_id,
-    coalesce(list_transform(attempted_at, lambda begun: local_day(begun)), []) AS attempt_dates,
-    if(closed_at IS NULL, NULL, coalesce(len(list_filter(attempted_at, lambda begun: begun <= closed_at)), 0)) AS attempts_to_close,
-    coalesce(versions, 0) AS versions,
-    coalesce(erased, false) AS erased
-FROM known
-FULL JOIN dialling USING (lead_id)
-FULL JOIN only_called USING (lead_id)
-LEFT JOIN credited USING (lead_id)
-LEFT JOIN places AS at_closing ON at_closing.place = credited.place
-LEFT JOIN places AS at_first_dial ON at_first_dial.place = first_dial_place
-LEFT JOIN complete_days ON complete_days.day = local_day(first_dial_at)
-LEFT JOIN loaded AS lead_days ON lead_days.table_name = 'simple_leads or search_leads' AND lead_days.day = local_day(last_dial_at)
+    sealed.* REPLACE (
+        -- the versions are all there
+        if(made.versions > 0, made.status, sealed.status) AS status,
+        if(made.versions > 0, made.closure, sealed.closure) AS closure,
+        if(made.versions > 0, made.campaign_id, sealed.campaign_id) AS campaign_id,
+        if(made.versions > 0, made.campaign_code, sealed.campaign_code) AS campaign_code,
+        if(made.versions > 0, made.lead_pool, sealed.lead_pool) AS lead_pool,
+        if(made.versions > 0, made.first_processed_by, sealed.first_processed_by) AS first_processed_by,
+        if(made.versions > 0, made.last_modified_by, sealed.last_modified_by) AS last_modified_by,
+        greatest(made.versions, sealed.versions) AS versions,
+        coalesce(made.erased, false) OR sealed.erased AS erased,
+        if(sealed.known_through IS NULL, NULL, greatest(through, sealed.known_through)) AS known_through,
+        -- it may have been closed, opened again, or closed anew since
+        if(is_anew, made.closed_at, sealed.closed_at) AS closed_at,
+        if(is_anew, made.closed_date, sealed.closed_date) AS closed_date,
+        if(is_anew, made.closing_call_id, sealed.closing_call_id) AS closing_call_id,
+        if(is_anew, made.attribution, sealed.attribution) AS attribution,
+        if(is_anew, made.agent, sealed.agent) AS agent,
+        if(is_anew, made.org_path, sealed.org_path) AS org_path,
+        if(is_anew, made.org_names, sealed.org_names) AS org_names,
+        if(is_anew, made.credited_incoming, sealed.credited_incoming) AS credited_incoming,
+        if(is_anew, if(made.closed_at IS NULL, NULL, sealed.attempts + made.attempts), sealed.attempts_to_close) AS attempts_to_close
+    )
+FROM sealed
+LEFT JOIN made USING (lead_id)
+LEFT JOIN anew USING (lead_id)
+LEFT JOIN complete_days ON complete_days.day = sealed.cohort_date

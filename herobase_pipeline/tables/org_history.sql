@@ -4,7 +4,7 @@ WITH
 paths AS (
     SELECT date, org_path, org_names, min(started_at) AS first_at, max((started_at, call_id)) AS last_call
     FROM calls
-    WHERE org_source = 'call'
+    WHERE org_source = 'call' AND date NOT IN (FROM gone_days)
     GROUP BY date, org_path, org_names
 ),
 sightings AS (
@@ -29,7 +29,17 @@ states AS (
     GROUP BY date, unit, org_name, parent
 ),
 daily AS (
-    SELECT * FROM states QUALIFY row_number() OVER (PARTITION BY date, unit ORDER BY last_call DESC) = 1
+    SELECT date, unit, org_name, parent, first_at, spelled
+    FROM states QUALIFY row_number() OVER (PARTITION BY date, unit ORDER BY last_call DESC) = 1
+    UNION ALL BY NAME
+    SELECT  -- what the calls told that are past their time and gone
+        local_day(valid_from) AS date,
+        lower(org_code) AS unit,
+        org_name,
+        lower(parent_code) AS parent,
+        valid_from AS first_at,
+        {'org_code': org_code, 'parent_code': parent_code} AS spelled
+    FROM past WHERE local_day(valid_from) IN (FROM gone_days)
 ),
 compared AS (
     SELECT *, (org_name, parent) IS DISTINCT FROM lag((org_name, parent)) OVER (PARTITION BY unit ORDER BY date) AS is_new

@@ -1,0 +1,151 @@
+"""How long what identifies customers, and calls, are kept; the numbers made from them stay (GDPR Art. 5(1)(e)).
+
+What would go is said a day before it goes the first time: whoever writes 30 for 300 has a night to see it.
+"""
+
+import datetime as dt
+from typing import NamedTuple
+
+import duckdb
+
+from herobase_pipeline.erasing.procedure import as_written
+from herobase_pipeline.lake import catalogue, notes
+from herobase_pipeline.lake.catalogue import define_views
+from herobase_pipeline.lake.completeness import known_in_full
+from herobase_pipeline.lake.engine import ROOMY, connect, literal
+from herobase_pipeline.lake.gone import remember
+from herobase_pipeline.lake.layout import Lake, locked, written
+from herobase_pipeline.lake.spool import spool
+from herobase_pipeline.lake.writing import rewrite
+from herobase_pipeline.partitions import local_day
+from herobase_pipeline.settings import Settings
+from herobase_pipeline.tables import (
+    CALL_OUTCOMES,
+    CALL_PHONES,
+    CALLS,
+    LEAD_FIELDS,
+    LEADS,
+    ORG_HISTORY,
+    TABLES,
+    VERSIONS,
+    Table,
+)
+
+_NOTE = "retention"
+_NOTICE = dt.timedelta(hours=20)
+_PRIVATE = tuple(table for table in TABLES if table.private and table.daily)
+
+
+class Plan(NamedTuple):
+    """What is past its time.
+
+    Attributes:
+        files: the days that go, by table; of calls those of which some or all go.
+        waiting: days of calls that are past their time, and from which not all is made yet: they stay.
+        due: from when on it goes, in UTC; None if it goes now.
+        today: the local day.
+
+    """
+
+    files: dict[Table, list[dt.date]]
+    waiting: list[dt.date]
+    due: dt.datetime | None
+    today: dt.date
+
+
+def plan(lake: Lake, settings: Settings, now: dt.datetime) -> Plan:
+    """Return what is past its time by the settings, and note when these settings were seen first.
+
+    Args:
+        lake: where.
+        settings: how many days are kept.
+        now: the time.
+
+    """
+    today = local_day(now, settings.zone)
+    files: dict[Table, list[dt.date]] = {}
+    waiting: list[dt.date] = []
+    if settings.keep_calls_days is not None:
+        with spool(lake) as folder, connect(settings.zone, folder, ROOMY) as con:
+            past = [
+                day
+                for (day,) in con.execute(
+                    f"SELECT DISTINCT date FROM ({_going(lake, con, settings, today)}) ORDER BY 1"
+                ).fetchall()
+            ]
+        waiting = [day for day in past if not _is_counted(lake, day)]
+        files[CALLS] = [day for day in past if day not in waiting]
+    if (kept := settings.keep_private_days) is not None:
+        for table in _PRIVATE:
+            past = [day for day in lake.days(table) if day < today - dt.timedelta(days=kept)]
+            files[table] = sorted({*files.get(table, ()), *past})
+    return Plan({table: days for table, days in files.items() if days}, waiting, _due(lake, settings, now), today)
+
+
+def apply(lake: Lake, settings: Settings, planned: Plan) -> int:
+    """Delete what is past its time, private files first; returns how many files were deleted or written without it."""
+    with spool(lake) as folder, connect(settings.zone, folder, ROOMY) as con:
+        going = planned.files.get(CALLS, [])
+        whole = known_in_full(con, lake.files(CALLS, going))
+        remember(lake, CALLS, {day: day in whole for day in going})  # first, so that a crash loses no number
+        if settings.keep_private_days is not None and lake.files(LEAD_FIELDS):
+            cutoff = literal(str(planned.today - dt.timedelta(days=settings.keep_private_days)))
+            fields = as_written(LEAD_FIELDS, lake.file(LEAD_FIELDS))
+            kept = f"FROM seen WHERE local_day(last_modified_at) >= DATE {cutoff}"
+            rewrite(lake, con, fields, query=kept, keeps_age=True)
+        for table in (table for table in planned.files if table.private):
+            for day in planned.files[table]:
+                _delete(lake, table, day)
+        if going:
+            con.execute(f"CREATE TEMP TABLE going AS {_going(lake, con, settings, planned.today)}")
+            for day in going:
+                gone = f"SELECT call_id FROM going WHERE date = DATE {literal(str(day))}"
+                for table in (CALL_PHONES, CALLS):  # with its number first
+                    if lake.file(table, day).exists():
+                        left = rewrite(
+                            lake, con, table, day, f"FROM seen WHERE call_id NOT IN ({gone})", keeps_age=True
+                        )
+                        if not left:
+                            _delete(lake, table, day)
+    catalogue.refresh(lake, settings.zone)
+    return sum(map(len, planned.files.values()))
+
+
+def _going(lake: Lake, con: duckdb.DuckDBPyConnection, settings: Settings, today: dt.date) -> str:
+    """Return a SELECT of the calls that are past their time: of no lead, or of one of which nothing was heard since.
+
+    A lead that is still called keeps its calls, else nobody could count its attempts.
+    """
+    define_views(con, lake, (CALLS, *VERSIONS))
+    cutoff = literal(str(today - dt.timedelta(days=settings.keep_calls_days or 0)))
+    heard = " UNION ".join(
+        f"SELECT lead_id FROM {table.name} WHERE date >= DATE {cutoff}" for table in (CALLS, *VERSIONS)
+    )
+    return f"""
+        SELECT date, call_id FROM calls
+        WHERE date < DATE {cutoff}
+            AND (lead_id IS NULL OR lead_id NOT IN (SELECT lead_id FROM ({heard}) WHERE lead_id IS NOT NULL))
+    """
+
+
+def _delete(lake: Lake, table: Table, day: dt.date) -> None:
+    path = lake.file(table, day)
+    with locked(path.parent):
+        path.unlink(missing_ok=True)
+
+
+def _is_counted(lake: Lake, day: dt.date) -> bool:
+    """Whether all that is made from a day's calls was made since they were written."""
+    calls = written(lake.file(CALLS, day))
+    made = [lake.file(CALL_OUTCOMES, day), lake.file(LEADS), lake.file(ORG_HISTORY)]
+    return all(written(path) >= calls for path in made)
+
+
+def _due(lake: Lake, settings: Settings, now: dt.datetime) -> dt.datetime | None:
+    """Return when the settings have been known for long enough; None if they have been."""
+    kept = {"calls": settings.keep_calls_days, "private": settings.keep_private_days}
+    with notes.updating(lake, _NOTE) as note:
+        if {name: note.get(name) for name in kept} != kept or "since" not in note:
+            note.update(kept, since=now.isoformat())
+        due = dt.datetime.fromisoformat(note["since"]) + _NOTICE
+    return due if now < due else None

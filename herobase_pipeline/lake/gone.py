@@ -1,0 +1,39 @@
+"""Days of which calls are past their time and were deleted. What was made from them stays, and so does that it was loaded."""
+
+import datetime as dt
+from collections.abc import Mapping
+
+import duckdb
+
+from herobase_pipeline.lake import notes
+from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.lake.writing import empty, stored
+from herobase_pipeline.tables import CALLS, Table
+
+_NOTE = "gone_days"
+
+
+def gone_days(lake: Lake, table: Table) -> dict[dt.date, bool]:
+    """Return the days of a table of which rows were deleted, and whether each was known in full."""
+    of = (notes.read(lake, _NOTE) or {}).get(table.name, {})
+    return {dt.date.fromisoformat(day): bool(whole) for day, whole in of.items()}
+
+
+def remember(lake: Lake, table: Table, days: Mapping[dt.date, bool]) -> None:
+    """Note days of which rows are about to be deleted, and whether each is known in full."""
+    with notes.updating(lake, _NOTE) as note:
+        note.setdefault(table.name, {}).update({str(day): whole for day, whole in days.items()})
+
+
+def is_back(lake: Lake, table: Table, day: dt.date) -> None:
+    """Note that a day was loaded again, whole."""
+    if day in gone_days(lake, table):
+        with notes.updating(lake, _NOTE) as note:
+            note.get(table.name, {}).pop(str(day), None)
+
+
+def define_past(con: duckdb.DuckDBPyConnection, lake: Lake, table: Table) -> None:
+    """Make ``gone_days`` (day), those of which calls are gone, and ``past``: what a table's file had, if there are any."""
+    days = gone_days(lake, CALLS)
+    con.execute("CREATE OR REPLACE TEMP TABLE gone_days AS SELECT unnest($days::DATE[]) AS day", {"days": list(days)})
+    con.execute(f"CREATE OR REPLACE TEMP VIEW past AS {stored(lake, table) if days else empty(table)}")
