@@ -4,7 +4,7 @@ BIN := .venv/bin
 export DAGSTER_HOME := $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY := yes
 
-.PHONY: demo test test-long dev bench fields account pin environment
+.PHONY: demo test test-long dev bench fields account person pin environment
 
 demo: .venv/ready
 	@$(BIN)/herobase-demo
@@ -34,6 +34,10 @@ fields: .venv/ready
 # Says what the account of the settings gives, as a page that can be sent to anyone; ARGS=--json writes it for a bug report.
 account: .venv/ready
 	@$(BIN)/herobase-account $(ARGS)
+
+# Prints all that is held of one lead or phone number, for an access request: make person ARGS="20 12 34 56".
+person: .venv/ready
+	@$(BIN)/herobase-person $(ARGS)
 
 bench: .venv-bench/ready
 	.venv-bench/bin/python -m benchmarks
