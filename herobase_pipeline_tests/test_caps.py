@@ -15,7 +15,7 @@ def in_the_world(here, table, first, last=None):
     window = here.window(first, last)
     if table == "calls":
         return {call.id for call in here.world.calls(window.start, window.end, here.now)}
-    return {lead.id for lead in here.world.leads(here.now, window.start, window.end)}
+    return {here.called(lead) for lead in here.world.leads(here.now, window.start, window.end)}
 
 
 def in_the_lake(here, table):

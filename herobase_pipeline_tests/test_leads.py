@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from herobase_pipeline.tables import SIMPLE_LEADS
-from herobase_pipeline_tests.conftest import failure
+from herobase_pipeline_tests.conftest import alias, failure
 
 
 def test_t1_t2_a_version_once_seen_survives_every_later_pull(centre):
@@ -44,7 +44,14 @@ def test_a_day_of_leads_is_what_the_world_changed_last_on_it(centre):
     here.load("simple_leads", "2026-11-18")
     window = here.window("2026-11-18")
     truth = {
-        (lead.id, lead.last_modified, lead.status.name, lead.closure.name, lead.campaign_id, lead.last_modified_by)
+        (
+            here.called(lead),
+            lead.last_modified,
+            lead.status.name,
+            lead.closure.name,
+            lead.campaign_id,
+            lead.last_modified_by,
+        )
         for lead in here.world.leads(here.now, window.start, window.end)
     }
     columns = "lead_id, last_modified_at, status, closure, campaign_id, last_modified_by"
@@ -67,6 +74,7 @@ def test_a_lead_that_is_withdrawn_or_erased_later_stays_closed_as_it_was(centre)
     told = dict(
         here.rows("SELECT lead_id, (closure, closed_at, attribution, agent) FROM leads WHERE closure = 'Success'")
     )
+    told |= {alias(lead_id): state for lead_id, state in told.items()}
     here.clock[0] = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
     here.load("simple_leads", "2026-10-20", "2026-11-20")
     here.load("leads,lead_conversion")

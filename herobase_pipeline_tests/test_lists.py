@@ -123,7 +123,7 @@ def test_leads_and_how_they_were_closed_are_read_by_lead_pool(centre):
     here.load("leads,lead_conversion,lead_pools,campaigns")
     window = here.window("2026-11-09", "2026-11-15")
     truth = {
-        lead.id: POOL_NAME.format(lead.uploaded.astimezone(here.settings.zone))
+        here.called(lead): POOL_NAME.format(lead.uploaded.astimezone(here.settings.zone))
         for lead in here.world.leads(here.now, window.start, window.end)
     }
     for table in ("simple_leads", "search_leads", "leads"):
@@ -134,7 +134,9 @@ def test_leads_and_how_they_were_closed_are_read_by_lead_pool(centre):
     assert {(pool, closure): leads for pool, closure, leads in here.rows(by_pool)} == closed
     assert len({pool for pool, _ in closed}) > 1
     pools = set(here.rows("SELECT campaign_id, name FROM lead_pools"))
-    current = {(lead.campaign_id, truth[lead.id]) for lead in here.world.leads(here.now, window.start, window.end)}
+    current = {
+        (lead.campaign_id, truth[here.called(lead)]) for lead in here.world.leads(here.now, window.start, window.end)
+    }
     assert current <= pools
     rates = hb.metrics(hb.read("lead_conversion", level=0, data_dir=here.lake.root), "conversion_net", by="lead_pool")
     wins = Counter(pool for pool, closure in closed.elements() if closure == "Success")

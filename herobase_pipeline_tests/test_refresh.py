@@ -37,7 +37,7 @@ def test_a_day_that_is_refreshed_as_it_runs_is_what_herobase_has(centre, shape):
     assert {call_id for (call_id,) in here.rows("SELECT call_id FROM calls")} == truth
     assert here.rows("SELECT count(*), count(DISTINCT call_id) FROM calls") == [(len(truth), len(truth))]
     window = Window(here.window(TODAY).start, here.now)
-    leads = {(lead.id, lead.last_modified) for lead in here.world.leads(here.now, window.start, window.end)}
+    leads = {(here.called(lead), lead.last_modified) for lead in here.world.leads(here.now, window.start, window.end)}
     assert set(here.rows("SELECT lead_id, last_modified_at FROM simple_leads")) >= leads
 
 

@@ -135,7 +135,7 @@ def test_t4_calls_at_the_very_edges_of_the_day_are_in_it_once(centre):
         assert_is_the_truth(here, day)
     here.load("simple_leads", "2026-11-17", "2026-11-19")
     window = here.window("2026-11-17", "2026-11-19")
-    truth = sorted(lead.id for lead in here.world.leads(here.now, window.start, window.end))
+    truth = sorted(here.called(lead) for lead in here.world.leads(here.now, window.start, window.end))
     assert sorted(lead_id for (lead_id,) in here.rows("SELECT lead_id FROM simple_leads")) == truth
 
 

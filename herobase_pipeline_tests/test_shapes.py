@@ -108,7 +108,8 @@ def test_unknown_fields_are_kept_and_their_content_is_private(centre):
         "simple_leads": {"scoreModel": "text", "score": "number"},
     }
     for table, kinds in names.items():
-        assert all(json.loads(extra) == kinds for (extra,) in here.rows(f"SELECT extra FROM {table}"))
+        extras = here.rows(f"SELECT extra FROM {table} WHERE coalesce(NOT starts_with(lead_id, 'erased-'), true)")
+        assert all(json.loads(extra) == kinds for (extra,) in extras)
     calls = dict(here.rows("SELECT call_id, extra FROM call_phones"))
     assert calls.keys() == {call.id for call in here.truth(DAY)}
     assert all(

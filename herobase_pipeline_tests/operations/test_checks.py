@@ -12,7 +12,7 @@ from herobase_pipeline.lake.writing import write
 from herobase_pipeline.operations import rules
 from herobase_pipeline.operations.checks import CHECKS
 from herobase_pipeline.tables import ACCOUNT, CALL_OUTCOMES, CALLS, LEAD_CONVERSION, PROJECTS, SIMPLE_LEADS
-from herobase_pipeline_tests.conftest import ASSETS
+from herobase_pipeline_tests.conftest import ASSETS, writer
 from herobase_pipeline_tests.hostile import hostile
 
 KEYS = [key for definition in CHECKS for key in definition.check_keys]
@@ -69,7 +69,7 @@ def doctor(here, table, query, day=None):
     """Write a table's file anew from ``seen``, what it holds."""
     on = dt.date.fromisoformat(day) if day else None
     with connect(here.settings.zone, here.lake.root) as con:
-        write(here.lake, con, table, query, day=on, complete=[on] if on else [])
+        write(writer(here.lake.root), con, table, query, day=on, complete=[on] if on else [])
 
 
 def test_nothing_is_wrong_where_nothing_is_loaded(watched):

@@ -26,6 +26,7 @@ from herobase_pipeline.settings import SandboxSettings, Settings
 from herobase_pipeline.tables import (
     CALLS,
     CAMPAIGNS,
+    ERASED,
     LEAD_FIELDS,
     ORG_HISTORY,
     RESTATEMENTS,
@@ -197,7 +198,7 @@ def made_day(folder: Path, query: str, table: Table = CALLS) -> Lake:
     lake = Lake(folder)
     with duckdb.connect() as con:
         write(lake, con, table, f"{empty(table)} UNION ALL BY NAME {query}", day=dt.date(2026, 3, 2))
-        for other in (table for table in TABLES if not table.daily):
+        for other in (table for table in TABLES if not table.daily and table is not ERASED):
             write(lake, con, other, empty(other))
     refresh(lake, ZoneInfo("Europe/Copenhagen"))
     return lake

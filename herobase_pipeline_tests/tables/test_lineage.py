@@ -19,9 +19,13 @@ from herobase_pipeline.lake import restating
 from herobase_pipeline.lake.catalogue import view
 from herobase_pipeline.lake.deriving import define_sources
 from herobase_pipeline.lake.engine import connect, quoted
+from herobase_pipeline.lake.gone import define_past
+from herobase_pipeline.lake.writing import empty
 from herobase_pipeline.tables import (
     CALL_OUTCOMES,
     DROP_RATES,
+    ERASED,
+    ERASURES,
     HEALTH,
     KNOWN_DAYS,
     LEAD_FIELDS,
@@ -44,8 +48,8 @@ Made = dict[str, set[str]]
 
 SPECS = {spec.key: spec for spec in defs.resolve_all_asset_specs()}
 SERVICES = {source.key for source in SOURCES}
-# unreadable keeps records whole, and health says of tables what is wrong with them
-EVERY = tuple(table for table in (*TABLES, *VIEWS) if table not in (UNREADABLE, HEALTH))
+# unreadable keeps records whole, health says of tables what is wrong with them, and erasures who is in none
+EVERY = tuple(table for table in (*TABLES, *VIEWS) if table not in (UNREADABLE, HEALTH, ERASED, ERASURES))
 PULLED = [table for table in EVERY if any(dep.asset_key in SERVICES for dep in SPECS[dg.AssetKey(table.key)].deps)]
 DERIVED = [table for table in EVERY if table not in PULLED]
 BY_SQL = [table for table in DERIVED if table not in (KNOWN_DAYS, LOADED_DAYS, LEAD_FIELDS)]
@@ -71,7 +75,11 @@ FROM_NOTHING = {
 }
 FROM_NOTHING["pool_rates"].add("is_mature")  # always NULL
 # the campaign of a lead that only calls tell of is one struct, which is read whole
-READ_ALONG = {"leads.campaign_id": {"calls.campaign_code"}, "leads.campaign_code": {"calls.campaign_id"}}
+READ_ALONG = {"leads.campaign_id": {"calls.campaign_code"}, "leads.campaign_code": {"calls.campaign_id"}} | {
+    # of a lead whose calls are gone: whether it was closed anew since
+    f"leads.{name}": {"simple_leads.first_processed_at", "search_leads.first_processed_at"}
+    for name in ("closing_call_id", "attribution", "agent", "org_path", "org_names", "credited_incoming")
+}
 
 
 def each(tables: list[Table]) -> pytest.MarkDecorator:
@@ -146,6 +154,7 @@ def empty_tables() -> duckdb.DuckDBPyConnection:
         define_sources(con, lake, [])
         for table in EVERY:
             con.execute(f"CREATE TABLE {table.name} AS {view(lake, table)}")
+        define_past(con, lake, LEADS)
     return con
 
 
@@ -169,6 +178,7 @@ def query(table: Table) -> str:
 @cache
 def read(table: Table, column: str = "*") -> set[str]:
     """The columns that have to be read to make a table, or one column of it."""
+    planner().execute(f"CREATE OR REPLACE TEMP VIEW past AS {empty(table)}")
     explained = f"EXPLAIN (FORMAT JSON) SELECT {column} FROM ({query(table)})"
     ((_, plan),) = planner().execute(explained, PARAMS.get(table, {})).fetchall()
     return set(_scanned(json.loads(plan))) & {f"{t.name}.{name}" for t in EVERY for name in (*t.names, "date")}

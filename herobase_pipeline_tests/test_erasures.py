@@ -1,0 +1,601 @@
+"""An erased person is gone everywhere, stays so, and the numbers stay what they were (trap T38; GDPR Art. 17)."""
+
+import datetime as dt
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import zipfile
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+
+from herobase_pipeline.erasing import person, procedure
+from herobase_pipeline.erasing.requests import Request
+from herobase_pipeline.erasing.requests import named as read
+from herobase_pipeline.lake.engine import connect
+from herobase_pipeline.lake.identity import claim
+from herobase_pipeline.lake.spool import spool
+from herobase_pipeline.pulling.accounting import set_aside
+from herobase_pipeline_tests.conftest import ASSETS, NOW, Centre, alias, failure
+from herobase_pipeline_tests.test_lake_of_before import LAKE as LAKE_OF_BEFORE
+
+PULLED = "calls,simple_leads"
+METRICS = ("call_outcomes", "lead_conversion", "lead_cohorts", "cumulative_incidence", "drop_rates", "org_history")
+DERIVED = ",".join(("leads", *METRICS[1:], "private/lead_fields"))
+FIRST, LAST = "2026-09-07", "2026-09-20"
+BEFORE = dt.datetime(2026, 9, 21, 9, tzinfo=dt.UTC)
+SEARCH = {"saved_searches": ("api_import_export",), "saved_searches_csv": ("api_import_export",), "raw_leads": True}
+EXPORTS = "search_leads,private/search_rows,private/raw_leads"
+
+
+def days() -> list[str]:
+    first = dt.date.fromisoformat(FIRST)
+    return [str(first + dt.timedelta(days=n)) for n in range(14)]
+
+
+def plain(value: str) -> str:
+    return re.sub(r"\D", "", value).removeprefix("45")[-8:]
+
+
+def of_leads(here: Centre, leads: Iterable[str]) -> set[str]:
+    """What the lake tells of some leads: ids, numbers, names and addresses, as an independent scan looks for them."""
+    wanted = set(leads)
+    found = set(wanted)
+    for lead, phone in here.rows(
+        "SELECT lead_id, phone FROM calls JOIN call_phones USING (call_id) WHERE phone IS NOT NULL"
+    ):
+        if lead in wanted:
+            found.add(plain(phone))
+    for lead, data in here.rows("SELECT lead_id, data FROM lead_data WHERE data <> '{}'"):
+        if lead in wanted:
+            fields = json.loads(data)
+            found |= {v for k, v in fields.items() if re.search("mail|adresse", k, re.IGNORECASE) and len(v) > 5}
+            found |= {
+                plain(v)
+                for k, v in fields.items()
+                if re.search("telefon|phone|mobil", k, re.IGNORECASE) and len(plain(v)) == 8
+            }
+    return found
+
+
+def told(root: Path, *more: Path) -> dict[str, str]:
+    """Everything that stands under some folders: each file's bytes, and of Parquet each decoded value."""
+    texts: dict[str, str] = {}
+    for path in (path for folder in (root, *more) for path in folder.rglob("*") if path.is_file()):
+        texts[f"bytes of {path}"] = path.read_bytes().decode("latin-1")
+        if path.suffix == ".parquet":
+            table = pq.ParquetFile(path).read()
+            texts[f"values of {path}"] = "\n".join(
+                str(value) for name in table.column_names if not re.search("(?<!lead)_id$", name)
+                for value in table[name].to_pylist()
+            )  # fmt: skip
+    return texts
+
+
+def left(texts: dict[str, str], of: set[str]) -> list[str]:
+    """Where something is left: a number in any spelling, anything else as it is."""
+    found = []
+    for where, text in texts.items():
+        joined = re.sub(r"(?<=\d)[ ./()-]{1,2}(?=\d)", "", text)  # numbers without their punctuation
+        for each in of:
+            sought, there = (each, joined) if each.isdigit() else (each.encode().decode("latin-1"), text)
+            sought = sought if where.startswith("bytes") else each
+            before = r"(?:^|[^0-9a-zA-Z])(?:\+?(?:00)?45)?"
+            if sought in there and re.search(before + re.escape(sought) + "(?![0-9a-zA-Z])", there):
+                found.append(where)
+                break
+    return found
+
+
+def numbers(here: Centre) -> dict[str, list[tuple[object, ...]]]:
+    return {name: here.rows(f"SELECT * FROM {name} ORDER BY ALL") for name in METRICS}
+
+
+def of_calls(here: Centre) -> list[tuple[object, ...]]:
+    return here.rows("SELECT count(*), count(DISTINCT lead_id), count(lead_id), sum(conversation_s) FROM calls")
+
+
+def erased_by_now(here: Centre, leads: Iterable[str]) -> set[str]:
+    return {lead for lead in leads if (found := here.world.lead(lead, here.now)) is not None and found.erased}
+
+
+@pytest.fixture
+def loaded(centre, tmp_path_factory, worker_id) -> Centre:
+    """Two weeks as they were loaded the day after, and everything that is made of them; then it is November."""
+    here: Centre = centre(now=BEFORE, calls_per_day=300)
+    kept = tmp_path_factory.getbasetemp() / f"two weeks of {worker_id}"
+    if not kept.exists():
+        here.load(f"{PULLED},call_outcomes", FIRST, LAST)
+        here.load(DERIVED)
+        here.lake.root.rename(kept)
+    shutil.copytree(kept, here.lake.root)
+    here.clock[0] = NOW
+    return here
+
+
+def erase(here: Centre, *named: str) -> None:
+    """Erase some leads and numbers by hand, without Dagster."""
+    lake = claim(here.lake, here.settings)
+    requests = [Request(*told, "list", NOW) for name in named if (told := read(name))]
+    assert len(requests) == len(named)
+    procedure.erase(lake, here.settings.zone, requests)
+
+
+def contents(here: Centre) -> dict[str, str]:
+    """Each file's rows, but when an erasure was seen and done."""
+    times = {"seen_at", "done_at"}
+    found = {}
+    for path in sorted(here.lake.root.rglob("part.parquet")):
+        table = pq.ParquetFile(path).read()
+        rows = table.drop_columns(sorted(times & set(table.column_names))).to_pylist()
+        found[str(path.relative_to(here.lake.root))] = "\n".join(sorted(map(str, rows)))
+    return found
+
+
+def test_t38_who_was_erased_is_gone_from_every_value_and_byte_and_numbers_stay(loaded, tmp_path):
+    here = loaded
+    home = tmp_path / ".dagster"
+    home.mkdir()
+    known = [lead for (lead,) in here.rows("SELECT lead_id FROM leads")]
+    already = {lead for lead in known if lead.startswith("erased-")}  # within the run that saw it
+    assert already
+    gone = erased_by_now(here, known)
+    assert len(gone) > 20
+    shared = of_leads(here, set(known) - gone)  # streets, above all
+    traces = of_leads(here, gone) - shared
+    assert len(traces) > 3 * len(gone)
+    assert not [each for each in of_leads(here, gone) & shared if re.fullmatch(r"\d{8}", each)]
+    before, calls, leads = (
+        numbers(here),
+        of_calls(here),
+        here.rows("SELECT count(*), sum(dials), sum(attempts) FROM leads"),
+    )
+    linked = {call.id for day in days() for call in here.truth(day) if call.lead_id in gone}
+    files = here.files()
+    with dg.DagsterInstance.local_temp(str(home)) as instance:
+        here.instance = instance
+        result = here.load("erasures")
+    (check,) = result.get_asset_check_evaluations()
+    assert (check.check_name, check.passed) == ("erased_are_gone", True), check.description
+    assert not left(told(here.lake.root, home), traces)
+
+    assert of_calls(here) == calls
+    here.load(DERIVED)
+    assert numbers(here) == before
+    assert here.rows("SELECT count(*), sum(dials), sum(attempts) FROM leads") == leads
+    marked = {lead for (lead,) in here.rows("SELECT lead_id FROM leads WHERE erased")}
+    assert marked == {alias(lead) for lead in gone} | already
+    tokens = here.rows("SELECT call_id, phone_token, lead_id FROM calls")
+    assert {call for call, _, _ in tokens} >= linked
+    assert all((lead.startswith("erased-") and token is None) for call, token, lead in tokens if call in linked)
+    assert not [call for (call,) in here.rows("SELECT call_id FROM call_phones") if call in linked]
+
+    rows = {who: rest for who, *rest in here.rows("SELECT * FROM erasures")}
+    assert {alias(lead) for lead in gone} <= {f"erased-{who}" for who in rows}
+    assert all(
+        done and source == "status" and "nothing found" in proof for _, source, _, done, _, proof in rows.values()
+    )
+    of_known = [rows[alias(lead).removeprefix("erased-")] for lead in gone]
+    assert all(files >= 1 for *_, files, _ in of_known)
+    changed = {name for name, content in here.files().items() if files.get(name) not in (None, content)}
+    assert changed
+    assert here.told("erasures")["files_rewritten"] <= len(files)
+
+
+def some_leads(here: Centre, count: int) -> list[str]:
+    """Leads that were dialled, and have fields."""
+    rows = here.rows(
+        "SELECT lead_id FROM leads SEMI JOIN lead_data USING (lead_id) "
+        "WHERE dials > 1 AND NOT erased ORDER BY hash(lead_id), lead_id"
+    )
+    return [lead for (lead,) in rows[:count]]
+
+
+def test_a_lead_seen_as_anonymized_leaves_every_file_within_the_run_that_saw_it(loaded):
+    here = loaded
+    known = [lead for (lead,) in here.rows("SELECT lead_id FROM leads")]
+    gone = erased_by_now(here, known)
+    day = here.rows(
+        "SELECT day FROM (SELECT unnest(range(DATE '2026-10-01', DATE '2026-11-20', INTERVAL 1 DAY))::DATE AS day) LIMIT 1"
+    )[0][0]
+    changed = {}
+    while not changed:
+        bounds = here.window(str(day))
+        changed = {
+            lead.id for lead in here.world.leads(here.now, bounds.start, bounds.end) if lead.status.name == "Anonymized"
+        } & gone
+        day += dt.timedelta(days=1)
+    day -= dt.timedelta(days=1)
+    traces = of_leads(here, changed) - of_leads(here, set(known) - changed)
+    here.load("simple_leads", str(day))
+    assert not left(told(here.lake.root), traces)
+    assert {alias(lead) for lead in changed} <= {
+        lead for (lead,) in here.rows("SELECT lead_id FROM calls UNION FROM (SELECT lead_id FROM simple_leads)")
+    }
+
+
+def test_t38_a_backfill_of_everything_brings_nobody_back(centre):
+    here = centre(now=BEFORE, calls_per_day=150, settings=SEARCH)
+    first, last = "2026-09-14", "2026-09-18"
+    everything = f"{PULLED},{EXPORTS}"
+    here.load(f"{everything},call_outcomes", first, last)
+    here.load(DERIVED)
+    by_hand = some_leads(here, 6)
+    (number,) = {phone for (phone,) in here.rows(
+        f"SELECT any_value(phone) FROM calls JOIN call_phones USING (call_id) WHERE lead_id = '{by_hand[0]}'"
+    )}  # fmt: skip
+    shared = of_leads(here, {lead for (lead,) in here.rows("SELECT lead_id FROM leads")} - set(by_hand))
+    traces = of_leads(here, by_hand) - shared
+    digits = plain(number)
+    lists = here.lake.root / "erase"
+    lists.mkdir()
+    (lists / "first.txt").write_text(f"# from the mail of Monday\n0045 {digits[:4]}-{digits[4:]}\n\n", encoding="utf-8")
+    (lists / "second.txt").write_text("\n".join(f" {lead.lower()} " for lead in by_hand[1:]), encoding="utf-8-sig")
+    before, calls = numbers(here), of_calls(here)
+    here.load("erasures")
+    assert not list(lists.iterdir())
+    assert not left(told(here.lake.root), traces)
+    sources = dict(here.rows("SELECT source, count(*) FROM erasures WHERE files_rewritten > 3 GROUP BY source"))
+    assert sources["list"] == 6
+
+    for export in (PULLED, EXPORTS):
+        here.load(export, first, last)  # the sandbox still has all but those whom it anonymized itself
+        assert not left(told(here.lake.root), traces), export
+    here.load(DERIVED)
+    assert not left(told(here.lake.root), traces)
+    assert of_calls(here) == calls
+    assert numbers(here) == before
+    assert here.told("private/raw_leads")["records_erased"] > 0
+    versions = here.rows(
+        "SELECT lead_id, last_modified_at, status, count(*) FROM simple_leads GROUP BY ALL HAVING count(*) > 1"
+    )
+    assert not versions
+
+
+def test_a_list_that_cannot_be_read_erases_nobody_of_it_and_says_which_line(loaded):
+    here = loaded
+    lists = here.lake.root / "erase"
+    lists.mkdir()
+    (lists / "Hansen.txt").write_text("4711S12\nAnne Hansen\n", encoding="utf-8")
+    result = here.materialize("erasures")
+    assert not result.success
+    assert "List 1 of 1 by name, in" in failure(result)
+    assert "line 2: neither a lead's id nor a phone number" in failure(result)
+    assert "Hansen" not in failure(result)
+    assert (lists / "Hansen.txt").exists()
+    assert not here.rows("SELECT * FROM erasures WHERE source = 'list'")
+
+
+KILLER = """
+import datetime as dt, os, signal, sys
+from pathlib import Path
+from herobase_pipeline.erasing import person, procedure
+from herobase_pipeline.erasing.requests import Request
+from herobase_pipeline.lake.engine import connect
+from herobase_pipeline.lake.identity import claim
+from herobase_pipeline.lake.spool import spool
+from herobase_pipeline.pulling.accounting import set_aside
+from herobase_pipeline.tables import CALLS
+from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.settings import Settings
+
+replace, left = Path.replace, int(sys.argv[2])
+
+def killing(self, target):
+    global left
+    left -= 1
+    if left < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return replace(self, target)
+
+Path.replace = killing
+settings = Settings.load()
+asked = [Request("lead", lead, "list", dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)) for lead in sys.argv[3:]]
+procedure.erase(claim(Lake(Path(sys.argv[1])), settings), settings.zone, asked)
+"""
+
+
+@pytest.mark.parametrize("after", [0, 1, 2, 3, 9, 20, -2])
+def test_kill_9_at_any_step_and_again_comes_to_the_same_end(loaded, tmp_path, after: int):
+    here = loaded
+    wanted = some_leads(here, 8)
+    traces = of_leads(here, wanted) - of_leads(
+        here, {lead for (lead,) in here.rows("SELECT lead_id FROM leads")} - set(wanted)
+    )
+    copy = tmp_path / "copy"
+    shutil.copytree(here.lake.root, copy)
+    erase(here, *wanted)
+    end = contents(here)
+    written = int(here.rows("SELECT max(files_rewritten) FROM erasures")[0][0])
+    assert written > 4
+    files = len(changed(copy, here.lake.root))
+    steps = files + 1  # the register, the note, each other file, the catalogue, the note
+    shutil.rmtree(here.lake.root)
+    copy.rename(here.lake.root)
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLER, str(here.lake.root), str(after if after >= 0 else steps + after), *wanted],
+        env={**os.environ, **environment(here)},
+        check=False,
+        capture_output=True,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    if after == 0:  # nothing was noted yet: who asked has to ask again
+        erase(here, *wanted)
+    here.load("metrics")  # any run that writes goes on with it
+    assert not left(told(here.lake.root), traces)
+    found = contents(here)
+    assert {name: text for name, text in found.items() if "metrics" not in name} == end
+
+
+def changed(one: Path, other: Path) -> list[Path]:
+    """The files that are not the same, byte for byte."""
+    paths = [path.relative_to(other) for path in other.rglob("part.parquet")]
+    return [
+        path for path in paths if not (one / path).exists() or (one / path).read_bytes() != (other / path).read_bytes()
+    ]
+
+
+def environment(here: Centre) -> dict[str, str]:
+    s = here.settings
+    return {
+        "HEROBASE_URL": str(s.url), "HEROBASE_USERNAME": s.username, "HEROBASE_PASSWORD": s.password.get_secret_value(),
+        "HEROBASE_PII_KEY": "test key", "HEROBASE_DATA_DIR": str(s.data_dir),
+    }  # fmt: skip
+
+
+def test_a_file_from_a_backup_is_found_by_the_check_and_cleaned_by_the_next_run(loaded, tmp_path):
+    here = loaded
+    wanted = some_leads(here, 3)
+    backup = tmp_path / "backup"
+    shutil.copytree(here.lake.root, backup)
+    traces = of_leads(here, wanted) - of_leads(
+        here, {lead for (lead,) in here.rows("SELECT lead_id FROM leads")} - set(wanted)
+    )
+    erase(here, *wanted)
+    for zone in ("lake", "private"):
+        for folder in (backup / zone).iterdir():
+            if folder.name not in (".notes", "erased", "erasures"):
+                shutil.copytree(folder, here.lake.root / zone / folder.name, dirs_exist_ok=True)
+    assert left(told(here.lake.root), traces)
+    here.load("leads")  # made from files that have them, and without them all the same
+    assert not left({w: t for w, t in told(here.lake.root).items() if "/leads/" in w}, traces)
+    result = here.load("erasures")
+    assert [check.passed for check in result.get_asset_check_evaluations()] == [True]
+    assert not left(told(here.lake.root), traces)
+
+
+def test_the_check_finds_what_no_writer_of_ours_left_and_says_where_without_whom(loaded):
+    here = loaded
+    (lead,) = some_leads(here, 1)
+    ((phone,),) = here.rows(
+        f"SELECT any_value(phone) FROM calls JOIN call_phones USING (call_id) WHERE lead_id = '{lead}'"
+    )
+    erase(here, lead)
+    (here.lake.root / "notes of Monday.txt").write_text(
+        f"call back 0045 {plain(phone)[:2]} {plain(phone)[2:]}", encoding="utf-8"
+    )
+    with duckdb.connect() as con:
+        con.execute(f"COPY (SELECT 'see {lead}' AS remark) TO '{here.lake.root}/lake/export.parquet' (FORMAT parquet)")
+    (check,) = here.load("erasures").get_asset_check_evaluations()
+    assert not check.passed
+    assert "notes of Monday.txt" in check.description
+    assert "export.parquet.remark" in check.description
+    assert lead not in str(check)
+    assert plain(phone) not in str(check).replace(" ", "")
+    found = here.rows("SELECT proof FROM erasures WHERE proof LIKE '%found in%'")
+    assert len(found) == 1
+
+
+def test_a_lake_of_before_is_cleaned_of_whom_it_says_to_be_anonymized(centre, tmp_path):
+    with zipfile.ZipFile(LAKE_OF_BEFORE) as archive:
+        archive.extractall(tmp_path / "data")
+    here = centre(calls_per_day=40, unknown_fields=True)
+    gone = {lead for (lead,) in here.rows("SELECT lead_id FROM simple_leads WHERE status = 'Anonymized'")}
+    assert gone
+    calls = of_calls(here)
+    here.load("erasures")
+    assert not left(told(here.lake.root), gone)
+    assert of_calls(here) == calls
+    assert {alias(lead) for lead in gone} <= {lead for (lead,) in here.rows("SELECT lead_id FROM simple_leads")}
+
+
+def test_private_files_tell_nothing_in_their_footers(loaded):
+    for path in (loaded.lake.root / "private").rglob("part.parquet"):
+        meta = pq.ParquetFile(path).metadata
+        groups = [meta.row_group(n) for n in range(meta.num_row_groups)]
+        assert not any(group.column(n).is_stats_set for group in groups for n in range(meta.num_columns)), path
+
+
+def test_where_rows_are_deleted_the_numbers_of_the_past_are_restated(loaded):
+    here = replace(loaded, settings=loaded.settings.model_copy(update={"erasure_mode": "delete_rows"}))
+    wanted = [lead for (lead,) in here.rows(
+        "SELECT lead_id FROM leads WHERE closure = 'Success' AND dials > 0 AND NOT erased ORDER BY lead_id LIMIT 3"
+    )]  # fmt: skip
+    dials = dict(here.rows("SELECT lead_id, count(*) FROM calls GROUP BY ALL"))
+    before = of_calls(here)[0][0]
+    erase(here, *wanted)
+    assert not here.rows(f"SELECT * FROM calls WHERE lead_id IN {(*wanted, *map(alias, wanted))}")
+    assert of_calls(here)[0][0] == before - sum(dials[lead] for lead in wanted)
+    here.load("call_outcomes", FIRST, LAST)
+    here.load("leads")
+    here.load("lead_conversion")
+    restated = here.rows(
+        "SELECT table_name, sum(old_value - new_value), any_value(cause) FROM restatements "
+        "WHERE org_level = 0 AND measure IN ('calls', 'leads') GROUP BY ALL ORDER BY ALL"
+    )
+    assert [(name, lost) for name, lost, _ in restated] == [
+        ("call_outcomes", sum(dials[lead] for lead in wanted)),
+        ("lead_conversion", 3),
+    ]
+    here.load(PULLED, FIRST, LAST)
+    assert not here.rows(f"SELECT * FROM calls WHERE lead_id IN {(*wanted, *map(alias, wanted))}")
+    assert here.told("calls")["records_repeated"] >= 0
+
+
+def test_two_erasures_and_a_backfill_at_once_leave_nobody(loaded):
+    here = loaded
+    one, other = (some_leads(here, 8)[n::2] for n in (0, 1))
+    traces = of_leads(here, {*one, *other})
+    traces -= of_leads(here, {lead for (lead,) in here.rows("SELECT lead_id FROM leads")} - {*one, *other})
+    script = KILLER.replace("left = Path.replace, int(sys.argv[2])", "left = Path.replace, 10**9")
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, str(here.lake.root), "0", *leads], env={**os.environ, **environment(here)}
+        )
+        for leads in (one, other)
+    ]
+    here.load(PULLED, FIRST, LAST)
+    here.load("leads")
+    assert [run.wait() for run in runs] == [0, 0]
+    assert not left(told(here.lake.root), traces)
+    assert len(here.rows("SELECT * FROM erasures WHERE source = 'list' AND done_at IS NOT NULL")) == 8
+
+
+def test_what_cannot_be_read_and_tells_an_erased_person_goes_too(loaded):
+    here = loaded
+    lead, other = some_leads(here, 2)
+    ((phone,),) = here.rows(
+        f"SELECT any_value(phone) FROM calls JOIN call_phones USING (call_id) WHERE lead_id = '{lead}'"
+    )
+    lake = claim(here.lake, here.settings)
+    day = dt.date.fromisoformat(FIRST)
+    texts = [
+        f'{{"uniqueId": "{lead}", "x": }}',
+        f'{{"n": "{plain(phone)[:4]} {plain(phone)[4:]}"',
+        f'{{"uniqueId": "{other}", "x": }}',
+    ]
+    records = [("broken", text) for text in texts]
+    with spool(lake) as folder, connect(here.settings.zone, folder) as con:
+        set_aside(lake, con, "calls", day, records, NOW, anew=False)
+    erase(here, lead)
+    assert here.rows("SELECT text FROM unreadable") == [(texts[2],)]
+    with spool(lake) as folder, connect(here.settings.zone, folder) as con:
+        set_aside(lake, con, "calls", day, records, NOW, anew=False)
+    assert here.rows("SELECT text FROM unreadable") == [(texts[2],)]
+
+
+def differences(one: Centre, other: Centre, but: set[str]) -> dict[str, int]:
+    """How many leads differ, by column, but for some leads."""
+    names = [name for name, *_ in one.rows("DESCRIBE leads")]
+    both = [{row[0]: row for row in here.rows("SELECT * FROM leads")} for here in (one, other)]
+    assert both[0].keys() == both[1].keys()
+    pairs = [(row, both[1][lead]) for lead, row in both[0].items() if lead not in but]
+    return Counter(name for row, same in pairs for name, a, b in zip(names, row, same, strict=True) if a != b)
+
+
+def test_what_is_past_its_time_goes_once_it_was_said_and_numbers_stay(loaded, monkeypatch):
+    now = [dt.datetime(2026, 9, 22, 9, tzinfo=dt.UTC)]
+    monkeypatch.setattr("herobase_pipeline.assets.retention.utcnow", lambda: now[0])
+    here = replace(loaded, settings=loaded.settings.model_copy(update={"keep_private_days": 4, "keep_calls_days": 9}))
+    before = numbers(here)
+    leads, names = here.rows("SELECT * FROM leads ORDER BY ALL"), [name for name, *_ in here.rows("DESCRIBE leads")]
+    known = here.rows("SELECT * FROM known_days ORDER BY ALL"), here.rows("SELECT * FROM loaded_days ORDER BY ALL")
+    files = here.files()
+    complete = here.lake.root.with_name("complete")
+    shutil.copytree(here.lake.root, complete)
+    here.load("retention")
+    shown = here.told("retention")
+    assert (shown["files_deleted"], shown["files_past_their_time"]) == (0, 6 + 11 + 11)
+    assert "private/lead_data**: 2026-09-07 to 2026-09-17" in shown["would_be_deleted"]
+    assert here.files() == files
+
+    now[0] += dt.timedelta(hours=21)
+    here.load("retention")
+    assert here.told("retention")["files_deleted"] == 7 + 12 + 12  # it is the next day
+    heard = {lead for (lead,) in here.rows("SELECT lead_id FROM leads WHERE lead_id IS NOT NULL")}
+    heard &= {lead for (lead,) in here.rows(
+        "SELECT lead_id FROM calls WHERE date >= '2026-09-14' UNION SELECT lead_id FROM simple_leads WHERE date >= '2026-09-14'"
+    )}  # fmt: skip
+    old = here.rows("SELECT call_id, lead_id FROM calls WHERE date < '2026-09-14'")
+    assert 0 < len(old) < 1_000
+    assert {lead for _, lead in old} <= heard
+    assert here.rows("SELECT min(date) FROM lead_data") == [(dt.date(2026, 9, 19),)]
+    assert here.rows("SELECT min(date) FROM call_phones") == [(dt.date(2026, 9, 19),)]
+    assert here.rows("SELECT min(last_modified_at) >= TIMESTAMPTZ '2026-09-18 22:00:00+00' FROM lead_fields") == [
+        (True,)
+    ]
+    here.load(DERIVED)
+    assert here.rows("SELECT * FROM leads ORDER BY ALL") == leads
+    assert numbers(here) == before
+    assert (
+        here.rows("SELECT * FROM known_days ORDER BY ALL"),
+        here.rows("SELECT * FROM loaded_days ORDER BY ALL"),
+    ) == known
+    assert not here.rows("SELECT * FROM restatements")
+    assert "past their time" in failure(here.materialize("call_outcomes", FIRST))
+
+    whole = replace(here, settings=loaded.settings.model_copy(update={"data_dir": complete}))
+    for each in (here, whole):  # what comes later is counted as if nothing had been deleted
+        each.load(f"{PULLED},call_outcomes", "2026-09-21", "2026-09-25")
+        each.load(DERIVED)
+    again = {
+        lead for (lead,) in here.rows("SELECT lead_id FROM calls WHERE date >= '2026-09-21' AND lead_id IS NOT NULL")
+    } - heard
+    again &= {row[0] for row in leads}
+    assert 0 < len(again) < 30  # called again after so long: their dials of now are not added
+    unknown = {row[0] for row in leads if None in row[names.index("attribution") :][:1]}  # no version was loaded then
+    assert differences(here, whole, again | unknown) == {}
+    begun = "SELECT lead_id, first_dial_at, first_dial_path, cohort_date, status FROM leads ORDER BY 1"
+    assert here.rows(begun) == whole.rows(begun)
+    assert here.rows("SELECT * FROM call_outcomes ORDER BY ALL") == whole.rows(
+        "SELECT * FROM call_outcomes ORDER BY ALL"
+    )
+    assert here.rows("SELECT * FROM org_history ORDER BY ALL") == whole.rows("SELECT * FROM org_history ORDER BY ALL")
+    here.load("calls", FIRST)
+    here.load("call_outcomes", FIRST)
+
+
+def test_calls_from_which_not_all_is_made_yet_stay_past_their_time(loaded, monkeypatch):
+    monkeypatch.setattr("herobase_pipeline.assets.retention.utcnow", lambda: dt.datetime(2026, 9, 22, 9, tzinfo=dt.UTC))
+    here = replace(loaded, settings=loaded.settings.model_copy(update={"keep_calls_days": 9}))
+    here.load("calls", FIRST)  # newer than what was counted
+    here.load("retention")
+    assert "calls**: 2026-09-08 to 2026-09-12" in here.told("retention")["would_be_deleted"]
+
+
+def test_make_person_prints_what_is_held_of_a_lead_or_a_number(loaded, monkeypatch, capsys):
+    here = loaded
+    (lead,) = some_leads(here, 1)
+    for name, value in environment(here).items():
+        monkeypatch.setenv(name, value)
+    calls = here.rows(
+        f"SELECT call_id, phone FROM calls LEFT JOIN call_phones USING (call_id) WHERE lead_id = '{lead}'"
+    )
+    phone = next(phone for _, phone in calls if phone)
+    assert person.main([lead.lower(), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {row["call_id"] for row in found["calls"]} == {call for call, _ in calls}
+    assert {
+        row["lead_id"] for table in ("leads", "simple_leads", "lead_data", "lead_fields") for row in found[table]
+    } == {lead}
+    assert {row["phone"] for row in found["call_phones"]} == {phone for _, phone in calls if phone}
+    assert person.main(["0045", plain(phone)[:4], plain(phone)[4:]]) == 0
+    text = capsys.readouterr().out
+    assert f"  lead_id: {lead}" in text
+    assert all(f"  call_id: {call}" in text for call, _ in calls)
+    erase(here, lead)
+    assert person.main([lead]) == 0
+    text = capsys.readouterr().out
+    assert "erasures: 1 row" in text
+    assert "lead_data" not in text
+    assert person.main(["Hansen"]) == 2
+    assert "neither a lead's id nor a phone number" in capsys.readouterr().err
+
+
+def test_the_check_and_the_register_can_be_run_alone(loaded):
+    key = dg.AssetCheckKey(dg.AssetKey("erasures"), "erased_are_gone")
+    resources = {"settings": loaded.settings}
+    result = dg.materialize(ASSETS, selection=dg.AssetSelection.checks(key), resources=resources)
+    assert [each.check_name for each in result.get_asset_check_evaluations()] == ["erased_are_gone"]
+    loaded.load("private/erased")
+    assert loaded.told("erasures")["persons"] > 0
