@@ -396,6 +396,14 @@ def test_the_check_finds_what_no_writer_of_ours_left_and_says_where_without_whom
     assert len(found) == 1
 
 
+def test_a_file_that_cannot_be_read_is_no_proof_and_quotes_nobody(loaded):
+    (loaded.lake.root / "lake" / "broken.parquet").write_bytes(b"PAR1 Anne Hansen 20123456")
+    result = loaded.materialize("erasures")
+    assert not result.success
+    assert failure(result).startswith("The scan could not be finished")
+    assert "Hansen" not in failure(result)
+
+
 def test_a_lake_of_before_is_cleaned_of_whom_it_says_to_be_anonymized(centre, tmp_path):
     with zipfile.ZipFile(LAKE_OF_BEFORE) as archive:
         archive.extractall(tmp_path / "data")

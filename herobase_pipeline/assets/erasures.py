@@ -54,13 +54,13 @@ def erasures(
     taken = [path for path, _ in requests if path is not None]
     try:
         erased = erase(lake, settings.zone, [each for _, of in requests for each in of], everyone=True)
+        for path in taken:
+            path.unlink()
+        if taken:
+            context.log.info(f"Lists taken over and deleted: {len(taken)}.")
+        proof = prove(lake, settings.zone, _state(context.instance))
     except NotErasedError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
-    for path in taken:
-        path.unlink()
-    if taken:
-        context.log.info(f"Lists taken over and deleted: {len(taken)}.")
-    proof = prove(lake, settings.zone, _state(context.instance))
     catalogue.refresh(lake, settings.zone)
     rows = _rows(lake)
     shown: dict[str, Any] = {

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pyarrow as pa
 
+from herobase_pipeline.erasing.procedure import erased_errors
 from herobase_pipeline.lake.engine import ROOMY, connect, file_literal, literal, quoted
 from herobase_pipeline.lake.erased import register
 from herobase_pipeline.lake.layout import Lake
@@ -73,9 +74,12 @@ def prove(lake: Lake, zone: ZoneInfo, state: Path | None) -> Proof:
         zone: the business time zone.
         state: the folder of Dagster's runs and logs; None where they are not in files.
 
+    Raises:
+        NotErasedError: a file cannot be read.
+
     """
     at = dt.datetime.now(dt.UTC)
-    with spool(lake) as folder, connect(zone, folder, ROOMY) as con:
+    with spool(lake) as folder, connect(zone, folder, ROOMY) as con, erased_errors("The scan could not be finished"):
         register(con, lake)
         con.execute("CREATE OR REPLACE TEMP TABLE hits (place VARCHAR, person VARCHAR, files BIGINT)")
         under_way = lake.under_way("spool")
@@ -112,7 +116,9 @@ def _by_table(lake: Lake, paths: Iterable[Path]) -> dict[str, list[Path]]:
     for path in paths:
         if ".parquet" in path.name:
             name = "/".join(path.relative_to(lake.root.absolute()).parts[:2])
-            if path.read_bytes()[:4] == b"PAR1":
+            with path.open("rb") as file:
+                is_parquet = file.read(4) == b"PAR1"
+            if is_parquet:
                 found.setdefault(name, []).append(path)
     return found
 

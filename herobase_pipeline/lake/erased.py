@@ -70,7 +70,9 @@ class Register:
         text = f"concat_ws(' ', {', '.join(table.holding(Holds.TEXT)) or literal('')})"
         if not (leads := table.holding(Holds.LEAD)):
             return _tells_nobody(text)
-        kept = f"NOT is_erased({leads[0]}) AND ({leads[0]} IS NOT NULL OR {_tells_nobody(text)})"
+        kept = f"NOT is_erased({leads[0]})"
+        if not any(column.required for column in table if column.holds is Holds.LEAD):  # to look into texts is dear
+            kept += f" AND ({leads[0]} IS NOT NULL OR {_tells_nobody(text)})"
         return f"{kept} AND {_tells_nobody(text, 'is_asked')}" if self.asked_numbers else kept
 
     def _kept_phones(self, day: dt.date | None) -> str:

@@ -17,9 +17,12 @@ CREATE OR REPLACE MACRO is_forgotten(lead, token) AS is_erased(lead) OR coalesce
     lead IS NULL AND coalesce(token IN (SELECT identifier FROM erased), false));
 
 -- The numbers and addresses in a text, and all of its words that may be a lead's id; stamps are no numbers.
-CREATE OR REPLACE MACRO numbers_in(x) AS regexp_extract_all(
-    regexp_replace(x, '\d{4}-\d\d-\d\d([T ][\d:.]+)?|\d\d-\d\d-\d{4}( [\d:.]+)?', ' ', 'g'),
-    '\+?\d(?:[ ./()-]{0,2}\d){6,15}');
+-- Two numbers with a blank between them are one run of digits, so each word of digits is looked at by itself too.
+CREATE OR REPLACE MACRO without_stamps(x) AS
+    regexp_replace(x, '\d{4}-\d\d-\d\d([T ][\d:.]+)?|\d\d-\d\d-\d{4}( [\d:.]+)?', ' ', 'g');
+CREATE OR REPLACE MACRO numbers_in(x) AS list_distinct(list_concat(
+    regexp_extract_all(without_stamps(x), '\+?\d(?:[ ./()-]{0,2}\d){6,15}'),
+    regexp_extract_all(without_stamps(x), '\+?\d{8,15}')));
 CREATE OR REPLACE MACRO addresses_in(x) AS regexp_extract_all(x, '[^\s"''<>,;:()\\]+@[^\s"''<>,;:()\\]+');
 CREATE OR REPLACE MACRO words_in(x) AS list_filter(
     regexp_extract_all(x, '[A-Za-z0-9]{6,40}'), lambda word: regexp_matches(word, '\d'));
