@@ -61,7 +61,7 @@ def anonymized(con: duckdb.DuckDBPyConnection) -> list[Request]:
 def lists(lake: Lake) -> list[Path]:
     """Return the lists that were handed over: ``erase/*.txt`` beside workspace.yaml and in the data directory."""
     folders = dict.fromkeys([project_folder() / "erase", lake.root.absolute() / "erase"])
-    return [path for folder in folders for path in sorted(folder.glob("*.txt"))]
+    return [path for folder in folders for path in sorted(folder.glob("*.txt")) if path.is_file()]
 
 
 def read_list(path: Path, called: str) -> list[Request]:
@@ -72,12 +72,16 @@ def read_list(path: Path, called: str) -> list[Request]:
         called: what it is called instead.
 
     Raises:
-        ListError: a line is neither, or the file is no text.
+        ListError: a line is neither, or the file is no text or cannot be read.
 
     """
-    asked_at = dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
     try:
+        asked_at = dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
         lines = path.read_bytes().decode("utf-8-sig").splitlines()
+    except OSError as error:
+        raise ListError(
+            f"{called} cannot be read ({error.strerror}), so nobody on it was erased: give the user who runs this the right to."
+        ) from None
     except UnicodeDecodeError:
         raise ListError(
             f"{called} is not UTF-8, so nobody on it was erased: save it as UTF-8 and run this again."

@@ -47,20 +47,16 @@ class Register:
         if table.private:
             return f"SELECT * FROM ({rows}) AS it WHERE {self._kept(table, day)}"
         (lead,), tokens = table.holding(Holds.LEAD), table.holding(Holds.NUMBER)
-        flags = (
-            f"is_erased({lead}) AS {_LEAD}, "
-            + (f"is_forgotten({lead}, {tokens[0]})" if tokens else "false")
-            + f" AS {_CALL}"
-        )
+        forgotten = f"is_forgotten({lead}, {tokens[0]})" if tokens else "false"
+        flags = f"is_erased({lead}) AS {_LEAD}, {forgotten} AS {_CALL}"
         members = [f"CASE WHEN {_LEAD} AND NOT is_alias({lead}) THEN alias_of({lead}) ELSE {lead} END AS {lead}"]
         members += [f"CASE WHEN NOT {_CALL} THEN {name} END AS {name}" for name in tokens]
         members += [f"CASE WHEN NOT {_LEAD} THEN {name} END AS {name}" for name in table.holding(Holds.TEXT)]
         deletes = self.lake.forgetting is not None and self.lake.forgetting.deletes_rows
+        kept = f"NOT {_LEAD} OR is_alias({lead})" if deletes else "true"  # who was anonymised before stays so
         return (
-            f"SELECT * EXCLUDE ({_LEAD}, {_CALL}) REPLACE ({', '.join(members)}) FROM (SELECT *, {flags} FROM ({rows})) AS it"
-            + (
-                f" WHERE NOT {_LEAD} OR is_alias({lead})" if deletes else ""
-            )  # who was erased before stays as it was left
+            f"SELECT * EXCLUDE ({_LEAD}, {_CALL}) REPLACE ({', '.join(members)}) "
+            f"FROM (SELECT *, {flags} FROM ({rows})) AS it WHERE {kept}"
         )
 
     def _kept(self, table: Table, day: dt.date | None) -> str:
