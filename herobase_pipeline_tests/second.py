@@ -18,7 +18,6 @@ from herobase_pipeline.enums import OPEN_LEAD_STATUSES, CallEndCause, CallStatus
 from herobase_pipeline.partitions import day_bounds, local_day
 from herobase_pipeline.sandbox.world.truth import Call, Lead
 from herobase_pipeline.sandbox.world.world import World
-from herobase_pipeline_tests.conftest import alias
 
 Row = dict[str, Any]
 DAY = dt.timedelta(days=1)
@@ -124,7 +123,7 @@ def _lead(seen: Seen, lead_id: str, legs: list[Call]) -> Row:
     first = dials[0] if dials else None
     closed_at = closing["closed_at"]
     return {
-        "lead_id": alias(lead_id) if any(v.status is LeadStatus.Anonymized for v in versions) else lead_id,
+        "lead_id": lead_id,
         "status": current.status.name if current else None,
         "closure": shown.closure.name if current else None,
         "campaign_id": shown.campaign_id,

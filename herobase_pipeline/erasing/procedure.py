@@ -5,15 +5,16 @@ of the register alone. Private files go first, as what a call is of stands in ``
 """
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 import duckdb
 import pyarrow as pa
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from herobase_pipeline.erasing.requests import Request, anonymized
 from herobase_pipeline.lake import catalogue
@@ -39,6 +40,7 @@ from herobase_pipeline.tables import (
     Table,
 )
 
+T = TypeVar("T")
 HOLDING = tuple(sorted((table for table in TABLES if table.identifies), key=lambda table: not table.private))
 """The tables in which a person may be, the private ones first."""
 _OF_LEADS = tuple(table for table in HOLDING if table.holding(Holds.LEAD))
@@ -84,8 +86,14 @@ def erase(
         NotErasedError: a file could not be read or written.
 
     """
-    goes_on = "The erasure could not be finished, and goes on with the next run"
-    with _turn(lake), spool(lake) as folder, connect(zone, folder, ROOMY) as con, erased_errors(goes_on):
+    with erased_errors("The erasure could not be finished, and goes on with the next run"):
+        return again_if_replaced(lambda: _erase(lake, zone, requests, days, everyone=everyone))
+
+
+def _erase(
+    lake: Lake, zone: ZoneInfo, requests: Sequence[Request], days: Sequence[dt.date] | None, *, everyone: bool
+) -> Erased:
+    with _turn(lake), spool(lake) as folder, connect(zone, folder, ROOMY) as con:
         register(con, lake)
         for table in (*VERSIONS, SEARCH_ROWS):
             con.execute(
@@ -106,6 +114,14 @@ def erase(
         catalogue.refresh(lake, zone, anew=True)
         _note(lake, con, done=True)
         return Erased(persons, len(files))
+
+
+def again_if_replaced(do: Callable[[], T]) -> T:
+    """Do something again, a few times, where DuckDB fails: a pull may have replaced a file while it was read."""
+    patient = Retrying(
+        stop=stop_after_attempt(6), wait=wait_fixed(1), retry=retry_if_exception_type(duckdb.Error), reraise=True
+    )
+    return patient(do)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pyarrow as pa
 
-from herobase_pipeline.erasing.procedure import erased_errors
+from herobase_pipeline.erasing.procedure import again_if_replaced, erased_errors
 from herobase_pipeline.lake.engine import ROOMY, connect, file_literal, literal, quoted
 from herobase_pipeline.lake.erased import register
 from herobase_pipeline.lake.layout import Lake
@@ -78,8 +78,13 @@ def prove(lake: Lake, zone: ZoneInfo, state: Path | None) -> Proof:
         NotErasedError: a file cannot be read.
 
     """
+    with erased_errors("The scan could not be finished"):
+        return again_if_replaced(lambda: _prove(lake, zone, state))
+
+
+def _prove(lake: Lake, zone: ZoneInfo, state: Path | None) -> Proof:
     at = dt.datetime.now(dt.UTC)
-    with spool(lake) as folder, connect(zone, folder, ROOMY) as con, erased_errors("The scan could not be finished"):
+    with spool(lake) as folder, connect(zone, folder, ROOMY) as con:
         register(con, lake)
         con.execute("CREATE OR REPLACE TEMP TABLE hits (place VARCHAR, person VARCHAR, files BIGINT)")
         under_way = lake.under_way("spool")
