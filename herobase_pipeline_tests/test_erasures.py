@@ -22,10 +22,15 @@ import pytest
 from herobase_pipeline.erasing import person, procedure
 from herobase_pipeline.erasing.requests import Request
 from herobase_pipeline.erasing.requests import named as read
+from herobase_pipeline.lake import registering
+from herobase_pipeline.lake.catalogue import define_views
 from herobase_pipeline.lake.engine import connect
 from herobase_pipeline.lake.identity import claim
 from herobase_pipeline.lake.spool import spool
+from herobase_pipeline.lake.writing import write
 from herobase_pipeline.pulling.accounting import set_aside
+from herobase_pipeline.reading import reader as hb
+from herobase_pipeline.tables import CALLS, TABLES
 from herobase_pipeline_tests.conftest import ASSETS, NOW, Centre, alias, failure
 from herobase_pipeline_tests.test_lake_of_before import LAKE as LAKE_OF_BEFORE
 
@@ -281,6 +286,7 @@ import datetime as dt, os, signal, sys
 from pathlib import Path
 from herobase_pipeline.erasing import person, procedure
 from herobase_pipeline.erasing.requests import Request
+from herobase_pipeline.lake.catalogue import define_views
 from herobase_pipeline.lake.engine import connect
 from herobase_pipeline.lake.identity import claim
 from herobase_pipeline.lake.spool import spool
@@ -607,3 +613,93 @@ def test_the_check_and_the_register_can_be_run_alone(loaded):
     assert [each.check_name for each in result.get_asset_check_evaluations()] == ["erased_are_gone"]
     loaded.load("private/erased")
     assert loaded.told("erasures")["persons"] > 0
+
+
+def test_a_number_of_a_household_stays_with_the_leads_that_did_not_ask(loaded):
+    here = loaded
+    one, other = some_leads(here, 2)
+    token = f"(SELECT any_value(phone_token) FROM calls WHERE lead_id = '{one}')"
+    day = here.rows(f"SELECT min(date) FROM calls WHERE lead_id = '{other}'")[0][0]
+    lake = claim(here.lake, here.settings)
+    with (
+        spool(lake) as folder,
+        connect(here.settings.zone, folder) as con,
+    ):  # the other becomes one of the same household
+        define_views(con, lake, (CALLS,))
+        con.execute(f"CREATE TEMP TABLE shared AS SELECT {token} AS token")
+        changed = f"CASE WHEN lead_id = '{other}' THEN (SELECT token FROM shared) ELSE phone_token END AS phone_token"
+        write(lake, con, CALLS, f"SELECT * REPLACE ({changed}) FROM seen", day=day)
+        ((token,),) = con.execute("FROM shared").fetchall()
+    assert len(here.rows(f"SELECT DISTINCT lead_id FROM calls WHERE phone_token = '{token}'")) == 2
+    erase(here, one)
+    assert here.rows(f"SELECT DISTINCT lead_id FROM calls WHERE phone_token = '{token}'") == [(other,)]
+
+
+def test_a_number_that_was_handed_in_before_its_lead_came_is_erased_as_it_comes(centre):
+    here = centre(now=BEFORE, calls_per_day=100)
+    here.load(PULLED, FIRST)
+    later = here.truth("2026-09-08")
+    known = {call.lead_id for call in here.truth(FIRST)}
+    lead, phone = next(
+        (call.lead_id, call.phone) for call in later if call.lead_id and call.phone and call.lead_id not in known
+    )
+    erase(here, phone)
+    here.load(PULLED, "2026-09-08")
+    here.load("leads,private/lead_fields")
+    assert not here.rows(f"SELECT * FROM calls WHERE lead_id = '{lead}'")
+    assert here.rows(f"SELECT * FROM calls WHERE lead_id = '{alias(lead)}'")
+    assert plain(phone) not in {
+        plain(number) for (number,) in here.rows("SELECT phone FROM call_phones WHERE phone IS NOT NULL")
+    }
+
+
+def test_a_register_that_was_put_back_from_a_backup_fails_the_check(loaded, tmp_path):
+    here = loaded
+    one, other = some_leads(here, 2)
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        here.instance = instance
+        erase(here, one)
+        here.load("erasures")
+        backup = [(file, file.read_bytes()) for file in here.lake.root.glob("*/eras*/**/part.parquet")]
+        assert len(backup) == 2
+        erase(here, other)
+        here.load("erasures")
+        for file, content in backup:
+            file.write_bytes(content)
+        (check,) = here.load("erasures").get_asset_check_evaluations()
+    assert not check.passed
+    assert "a backup was put in its place" in check.description
+
+
+def test_a_person_of_whom_a_pull_learns_more_meanwhile_is_not_done(loaded, monkeypatch):
+    here = loaded
+    (lead,) = some_leads(here, 1)
+    rewrite = procedure.rewrite
+
+    def learning(lake, con, *rest, **more):  # as a pull does, between a look and the end
+        with connect(here.settings.zone, tmp) as own:
+            own_lake = claim(here.lake, here.settings)
+            procedure.register(own, own_lake)
+            more = "'list' AS source, now() AS asked_at"
+            phone = f"'phone' AS kind, '{'0' * 32}' AS identifier, false AS is_asked"
+            registering.add(own_lake, own, f"SELECT lead_key('{lead}') AS person, {phone}, {more}")
+        monkeypatch.setattr(procedure, "rewrite", rewrite)
+        return rewrite(lake, con, *rest, **more)
+
+    tmp = here.lake.root.with_name("spool")
+    tmp.mkdir()
+    monkeypatch.setattr(procedure, "rewrite", learning)
+    erase(here, lead)
+    key = alias(lead).removeprefix("erased-")
+    assert here.rows(f"SELECT done_at FROM erasures WHERE person = '{key}'") == [(None,)]
+    here.load("metrics")  # any run that writes goes on with it
+    assert here.rows(f"SELECT done_at IS NOT NULL FROM erasures WHERE person = '{key}'") == [(True,)]
+
+
+def test_an_analyst_without_the_private_folder_reads_all_that_is_not_private(loaded):
+    here = loaded
+    erase(here, *some_leads(here, 2))
+    here.load("metrics")
+    (here.lake.root / "private").rename(here.lake.root.with_name("kept away"))
+    for table in (table for table in TABLES if not table.private and here.lake.files(table)):
+        assert not hb.read(table.name, data_dir=here.lake.root).empty, table.name

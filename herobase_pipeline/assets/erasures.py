@@ -19,7 +19,6 @@ from herobase_pipeline.lake import catalogue
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.pulling.account import herobase
 from herobase_pipeline.pulling.services import DAY_SERVICES
-from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import CALLS, ERASED, ERASURES, LEAD_FIELDS, LEADS, VERSIONS
 
 GONE = "erased_are_gone"
@@ -50,10 +49,19 @@ def erasures(
     """Erase whoever asked, by status or by list, and look whether they are gone."""
     lake = own_lake(settings)
     known = _persons_before(context)
-    requests, wrong = _requests(context, lake, settings)
-    taken = [path for path, _ in requests if path is not None]
+    requests, taken, wrong = _handed_over(lake)
+    asked, unreadable = "yes", 0
     try:
-        erased = erase(lake, settings.zone, [each for _, of in requests for each in of], everyone=True)
+        swept = sweep(herobase(settings), lake, settings)
+        requests, unreadable = [*requests, *swept.requests], swept.unreadable
+    except (RightMissingError, NotFoundError) as error:
+        asked = f"no, so only the lake was looked at. {error}"
+        context.log.warning(f"HeroBase could not be asked whom it has anonymized: {asked}")
+    except HeroBaseError as error:
+        asked = f"no, and those who were known are erased. {error}"
+        wrong.append(f"HeroBase could not be asked whom it has anonymized: {asked}")
+    try:
+        erased = erase(lake, settings.zone, requests, everyone=True)
         for path in taken:
             path.unlink()
         if taken:
@@ -68,6 +76,8 @@ def erasures(
         "persons": rows,
         "persons_erased": erased.persons,
         "files_rewritten": erased.files,
+        "herobase_was_asked": asked,
+        "records_set_aside": unreadable,
         "proof": str(proof),
     }
     context.log.info(f"{erased.persons} persons erased, {erased.files} files rewritten. {proof}")
@@ -85,32 +95,24 @@ def erasures(
             yield from (check for check in checks if context.selected_asset_check_keys)
 
 
-def _requests(
-    context: dg.AssetExecutionContext, lake: Lake, settings: Settings
-) -> tuple[list[tuple[Path | None, list[Request]]], list[str]]:
-    """Return who asked, by list that said so, and what was wrong with asking."""
-    found: list[tuple[Path | None, list[Request]]] = []
+def _handed_over(lake: Lake) -> tuple[list[Request], list[Path], list[str]]:
+    """Return who stands on the lists that were handed over, the lists that could be read, and what is wrong with the others."""
+    requests: list[Request] = []
+    taken: list[Path] = []
     wrong: list[str] = []
     handed_over = lists(lake)
     for number, path in enumerate(handed_over, 1):
         try:
-            found.append((path, read_list(path, f"List {number} of {len(handed_over)} by name, in {path.parent}")))
+            requests += read_list(path, f"List {number} of {len(handed_over)} by name, in {path.parent}")
+            taken.append(path)
         except ListError as error:
             wrong.append(str(error))
-    try:
-        found.append((None, sweep(herobase(settings), lake, settings)))
-    except (RightMissingError, NotFoundError) as error:
-        context.log.warning(
-            f"HeroBase could not be asked whom it has anonymized, so only the lake was looked at. {error}"
-        )
-    except HeroBaseError as error:
-        wrong.append(f"HeroBase could not be asked whom it has anonymized; those who were known are erased. {error}")
-    return found, wrong
+    return requests, taken, wrong
 
 
 def _gone(proof: Proof, persons: int, known: int) -> dg.AssetCheckResult:
     lost = known > persons
-    told = [f"* {hit.where}: {hit.values} places" for hit in proof.hits[:_LISTED]]
+    told = [f"* {hit.where}: {hit.texts} places" for hit in proof.hits[:_LISTED]]
     description = str(proof)
     if lost:
         description = (
@@ -142,5 +144,5 @@ def _rows(lake: Lake) -> int:
 
 def _state(instance: dg.DagsterInstance) -> Path | None:
     """Return the folder of Dagster's runs and logs; None where its storage is a database elsewhere."""
-    is_in_files = hasattr(instance.event_log_storage, "path_for_shard")
-    return Path(instance.root_directory).absolute() if is_in_files else None
+    folder = Path(instance.root_directory).absolute()
+    return folder if any(folder.rglob("*.db")) else None

@@ -13,11 +13,11 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
-from herobase_pipeline.erasing.procedure import HOLDING, NotErasedError, erased_errors
+from herobase_pipeline.erasing.procedure import HOLDING, NotErasedError, errors_in_words
 from herobase_pipeline.erasing.requests import named
 from herobase_pipeline.lake.catalogue import define_views
 from herobase_pipeline.lake.engine import ROOMY, connect
-from herobase_pipeline.lake.erased import register
+from herobase_pipeline.lake.erased import register, tells, text_of
 from herobase_pipeline.lake.identity import ForeignLakeError, claim
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.spool import spool
@@ -57,54 +57,47 @@ def held(lake: Lake, zone: ZoneInfo, who: str) -> Held:
     if request is None:
         raise ValueError("That is neither a lead's id nor a phone number with its 8 to 15 digits.")
     kind, value = request
-    with spool(lake) as folder, connect(zone, folder, ROOMY) as con, erased_errors("Nothing was looked up"):
+    with spool(lake) as folder, connect(zone, folder, ROOMY) as con, errors_in_words("Nothing was looked up"):
         register(con, lake)
         define_views(con, lake, (*HOLDING, ERASURES))
-        con.execute("CREATE TEMP TABLE named (lead_id VARCHAR)")
-        keys = "unnest(phone_keys($value))" if kind == "phone" else "lead_key($value)"
-        con.execute(f"CREATE TEMP TABLE hashes AS SELECT {keys} AS hash", {"value": value})
-        if kind == "lead":
-            con.execute(
-                "INSERT INTO named SELECT unnest([upper(spelled($value)), upper(alias_of($value))])", {"value": value}
-            )
-        for table in HOLDING:
-            if (leads := table.holding(Holds.LEAD)) and kind == "phone":
-                con.execute(
-                    f"INSERT INTO named SELECT upper(spelled({leads[0]})) FROM {table.name} WHERE {_tells(table)}"
-                )
+        keys, person = (
+            ("unnest(phone_keys($who))", "person_of_number($who)") if kind == "phone" else (("lead_key($who)",) * 2)
+        )
+        con.execute(f"CREATE TEMP TABLE hashes AS SELECT {keys} AS hash", {"who": value})
+        con.execute(
+            "CREATE TEMP TABLE named AS SELECT unnest([plain_id($who), plain_id(alias_of($who))]) AS lead_id",
+            {"who": value},
+        )
+        if kind == "phone":  # the leads that it is of
+            for table in (table for table in HOLDING if table.holding(Holds.LEAD)):
+                con.execute(f"INSERT INTO named SELECT plain_id(lead_id) FROM {table.name} WHERE {_tells(table)}")
         found = {table.name: _rows(con, table, _condition(table)) for table in HOLDING}
-        person = "person IN (SELECT hash FROM hashes UNION SELECT lower(lead_id)[8:] FROM named)"
-        if kind == "phone":
-            person += " OR person = left(keyed('phone:' || e164($value)), 32)"
-        found[ERASURES.name] = _rows(con, ERASURES, person, {"value": value} if kind == "phone" else None)
+        con.execute(
+            f"CREATE TEMP TABLE persons AS SELECT {person} AS person UNION SELECT lower(key_of(lower(lead_id))) FROM named",
+            {"who": value},
+        )
+        found[ERASURES.name] = _rows(con, ERASURES, "person IN (FROM persons)")
     return {name: rows for name, rows in found.items() if rows}
 
 
 def _condition(table: Table) -> str:
     """Return the condition for the rows of a person."""
-    leads = table.holding(Holds.LEAD)
     if table is CALL_PHONES:
-        return "call_id IN (SELECT call_id FROM calls WHERE upper(spelled(lead_id)) IN (FROM named)) OR " + _tells(
-            table
-        )
-    return (
-        f"upper(spelled({leads[0]})) IN (FROM named) OR ({leads[0]} IS NULL AND ({_tells(table)}))"
-        if leads
-        else _tells(table)
-    )
+        return f"call_id IN (SELECT call_id FROM calls WHERE plain_id(lead_id) IN (FROM named)) OR {_tells(table)}"
+    if not table.holding(Holds.LEAD):
+        return _tells(table)
+    return f"plain_id(lead_id) IN (FROM named) OR (lead_id IS NULL AND ({_tells(table)}))"
 
 
 def _tells(table: Table) -> str:
     """Return the condition for the rows that have the number, or the id in a text."""
-    texts = [f"EXISTS (FROM (SELECT unnest(identifiers_in(concat_ws(' ', {', '.join(table.holding(Holds.TEXT))}))) AS told) "
-             "WHERE told IN (FROM hashes))"] if table.holding(Holds.TEXT) else []  # fmt: skip
-    return " OR ".join([*(f"{name} IN (FROM hashes)" for name in table.holding(Holds.NUMBER)), *texts]) or "false"
+    numbers = [f"{name} IN (FROM hashes)" for name in table.holding(Holds.NUMBER)]
+    texts = [tells(text_of(table), "FROM hashes")] if table.holding(Holds.TEXT) else []
+    return " OR ".join([*numbers, *texts]) or "false"
 
 
-def _rows(
-    con: duckdb.DuckDBPyConnection, table: Table, condition: str, params: dict[str, str] | None = None
-) -> list[dict[str, Any]]:
-    found = con.execute(f"SELECT * FROM {table.name} WHERE {condition} ORDER BY ALL", params)
+def _rows(con: duckdb.DuckDBPyConnection, table: Table, condition: str) -> list[dict[str, Any]]:
+    found = con.execute(f"SELECT * FROM {table.name} WHERE {condition} ORDER BY ALL")
     names = [name for name, *_ in found.description]
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 

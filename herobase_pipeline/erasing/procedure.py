@@ -6,9 +6,7 @@ of the register alone. Private files go first, as what a call is of stands in ``
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import replace
-from pathlib import Path
+from contextlib import contextmanager
 from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -18,11 +16,11 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from herobase_pipeline.erasing.requests import Request, anonymized
 from herobase_pipeline.lake import catalogue
-from herobase_pipeline.lake.arrow import columns_of
 from herobase_pipeline.lake.catalogue import define_views, view
+from herobase_pipeline.lake.deriving import turn
 from herobase_pipeline.lake.engine import ROOMY, connect, literal, number
-from herobase_pipeline.lake.erased import register
-from herobase_pipeline.lake.layout import PART, Lake, locked, make_folder
+from herobase_pipeline.lake.erased import register, text_of
+from herobase_pipeline.lake.layout import Lake, locked, make_folder
 from herobase_pipeline.lake.registering import add
 from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.lake.writing import rewrite, stored, write
@@ -44,6 +42,8 @@ T = TypeVar("T")
 HOLDING = tuple(sorted((table for table in TABLES if table.identifies), key=lambda table: not table.private))
 """The tables in which a person may be, the private ones first."""
 _OF_LEADS = tuple(table for table in HOLDING if table.holding(Holds.LEAD))
+_FIELDS = tuple(table for table in _OF_LEADS if table.private and table.holding(Holds.TEXT))
+"""Those that have what leads say."""
 _PHONE_NAMES, _MAIL_NAMES = "(?i)tel|phone|mobil|tlf|nummer|number", "(?i)mail"
 """Names of fields that hold a person's number or address; those of others, such as an agent's, stand in the same lead."""
 
@@ -86,7 +86,7 @@ def erase(
         NotErasedError: a file could not be read or written.
 
     """
-    with erased_errors("The erasure could not be finished, and goes on with the next run"):
+    with errors_in_words("The erasure could not be finished, and goes on with the next run"):
         return again_if_replaced(lambda: _erase(lake, zone, requests, days, everyone=everyone))
 
 
@@ -108,24 +108,25 @@ def _erase(
         if not persons:
             return Erased(0, 0)
         _note(lake, con, done=False)
+        deletes = lake.forgetting is not None and lake.forgetting.deletes_rows
         for table, day in files:
-            _rewrite(lake, con, table, day)
-        _remove_leftovers(lake)
+            # where only names change a file stays as old as it is, so that nothing is made anew from it
+            rewrite(lake, con, table, day, keeps_age=table.private or not deletes)
+        for table in HOLDING:
+            lake.remove_leftovers(table)
         catalogue.refresh(lake, zone, anew=True)
         _note(lake, con, done=True)
         return Erased(persons, len(files))
 
 
 def again_if_replaced(do: Callable[[], T]) -> T:
-    """Do something again, a few times, where DuckDB fails: a pull may have replaced a file while it was read."""
-    patient = Retrying(
-        stop=stop_after_attempt(6), wait=wait_fixed(1), retry=retry_if_exception_type(duckdb.Error), reraise=True
-    )
-    return patient(do)
+    """Do something again, a few times, where a file cannot be read: a pull may have replaced it meanwhile."""
+    replaced = retry_if_exception_type((duckdb.Error, FileNotFoundError))
+    return Retrying(stop=stop_after_attempt(6), wait=wait_fixed(1), retry=replaced, reraise=True)(do)
 
 
 @contextmanager
-def erased_errors(what: str) -> Iterator[None]:
+def errors_in_words(what: str) -> Iterator[None]:
     """Turn what a library raises within the block into a sentence that begins with ``what`` and quotes nobody.
 
     Raises:
@@ -158,10 +159,9 @@ def finish(lake: Lake, zone: ZoneInfo) -> Erased:
 @contextmanager
 def _turn(lake: Lake) -> Iterator[None]:
     """Wait until nobody else erases, and nothing is derived that would bring back who is erased meanwhile."""
-    with ExitStack() as stack:
-        for folder in (lake.under_way("erasing"), *(lake.under_way("deriving") / t.name for t in (LEADS, LEAD_FIELDS))):
-            make_folder(folder, private=True)
-            stack.enter_context(locked(folder))
+    erasing = lake.under_way("erasing")
+    make_folder(erasing, private=True)
+    with locked(erasing), turn(lake, LEADS), turn(lake, LEAD_FIELDS):
         yield
 
 
@@ -187,9 +187,9 @@ def _register(lake: Lake, con: duckdb.DuckDBPyConnection, requests: Sequence[Req
     con.register("requests", asked)
     con.execute("""
         CREATE OR REPLACE TEMP TABLE asked AS
-        SELECT kind, upper(spelled(any_value(value))) AS value, key AS person, source, min(asked_at) AS asked_at
+        SELECT kind, plain_id(any_value(value)) AS value, key AS person, source, min(asked_at) AS asked_at
         FROM (
-            SELECT *, CASE kind WHEN 'lead' THEN lead_key(value) ELSE left(keyed('phone:' || e164(value)), 32) END AS key
+            SELECT *, CASE kind WHEN 'lead' THEN lead_key(value) ELSE person_of_number(value) END AS key
             FROM requests
         )
         WHERE key IS NOT NULL
@@ -218,7 +218,7 @@ def _register(lake: Lake, con: duckdb.DuckDBPyConnection, requests: Sequence[Req
             SELECT person, 'phone', unnest(phone_keys(value)), true FROM asked WHERE kind = 'phone'
             UNION ALL
             SELECT person, 'phone', phone_token, false
-            FROM calls JOIN of_person ON upper(spelled(calls.lead_id)) = of_person.lead_id
+            FROM calls JOIN of_person ON plain_id(calls.lead_id) = of_person.lead_id
             WHERE phone_token IS NOT NULL
             UNION ALL
             SELECT person, 'phone', unnest(phone_keys(number)), false
@@ -241,17 +241,13 @@ def _leads_of_numbers(con: duckdb.DuckDBPyConnection) -> str:
     if not numbers:
         return "SELECT NULL AS person, NULL AS lead_id WHERE false"
     spaced = "|".join(r"[ ./()-]{0,2}".join(digits) for digits in numbers)
-    told = " UNION ALL ".join(
-        f"SELECT lead_id, concat_ws(' ', {', '.join(table.holding(Holds.TEXT))}) AS text FROM {table.name}"
-        for table in _OF_LEADS
-        if table.private and table.holding(Holds.TEXT)
-    )
+    told = " UNION ALL ".join(f"SELECT lead_id, {text_of(table)} AS text FROM {table.name}" for table in _FIELDS)
     con.execute(
         "CREATE OR REPLACE TEMP TABLE numbers AS "
         "SELECT person, unnest(phone_keys(value)) AS identifier FROM asked WHERE kind = 'phone'"
     )
     return f"""
-        SELECT DISTINCT person, upper(spelled(lead_id))
+        SELECT DISTINCT person, plain_id(lead_id)
         FROM (
             SELECT lead_id, phone_token AS identifier FROM calls WHERE phone_token IS NOT NULL
             UNION ALL
@@ -267,12 +263,12 @@ def _leads_of_numbers(con: duckdb.DuckDBPyConnection) -> str:
 def _told(lake: Lake, con: duckdb.DuckDBPyConnection) -> str:
     """Return a SELECT of what the leads ``of_person`` say in their fields: person, the field's name, its text."""
     found = []
-    for table in (table for table in _OF_LEADS if table.private and table.holding(Holds.TEXT)):
+    for table in _FIELDS:
         days = con.execute(
-            f"SELECT DISTINCT date FROM {table.name} JOIN of_person ON upper(spelled({table.name}.lead_id)) = of_person.lead_id"
+            f"SELECT DISTINCT date FROM {table.name} JOIN of_person ON plain_id({table.name}.lead_id) = of_person.lead_id"
         ).fetchall()
         its = f"({view(lake, table, [day for (day,) in days])}) AS it"
-        own = f"FROM {its} JOIN of_person ON upper(spelled(it.lead_id)) = of_person.lead_id"
+        own = f"FROM {its} JOIN of_person ON plain_id(it.lead_id) = of_person.lead_id"
         if "field_name" in table.names:
             found.append(f"SELECT person, field_name AS name, field_value AS text {own}")
             continue
@@ -288,8 +284,7 @@ def _told(lake: Lake, con: duckdb.DuckDBPyConnection) -> str:
 def _pending(lake: Lake, con: duckdb.DuckDBPyConnection, *, everyone: bool) -> int:
     """Make ``pending``, the persons of whom something was registered since they were done, or all; returns how many."""
     register(con, lake)
-    con.execute(
-        f"""
+    query = f"""
         CREATE OR REPLACE TEMP TABLE pending AS
         SELECT
             person,
@@ -300,9 +295,8 @@ def _pending(lake: Lake, con: duckdb.DuckDBPyConnection, *, everyone: bool) -> i
         FROM erased LEFT JOIN (SELECT person, done_at FROM ({stored(lake, ERASURES)})) USING (person)
         GROUP BY person
         HAVING $everyone OR NOT is_done
-    """,
-        {"everyone": everyone},
-    )
+    """
+    con.execute(query, {"everyone": everyone})
     return number(con, "SELECT count(*) FROM pending")
 
 
@@ -322,7 +316,7 @@ def _held(lake: Lake, con: duckdb.DuckDBPyConnection) -> list[tuple[Table, dt.da
         CREATE OR REPLACE TEMP TABLE ids AS  -- each id once, as to hash it is the dearest part
         SELECT lead_id, person
         FROM ({everyone})
-        JOIN hashes ON identifier = CASE WHEN is_alias(lead_id) THEN lead_id[8:] ELSE lead_key(lead_id) END
+        JOIN hashes ON identifier = key_of(lead_id)
     """)
     con.execute("""
         CREATE OR REPLACE TEMP TABLE forgotten_calls AS
@@ -332,51 +326,44 @@ def _held(lake: Lake, con: duckdb.DuckDBPyConnection) -> list[tuple[Table, dt.da
     """)
     con.execute("CREATE OR REPLACE TEMP TABLE held (table_name VARCHAR, day DATE, person VARCHAR)")
     for table in HOLDING:
-        day = "date" if table.daily else "NULL::DATE"
-        leads = table.holding(Holds.LEAD)
-        texts = f"concat_ws(' ', {', '.join(table.holding(Holds.TEXT))})" if table.holding(Holds.TEXT) else ""
-        found = []
-        if table.name == CALL_PHONES.name:
-            found.append(f"SELECT {day}, person FROM {table.name} JOIN forgotten_calls USING (date, call_id)")
-        if table.name == CALLS.name:
-            found.append(
-                "SELECT date, person FROM calls JOIN forgotten_calls USING (date, call_id) "
-                "WHERE NOT is_alias(lead_id) OR phone_token IS NOT NULL"
-            )
-        elif leads:
-            found.append(f"SELECT {day}, person FROM {table.name} JOIN ids USING (lead_id) WHERE NOT is_alias(lead_id)")
-        if texts and table.private and table.name != CALL_PHONES.name:
-            leadless = f"WHERE {leads[0]} IS NULL" if leads else ""
-            found.append(
-                f"SELECT day, person FROM (SELECT {day} AS day, unnest(identifiers_in({texts})) AS identifier FROM {table.name} "
-                f"{leadless}) JOIN hashes USING (identifier)"
-            )
-        for each in found:
-            con.execute(f"INSERT INTO held SELECT DISTINCT {literal(table.name)}, * FROM ({each})")
+        for found in _rows_of_persons(table):
+            con.execute(f"INSERT INTO held SELECT DISTINCT {literal(table.name)}, * FROM ({found})")
     by_name = {table.name: table for table in HOLDING}
     files = con.execute("SELECT DISTINCT table_name, day FROM held ORDER BY ALL").fetchall()
     return sorted(((by_name[name], day) for name, day in files), key=lambda file: HOLDING.index(file[0]))
 
 
+def _rows_of_persons(table: Table) -> Iterator[str]:
+    """Yield SELECTs of the day and person of the rows that hold one, for ``held``."""
+    day, leads = "date" if table.daily else "NULL::DATE", table.holding(Holds.LEAD)
+    if table is CALL_PHONES:
+        yield f"SELECT {day}, person FROM {table.name} JOIN forgotten_calls USING (date, call_id)"
+        return
+    if table is CALLS:
+        yield f"""
+            SELECT {day}, person FROM calls JOIN forgotten_calls USING (date, call_id)
+            WHERE NOT is_alias(lead_id) OR phone_token IS NOT NULL
+        """
+    elif leads:
+        yield f"SELECT {day}, person FROM {table.name} JOIN ids USING (lead_id) WHERE NOT is_alias(lead_id)"
+    if table.private and table.holding(Holds.TEXT):
+        leadless = f"WHERE {leads[0]} IS NULL" if leads else ""
+        yield f"""
+            SELECT day, person
+            FROM (SELECT {day} AS day, unnest(identifiers_in({text_of(table)})) AS identifier FROM {table.name} {leadless})
+            JOIN hashes USING (identifier)
+        """
+
+
 # -- what is done --------------------------------------------------------------------------------------------------------
 
 
-def _rewrite(lake: Lake, con: duckdb.DuckDBPyConnection, table: Table, day: dt.date | None) -> None:
-    """Write a file anew without who is erased. Where only names change it keeps its age, so that nothing is made anew of it."""
-    keeps_age = table.private or not (lake.forgetting and lake.forgetting.deletes_rows)
-    rewrite(lake, con, as_written(table, lake.file(table, day)), day, keeps_age=keeps_age)
-
-
-def as_written(table: Table, path: Path) -> Table:
-    """Return a table with the columns that its file has: those of lead fields are declared elsewhere."""
-    if table.name != LEAD_FIELDS.name:
-        return table
-    declared = {column.name: column for column in table}
-    return replace(table, columns=tuple(declared.get(column.name, column) for column in columns_of(path)))
-
-
 def _note(lake: Lake, con: duckdb.DuckDBPyConnection, *, done: bool) -> None:
-    """Write the pending persons into ``erasures``: how many files hold them, and once these are rewritten, when."""
+    """Write the pending persons into ``erasures``: how many files hold them, and once these are rewritten, when.
+
+    A person of whom a pull has registered more since the files were looked for is not done.
+    """
+    register(con, lake)
     write(
         lake,
         con,
@@ -389,7 +376,9 @@ def _note(lake: Lake, con: duckdb.DuckDBPyConnection, *, done: bool) -> None:
             pending.asked_at,
             pending.source,
             pending.seen_at,
-            CASE WHEN $done THEN now() END AS done_at,
+            CASE WHEN $done AND person NOT IN (
+                SELECT erased.person FROM erased ANTI JOIN hashes USING (identifier, is_asked)
+            ) THEN now() END AS done_at,
             greatest(coalesce(files, 0), coalesce(seen.files_rewritten, 0)) AS files_rewritten,
             NULL AS proof
         FROM pending
@@ -398,11 +387,3 @@ def _note(lake: Lake, con: duckdb.DuckDBPyConnection, *, done: bool) -> None:
         """,
         params={"done": done},
     )
-
-
-def _remove_leftovers(lake: Lake) -> None:
-    """Remove what killed writers left beside the files: it may hold who is erased."""
-    for table in HOLDING:
-        for left in lake.folder(table).glob(f"**/.{PART}.*"):
-            with locked(left.parent):
-                left.unlink(missing_ok=True)

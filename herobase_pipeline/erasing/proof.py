@@ -14,13 +14,14 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pyarrow as pa
 
-from herobase_pipeline.erasing.procedure import again_if_replaced, erased_errors
+from herobase_pipeline.erasing.procedure import again_if_replaced, errors_in_words
 from herobase_pipeline.lake.engine import ROOMY, connect, file_literal, literal, quoted
 from herobase_pipeline.lake.erased import register
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.lake.writing import write
 from herobase_pipeline.tables import ERASED, ERASURES
+from herobase_pipeline.tables.erasures import FOUND
 
 _CHUNK, _OVERLAP = 1 << 23, 128
 _WORD = re.compile(rb"[A-Za-z0-9]{6,40}")
@@ -31,11 +32,11 @@ _OTHER_IDS = re.compile(r"(?<!lead)_id$")  # of calls, campaigns: the same numbe
 
 
 class Hit(NamedTuple):
-    """A place that still tells an erased person: where, and how many values there do."""
+    """A place that still tells an erased person: where, and how many different texts there do."""
 
     where: str
     person: str
-    values: int
+    texts: int
 
 
 class Proof(NamedTuple):
@@ -62,7 +63,7 @@ class Proof(NamedTuple):
             else f"{self.state} of Dagster's"
         )
         where = ", ".join(sorted({hit.where for hit in self.hits})[:10])
-        found = f"found in {where}" if self.hits else "nothing found"
+        found = f"{FOUND} {where}" if self.hits else "nothing found"
         return f"{self.at:%Y-%m-%d %H:%M} UTC: {found}; looked at {self.files} files of the data and {state}."
 
 
@@ -78,7 +79,7 @@ def prove(lake: Lake, zone: ZoneInfo, state: Path | None) -> Proof:
         NotErasedError: a file cannot be read.
 
     """
-    with erased_errors("The scan could not be finished"):
+    with errors_in_words("The scan could not be finished"):
         return again_if_replaced(lambda: _prove(lake, zone, state))
 
 
@@ -86,20 +87,16 @@ def _prove(lake: Lake, zone: ZoneInfo, state: Path | None) -> Proof:
     at = dt.datetime.now(dt.UTC)
     with spool(lake) as folder, connect(zone, folder, ROOMY) as con:
         register(con, lake)
-        con.execute("CREATE OR REPLACE TEMP TABLE hits (place VARCHAR, person VARCHAR, files BIGINT)")
-        under_way = lake.under_way("spool")
-        ours = [
-            path for path in _files(lake.root.absolute()) if under_way not in path.parents and path != lake.file(ERASED)
-        ]
+        con.execute("CREATE OR REPLACE TEMP TABLE hits (place VARCHAR, person VARCHAR, texts BIGINT)")
+        spools, registered = lake.under_way("spool"), lake.file(ERASED)
+        ours = [path for path in _files(lake.root.absolute()) if spools not in path.parents and path != registered]
         theirs = None if state is None else [path for path in _files(state) if path not in ours]
         for name, paths in _by_table(lake, ours).items():
             _values(con, name, paths)
         for path in [*ours, *(theirs or ())]:
             _bytes(con, lake, path)
-        hits = [Hit(*row) for row in con.execute(
-            "SELECT place, person, sum(files)::BIGINT FROM hits GROUP BY ALL ORDER BY ALL"
-        ).fetchall()]  # fmt: skip
-        proof = Proof(len(ours), None if theirs is None else len(theirs), hits, at)
+        found = con.execute("SELECT place, person, sum(texts)::BIGINT FROM hits GROUP BY ALL ORDER BY ALL").fetchall()
+        proof = Proof(len(ours), None if theirs is None else len(theirs), [Hit(*row) for row in found], at)
         con.execute("CREATE OR REPLACE TEMP TABLE told AS SELECT DISTINCT person FROM hits")
         write(
             lake,
@@ -141,25 +138,23 @@ def _values(con: duckdb.DuckDBPyConnection, name: str, paths: list[Path]) -> Non
         _look(
             con,
             f"{name.split('/')[-1]}.{column}",
-            f"SELECT {text} AS text, {is_known} AS is_known, any_value(filename) AS file FROM {source} GROUP BY ALL",
+            f"SELECT DISTINCT {text} AS text, {is_known} AS is_known FROM {source}",
         )
-    ends = f"SELECT path_in_schema, unnest([stats_min_value, stats_max_value]) AS text, file_name FROM parquet_metadata({listed})"
-    _look(
-        con,
-        f"the footers of {name}",
-        f"SELECT DISTINCT text, false AS is_known, file_name AS file FROM ({ends}) "
-        f"WHERE NOT regexp_matches(path_in_schema, '(^|[^d])_id$')",
-    )
+    ends = f"""
+        SELECT DISTINCT unnest([stats_min_value, stats_max_value]) AS text, false AS is_known
+        FROM parquet_metadata({listed}) WHERE split_part(path_in_schema, ', ', 1) IN ({", ".join(map(literal, texts)) or "NULL"})
+    """
+    _look(con, f"the footers of {name}", ends)
 
 
-def _look(con: duckdb.DuckDBPyConnection, place: str, rows: str) -> None:
-    """Look up whatever stands in some texts; the whole text may be an id as well."""
+def _look(con: duckdb.DuckDBPyConnection, place: str, texts: str) -> None:
+    """Look up whatever stands in some texts; a whole text may be an id as well. ``is_known``: it is of another lead."""
     con.execute(f"""
         INSERT INTO hits
-        SELECT {literal(place)}, person, count(DISTINCT file)
+        SELECT {literal(place)}, person, count(DISTINCT text)
         FROM (
-            SELECT is_known, file, unnest(list_append(identifiers_in(text), lead_key(text))) AS identifier
-            FROM ({rows}) WHERE text IS NOT NULL
+            SELECT text, is_known, unnest(list_append(identifiers_in(text), lead_key(text))) AS identifier
+            FROM ({texts}) WHERE text IS NOT NULL
         ) AS told
         JOIN erased ON erased.identifier = told.identifier AND (erased.is_asked OR NOT told.is_known)
         GROUP BY person
@@ -181,18 +176,15 @@ def _bytes(con: duckdb.DuckDBPyConnection, lake: Lake, path: Path) -> None:
 
 
 def _pieces(path: Path) -> Iterator[bytes]:
-    try:
-        with path.open("rb") as file:
-            end = b""
-            while chunk := file.read(_CHUNK):
-                yield end + chunk
-                end = chunk[-_OVERLAP:]
-    except FileNotFoundError:  # a run has just ended, or a file was replaced: the new one is written by the register
-        return
+    with path.open("rb") as file:
+        end = b""
+        while chunk := file.read(_CHUNK):
+            yield end + chunk
+            end = chunk[-_OVERLAP:]
 
 
 def _look_up(con: duckdb.DuckDBPyConnection, place: str, texts: set[str], *, is_private: bool) -> None:
     if texts:
         con.register("texts", pa.table({"text": sorted(texts)}))
-        _look(con, place, f"SELECT text, {str(is_private).lower()} AS is_known, '' AS file FROM texts")
+        _look(con, place, f"SELECT text, {str(is_private).lower()} AS is_known FROM texts")
         con.unregister("texts")

@@ -8,13 +8,12 @@ from typing import NamedTuple
 
 import duckdb
 
-from herobase_pipeline.erasing.procedure import as_written
 from herobase_pipeline.lake import catalogue, notes
 from herobase_pipeline.lake.catalogue import define_views
 from herobase_pipeline.lake.completeness import known_in_full
 from herobase_pipeline.lake.engine import ROOMY, connect, literal
 from herobase_pipeline.lake.gone import remember
-from herobase_pipeline.lake.layout import Lake, locked, written
+from herobase_pipeline.lake.layout import Lake, written
 from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.lake.writing import rewrite
 from herobase_pipeline.partitions import local_day
@@ -67,12 +66,8 @@ def plan(lake: Lake, settings: Settings, now: dt.datetime) -> Plan:
     waiting: list[dt.date] = []
     if settings.keep_calls_days is not None:
         with spool(lake) as folder, connect(settings.zone, folder, ROOMY) as con:
-            past = [
-                day
-                for (day,) in con.execute(
-                    f"SELECT DISTINCT date FROM ({_going(lake, con, settings, today)}) ORDER BY 1"
-                ).fetchall()
-            ]
+            query = f"SELECT DISTINCT date FROM ({_going(lake, con, settings.keep_calls_days, today)}) ORDER BY 1"
+            past = [day for (day,) in con.execute(query).fetchall()]
         waiting = [day for day in past if not _is_counted(lake, day)]
         files[CALLS] = [day for day in past if day not in waiting]
     if (kept := settings.keep_private_days) is not None:
@@ -90,34 +85,27 @@ def apply(lake: Lake, settings: Settings, planned: Plan) -> int:
         remember(lake, CALLS, {day: day in whole for day in going})  # first, so that a crash loses no number
         if settings.keep_private_days is not None and lake.files(LEAD_FIELDS):
             cutoff = literal(str(planned.today - dt.timedelta(days=settings.keep_private_days)))
-            fields = as_written(LEAD_FIELDS, lake.file(LEAD_FIELDS))
             kept = f"FROM seen WHERE local_day(last_modified_at) >= DATE {cutoff}"
-            rewrite(lake, con, fields, query=kept, keeps_age=True)
+            rewrite(lake, con, LEAD_FIELDS, query=kept, keeps_age=True)
         for table in (table for table in planned.files if table.private):
             for day in planned.files[table]:
-                _delete(lake, table, day)
-        if going:
-            con.execute(f"CREATE TEMP TABLE going AS {_going(lake, con, settings, planned.today)}")
+                lake.remove(table, day)
+        if going and settings.keep_calls_days is not None:
+            con.execute(f"CREATE TEMP TABLE going AS {_going(lake, con, settings.keep_calls_days, planned.today)}")
             for day in going:
-                gone = f"SELECT call_id FROM going WHERE date = DATE {literal(str(day))}"
-                for table in (CALL_PHONES, CALLS):  # with its number first
-                    if lake.file(table, day).exists():
-                        left = rewrite(
-                            lake, con, table, day, f"FROM seen WHERE call_id NOT IN ({gone})", keeps_age=True
-                        )
-                        if not left:
-                            _delete(lake, table, day)
+                _without_going(lake, con, CALL_PHONES, day)  # a number goes before its call
+                _without_going(lake, con, CALLS, day)
     catalogue.refresh(lake, settings.zone)
     return sum(map(len, planned.files.values()))
 
 
-def _going(lake: Lake, con: duckdb.DuckDBPyConnection, settings: Settings, today: dt.date) -> str:
+def _going(lake: Lake, con: duckdb.DuckDBPyConnection, kept: int, today: dt.date) -> str:
     """Return a SELECT of the calls that are past their time: of no lead, or of one of which nothing was heard since.
 
     A lead that is still called keeps its calls, else nobody could count its attempts.
     """
     define_views(con, lake, (CALLS, *VERSIONS))
-    cutoff = literal(str(today - dt.timedelta(days=settings.keep_calls_days or 0)))
+    cutoff = literal(str(today - dt.timedelta(days=kept)))
     heard = " UNION ".join(
         f"SELECT lead_id FROM {table.name} WHERE date >= DATE {cutoff}" for table in (CALLS, *VERSIONS)
     )
@@ -128,10 +116,13 @@ def _going(lake: Lake, con: duckdb.DuckDBPyConnection, settings: Settings, today
     """
 
 
-def _delete(lake: Lake, table: Table, day: dt.date) -> None:
-    path = lake.file(table, day)
-    with locked(path.parent):
-        path.unlink(missing_ok=True)
+def _without_going(lake: Lake, con: duckdb.DuckDBPyConnection, table: Table, day: dt.date) -> None:
+    """Write a day's file without the calls of ``going``; a file of which nothing is left is deleted."""
+    if not lake.file(table, day).exists():
+        return
+    kept = f"FROM seen WHERE call_id NOT IN (SELECT call_id FROM going WHERE date = DATE {literal(str(day))})"
+    if not rewrite(lake, con, table, day, kept, keeps_age=True):
+        lake.remove(table, day)
 
 
 def _is_counted(lake: Lake, day: dt.date) -> bool:

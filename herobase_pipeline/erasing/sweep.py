@@ -1,11 +1,11 @@
 """HeroBase asked whom it has anonymized, over all time: it may have done so long after a lead's days were pulled."""
 
 import datetime as dt
+from typing import NamedTuple
 
 from herobase_pipeline.erasing.requests import Request
 from herobase_pipeline.herobase.client import HeroBase
 from herobase_pipeline.herobase.windows import Pull, Source
-from herobase_pipeline.lake import notes
 from herobase_pipeline.lake.engine import connect
 from herobase_pipeline.lake.landing import Landing
 from herobase_pipeline.lake.layout import Lake
@@ -19,7 +19,14 @@ _FEW = 100  # leads: an answer that was cut has more
 _AT_AN_END = 0.05  # of an answer's leads: asked for again where it may have been cut
 
 
-def sweep(herobase: HeroBase, lake: Lake, settings: Settings) -> list[Request]:
+class Swept(NamedTuple):
+    """What HeroBase said: who asked to be forgotten, and how many of its records cannot be read."""
+
+    requests: list[Request]
+    unreadable: int
+
+
+def sweep(herobase: HeroBase, lake: Lake, settings: Settings) -> Swept:
     """Return the leads that HeroBase calls Anonymized, whenever they were modified.
 
     Raises:
@@ -27,9 +34,6 @@ def sweep(herobase: HeroBase, lake: Lake, settings: Settings) -> list[Request]:
 
     """
     now = herobase.budget.utcnow()
-    whole = int(
-        ((notes.read(lake, "answers") or {}).get("simpleleads") or {}).get("whole", 0)
-    )  # rows; see pulling.answers
     with (
         spool(lake) as folder,
         connect(settings.zone, folder) as con,
@@ -42,7 +46,7 @@ def sweep(herobase: HeroBase, lake: Lake, settings: Settings) -> list[Request]:
             strays=landing.strays,
             edges=lambda window: _edges(landing, window),
             known=lambda: landing.different(now),
-            doubted=lambda rows: rows >= max(_FEW, whole),
+            doubted=lambda rows: rows >= _FEW,
             found=lambda _rows, _cut: None,
         )
         Pull(source).run(Window(_SINCE, now + dt.timedelta(days=1)))
@@ -50,7 +54,8 @@ def sweep(herobase: HeroBase, lake: Lake, settings: Settings) -> list[Request]:
         found = con.execute(
             "SELECT lead_id, max(last_modified_at) FROM pulled WHERE status = 'Anonymized' GROUP BY lead_id"
         ).fetchall()
-    return [Request("lead", lead, "status", asked.astimezone(dt.UTC)) for lead, asked in found]
+        requests = [Request("lead", lead, "status", asked.astimezone(dt.UTC)) for lead, asked in found]
+        return Swept(requests, len(landing.unreadable))
 
 
 def _edges(landing: Landing, window: Window) -> list[list[Window]]:

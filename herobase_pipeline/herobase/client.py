@@ -151,9 +151,10 @@ class HeroBase:
             HeroBaseError: also in the middle of the iteration; then what came before is worth nothing.
 
         """
-        only = {"Projects": [project.replace(",", "?") for project in projects], **self._modified(window)}
-        asked = {**only, "Statuses": LeadStatus.Anonymized.name}
-        return self._segments(_Asked("simpleleads", "Leads", asked, f"{_span('simpleleads', window)}, anonymized ones"))
+        params = self._of_projects(projects, window) | {"Statuses": LeadStatus.Anonymized.name}
+        return self._segments(
+            _Asked("simpleleads", "Leads", params, f"{_span('simpleleads', window)}, anonymized ones")
+        )
 
     def saved_search(self, search: str, window: Window) -> Iterator[Segment]:
         """Leads of a saved search whose last modification lies in ``window`` (API reference, 1.2.2 and 2.3).
@@ -193,10 +194,12 @@ class HeroBase:
         start, end = sorted(edge.astimezone(self.zone).replace(tzinfo=None) for edge in window)
         return {"ModifiedFrom": start.isoformat(timespec="seconds"), "ModifiedTo": end.isoformat(timespec="seconds")}
 
+    def _of_projects(self, projects: Sequence[str], window: Window) -> dict[str, str | list[str]]:
+        return {"Projects": [project.replace(",", "?") for project in projects], **self._modified(window)}
+
     def _filter(self, projects: Sequence[str], window: Window) -> dict[str, str | list[str]]:
         return {
-            "Projects": [project.replace(",", "?") for project in projects],
-            **self._modified(window),
+            **self._of_projects(projects, window),
             "Statuses": ",".join(status.name for status in LeadStatus),
             "AllClosedStatuses": "true",
             "AllOpenStatuses": "true",

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,16 @@ def columns_of(file: Path) -> tuple[Column, ...]:
     return tuple(
         Column(field.name, types[field.type], field.metadata[b"description"].decode()) for field in pq.read_schema(file)
     )
+
+
+def as_written(table: Table, file: Path) -> Table:
+    """Return a table with what its file has besides, as fields of leads that people declare."""
+    import pyarrow.parquet as pq
+
+    if set(pq.read_schema(file).names) <= set(table.names):
+        return table
+    declared = {column.name: column for column in table}
+    return replace(table, columns=tuple(declared.get(column.name, column) for column in columns_of(file)))
 
 
 @cache

@@ -123,9 +123,7 @@ def derive_days(
 @contextmanager
 def deriving(lake: Lake, zone: ZoneInfo, table: Table) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a connection to derive a table in; one run at a time, so that what was read last is written last."""
-    turn = lake.under_way("deriving") / table.name  # not the table's folder: its writer locks that
-    make_folder(turn, private=True)
-    with locked(turn), spool(lake) as folder, connect(zone, folder, ROOMY) as con:
+    with turn(lake, table), spool(lake) as folder, connect(zone, folder, ROOMY) as con:
         try:
             yield con
         except duckdb.Error as error:
@@ -133,6 +131,15 @@ def deriving(lake: Lake, zone: ZoneInfo, table: Table) -> Iterator[duckdb.DuckDB
                 f"{table.name} could not be made ({type(error).__name__}), so it is as it was. What DuckDB says is withheld, "
                 "as it may quote what stands in a file: report the table and this sentence."
             ) from None
+
+
+@contextmanager
+def turn(lake: Lake, table: Table) -> Iterator[None]:
+    """Wait until nobody else derives a table, and keep others from it within the block."""
+    folder = lake.under_way("deriving") / table.name  # not the table's folder: its writer locks that
+    make_folder(folder, private=True)
+    with locked(folder):
+        yield
 
 
 def require_loaded(lake: Lake, table: Table, sources: Sequence[Source]) -> None:

@@ -45,7 +45,7 @@ class Register:
         if not self.identifiers or not table.identifies:
             return rows
         if table.private:
-            return f"SELECT * FROM ({rows}) AS it WHERE {self._kept(table, day)}"
+            return f"SELECT * FROM ({rows}) AS it WHERE {self.kept(table, day)}"
         (lead,), tokens = table.holding(Holds.LEAD), table.holding(Holds.NUMBER)
         forgotten = f"is_forgotten({lead}, {tokens[0]})" if tokens else "false"
         flags = f"is_erased({lead}) AS {_LEAD}, {forgotten} AS {_CALL}"
@@ -59,11 +59,11 @@ class Register:
             f"FROM (SELECT *, {flags} FROM ({rows})) AS it WHERE {kept}"
         )
 
-    def _kept(self, table: Table, day: dt.date | None) -> str:
-        """Return the condition for the rows of a private table that stay."""
+    def kept(self, table: Table, day: dt.date | None = None) -> str:
+        """Return the condition for the rows of a private table that stay, of a day for a daily one."""
         if table.name == CALL_PHONES.name:
             return self._kept_phones(day)
-        text = f"concat_ws(' ', {', '.join(table.holding(Holds.TEXT)) or literal('')})"
+        text = text_of(table)
         if not (leads := table.holding(Holds.LEAD)):
             return _tells_nobody(text)
         kept = f"NOT is_erased({leads[0]})"
@@ -73,7 +73,7 @@ class Register:
 
     def _kept_phones(self, day: dt.date | None) -> str:
         """Return the condition for the numbers of a day that stay: what lead a call is of stands in ``calls``."""
-        kept = _tells_nobody("concat_ws(' ', phone, extra)", "is_asked") if self.asked_numbers else "true"
+        kept = _tells_nobody(text_of(CALL_PHONES), "is_asked") if self.asked_numbers else "true"
         file = self.lake.file(CALLS, day)
         if not file.exists():
             return kept
@@ -109,31 +109,37 @@ def register(con: duckdb.DuckDBPyConnection, lake: Lake) -> Register:
     return Register(lake, everyone, number(con, "SELECT count(*) FROM erased WHERE is_asked AND kind <> 'lead'"))
 
 
-def forget(con: duckdb.DuckDBPyConnection, parts: Sequence[str], tables: Sequence[Table], found: Register) -> int:
+def forget(con: duckdb.DuckDBPyConnection, parts: Sequence[str], table: Table, found: Register) -> int:
     """Call the erased leads of landed records by their alias, or delete the records; returns how many were deleted.
 
-    They go where all tables are private, as these have nothing without a lead, and where the settings say so.
+    They go where the service's first table is private, as it has nothing without a person, and where the settings say so.
     """
-    leads = tables[0].holding(Holds.LEAD)
+    leads = table.holding(Holds.LEAD)
     if not found.identifiers or not leads:
         return 0
-    forgetting = found.lake.forgetting
-    deletes = all(table.private for table in tables) or (forgetting is not None and forgetting.deletes_rows)
+    deletes = found.lake.forgetting is not None and found.lake.forgetting.deletes_rows
+    goes = f"NOT ({found.kept(table)})" if table.private else f"is_erased({leads[0]})"
     gone = 0
     for part in parts:
-        if deletes:
-            gone += number(con, f"DELETE FROM {quoted(part)} WHERE is_erased({leads[0]})")
+        if table.private or deletes:
+            gone += number(con, f"DELETE FROM {quoted(part)} AS it WHERE {goes}")
         else:
             con.execute(
-                f"UPDATE {quoted(part)} SET {leads[0]} = alias_of({leads[0]}) "
-                f"WHERE is_erased({leads[0]}) AND NOT is_alias({leads[0]})"
+                f"UPDATE {quoted(part)} SET {leads[0]} = alias_of({leads[0]}) WHERE {goes} AND NOT is_alias({leads[0]})"
             )
     return gone
 
 
+def text_of(table: Table) -> str:
+    """Return the SQL of all that a row of a table says in words."""
+    return f"concat_ws(' ', {', '.join(table.holding(Holds.TEXT)) or literal('')})"
+
+
+def tells(text: str, identifiers: str) -> str:
+    """Return the condition that one of some identifiers, a SELECT of them, is in a text."""
+    return f"EXISTS (FROM (SELECT unnest(identifiers_in({text})) AS told) WHERE told IN ({identifiers}))"
+
+
 def _tells_nobody(text: str, which: str = "true") -> str:
     """Return the condition that no identifier of the register, or none of those that ``which`` is true of, is in a text."""
-    return (
-        f"NOT EXISTS (FROM (SELECT unnest(identifiers_in({text})) AS told) "
-        f"WHERE told IN (SELECT identifier FROM erased WHERE {which}))"
-    )
+    return f"NOT {tells(text, f'SELECT identifier FROM erased WHERE {which}')}"

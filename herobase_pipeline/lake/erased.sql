@@ -1,14 +1,15 @@
 -- How a person that was erased is recognized, by keyed hashes alone. ``erased`` is the register: identifier, person, is_asked.
 
--- A lead's id, whatever its case; a number in the forms that may be meant; an address.
-CREATE OR REPLACE MACRO lead_key(x) AS left(keyed('lead:' || upper(spelled(x))), 32);
+-- A lead's id; a number in the forms that may be meant; an address; and who is named by a number, with all leads that have it.
+CREATE OR REPLACE MACRO lead_key(x) AS left(keyed('lead:' || plain_id(x)), 32);
 CREATE OR REPLACE MACRO phone_keys(x) AS list_distinct([
     token(x), keyed('+' || regexp_replace(x, '\D', '', 'g')), keyed(regexp_replace(x, '\D', '', 'g'))]);
 CREATE OR REPLACE MACRO mail_key(x) AS left(keyed('mail:' || lower(trim(x))), 32);
+CREATE OR REPLACE MACRO person_of_number(x) AS left(keyed('phone:' || e164(x)), 32);
 
 -- What an erased lead is called instead: a name that leads nowhere, and is the same at each pull, so that counts stay.
-CREATE OR REPLACE MACRO is_alias(x) AS coalesce(starts_with(x, 'erased-'), false);
 CREATE OR REPLACE MACRO alias_of(x) AS 'erased-' || lead_key(x);
+CREATE OR REPLACE MACRO key_of(x) AS CASE WHEN is_alias(x) THEN x[length('erased-') + 1:] ELSE lead_key(x) END;
 CREATE OR REPLACE MACRO is_erased(x) AS is_alias(x) OR coalesce(lead_key(x) IN (SELECT identifier FROM erased), false);
 
 -- A call is forgotten with its lead, or for its number: one that was asked for, or where it has no lead one of the person's.

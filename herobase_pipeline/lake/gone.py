@@ -32,8 +32,15 @@ def is_back(lake: Lake, table: Table, day: dt.date) -> None:
             note.get(table.name, {}).pop(str(day), None)
 
 
+def define_gone_days(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
+    """Make ``gone_days`` (day), the days of which calls are gone."""
+    days = {"days": list(gone_days(lake, CALLS))}
+    con.execute("CREATE OR REPLACE TEMP TABLE gone_days AS SELECT unnest($days::DATE[]) AS day", days)
+
+
 def define_past(con: duckdb.DuckDBPyConnection, lake: Lake, table: Table) -> None:
-    """Make ``gone_days`` (day), those of which calls are gone, and ``past``: what a table's file had, if there are any."""
-    days = gone_days(lake, CALLS)
-    con.execute("CREATE OR REPLACE TEMP TABLE gone_days AS SELECT unnest($days::DATE[]) AS day", {"days": list(days)})
-    con.execute(f"CREATE OR REPLACE TEMP VIEW past AS {stored(lake, table) if days else empty(table)}")
+    """Make ``gone_days``, and ``past``: what the file of a table had until now, if calls of any day are gone."""
+    define_gone_days(con, lake)
+    con.execute(
+        f"CREATE OR REPLACE TEMP VIEW past AS {stored(lake, table) if gone_days(lake, CALLS) else empty(table)}"
+    )

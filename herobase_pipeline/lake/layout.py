@@ -97,6 +97,18 @@ class Lake:
             finally:
                 aside.unlink(missing_ok=True)
 
+    def remove(self, table: Table, day: dt.date | None = None) -> None:
+        """Delete a table's file."""
+        path = self.file(table, day)
+        with locked(path.parent):
+            path.unlink(missing_ok=True)
+
+    def remove_leftovers(self, table: Table) -> None:
+        """Delete what killed writers left beside a table's files, once whoever writes there now is done."""
+        for left in self.folder(table).glob(f"**/.{PART}.*"):
+            with locked(left.parent):
+                left.unlink(missing_ok=True)
+
 
 def _day(folder: str) -> dt.date | None:
     """Return the day whose folder has that name; None for any other, such as ``date=2026-11-23 copy``."""

@@ -25,6 +25,9 @@ CREATE MACRO has_zone(x) AS regexp_matches(x, '(?i)(\dZ|\)/| (UTC|GMT)|:\d\d([.,
 CREATE MACRO no_reference(x) AS regexp_matches(x, '^(\[|(0|true|false|null)$)');
 -- A code or an id in the one spelling of all that look alike: without blanks around it, in one Unicode form.
 CREATE MACRO spelled(x) AS nullif(trim(nfc_normalize(x), E' \t\r\n' || chr(160)), '');
+-- A lead's id as it is compared, whatever its case; and whether it is what an erased lead is called instead.
+CREATE MACRO plain_id(x) AS upper(spelled(x));
+CREATE MACRO is_alias(x) AS coalesce(starts_with(x, 'erased-'), false);
 CREATE MACRO is_empty(x) AS regexp_matches(x, '^(\[\s*\]|null|)$');
 
 -- Seconds: ISO 8601 with days, hours, minutes, seconds and fractions; [d.]hh:mm:ss of .NET; a number (trap T33).

@@ -10,11 +10,11 @@ from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.writing import write
 from herobase_pipeline.tables import ERASED, Holds, Table
 
-_NEW = """
+_WITH_NEW = """
 FROM seen
 UNION ALL BY NAME
 SELECT person, kind, identifier, bool_or(is_asked) AS is_asked, min(source) AS source, min(asked_at) AS asked_at, now() AS seen_at
-FROM ({found})
+FROM found
 WHERE identifier IS NOT NULL AND (identifier, is_asked) NOT IN (SELECT (identifier, is_asked) FROM seen)
 GROUP BY person, kind, identifier
 """
@@ -33,7 +33,7 @@ def add(lake: Lake, con: duckdb.DuckDBPyConnection, found: str) -> int:
     con.execute(f"CREATE OR REPLACE TEMP TABLE found AS {found}")  # before the file is there that it may read
     if not number(con, "SELECT count(*) FROM found ANTI JOIN erased USING (identifier, is_asked)"):
         return 0
-    return write(lake, con, ERASED, _NEW.format(found="FROM found")) - known
+    return write(lake, con, ERASED, _WITH_NEW) - known
 
 
 def expand(lake: Lake, con: duckdb.DuckDBPyConnection, parts: Sequence[str], tables: Sequence[Table]) -> None:
@@ -41,9 +41,9 @@ def expand(lake: Lake, con: duckdb.DuckDBPyConnection, parts: Sequence[str], tab
     leads = tables[0].holding(Holds.LEAD)
     if not leads or not parts or not register(con, lake).asked_numbers:
         return
-    columns = {name for table in tables for column in table if (name := column.name) and column.field}
-    told = [name for table in tables for name in table.holding(Holds.TEXT) if name in columns]
-    texts = "concat_ws(' ', " + ", ".join(dict.fromkeys(told)) + ")"
+    landed = {column.name for table in tables for column in table if column.field}
+    told = dict.fromkeys(name for table in tables for name in table.holding(Holds.TEXT) if name in landed)
+    texts = f"concat_ws(' ', {', '.join(told)})"
     rows = " UNION ALL BY NAME ".join(f"FROM {quoted(part)}" for part in parts)
     add(
         lake,

@@ -68,7 +68,7 @@ def rewrite(
     Args:
         lake: where.
         con: a connection in which the query runs.
-        table: the table, with the columns that the file has.
+        table: the table; columns that its file has besides are kept.
         day: the day of the file, for a daily table.
         query: a SELECT of the rows that stay; by default all but those of erased persons.
         keeps_age: whether the file stays as old as it is, so that nothing is made anew from it.
@@ -78,7 +78,8 @@ def rewrite(
         path = lake.file(table, day)
         loaded = {} if table.daily else completeness.loaded_in(con, path)
         kept = completeness.footer(completeness.known_in_full(con, [path]), loaded)
-        return _fill(lake, con, table, query, day=day, params=None, sort=True, aside=aside, kept=kept)
+        whole = arrow.as_written(table, path)
+        return _fill(lake, con, whole, query, day=day, params=None, sort=True, aside=aside, kept=kept)
 
 
 def _fill(

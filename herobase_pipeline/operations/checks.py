@@ -16,11 +16,11 @@ from herobase_pipeline.lake import gaps
 from herobase_pipeline.lake.catalogue import define_views
 from herobase_pipeline.lake.completeness import known_in_full
 from herobase_pipeline.lake.engine import connect, literal
-from herobase_pipeline.lake.gone import gone_days
+from herobase_pipeline.lake.gone import define_gone_days
 from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.operations.rules import RULES, Check, Finding, Look
 from herobase_pipeline.pulling.services import DAY_SERVICES
-from herobase_pipeline.tables import CALLS, Table
+from herobase_pipeline.tables import Table
 
 LISTED = 31  # days; of those before, only how many
 OK, NOTHING = "As it should be.", "Nothing is loaded yet."
@@ -47,9 +47,7 @@ def findings(checks: Sequence[Check], look: Look) -> Iterator[tuple[Check, list[
         con.execute(f"CREATE TEMP MACRO due() AS DATE {literal(str(look.due))}")
         con.execute("CREATE TEMP TABLE loaded (table_name VARCHAR, day DATE, complete BOOLEAN)")
         con.execute("CREATE TEMP TABLE accepted (first DATE, last DATE, tables VARCHAR[])")
-        con.execute(
-            "CREATE TEMP TABLE gone_days AS SELECT unnest($days::DATE[]) AS day", {"days": [*gone_days(lake, CALLS)]}
-        )
+        define_gone_days(con, lake)
         con.execute("CREATE TEMP TABLE misdeclared (message VARCHAR)")
         try:
             for gap in gaps.accepted(lake):

@@ -32,6 +32,7 @@ from herobase_pipeline.tables import (
     UNREADABLE,
     Table,
 )
+from herobase_pipeline.tables.erasures import FOUND
 
 DUE_HOUR = 6  # local: by then the night's pull of yesterday is done
 RECENT = 35  # days looked back where older ones are noise, or dear to read: a comparison with four weeks, and one more
@@ -328,12 +329,12 @@ _RIGHTS = r"""
 """
 # the shape of limits and counts is not documented: a number is the service's that is named beside it, else above it
 _HAS_CALLS = "date NOT IN (FROM gone_days)"  # else some are past their time and gone
-_UNFINISHED = """
+_UNFINISHED = f"""
     SELECT local_day(seen_at), count(*) || ' persons are not erased yet'
     FROM erasures WHERE done_at IS NULL AND seen_at < now() - INTERVAL 1 DAY GROUP BY ALL
     UNION ALL
     SELECT local_day(done_at), 'something is left of ' || count(*) || ' persons'
-    FROM erasures WHERE proof LIKE '% UTC: found in %' GROUP BY ALL
+    FROM erasures WHERE contains(proof, '{FOUND} ') GROUP BY ALL
 """
 _QUOTA = rf"""
     WITH latest AS (FROM account ORDER BY date DESC LIMIT 1),

@@ -167,9 +167,8 @@ class Day:
     def gather(self) -> None:
         """Make ``pulled`` of what has landed, without what tells an erased person."""
         expand(self._lake, self.landing.con, self.landing.parts, self.landing.tables)
-        self._erased += forget(
-            self.landing.con, self.landing.parts, self.landing.tables, register(self.landing.con, self._lake)
-        )
+        found = register(self.landing.con, self._lake)
+        self._erased += forget(self.landing.con, self.landing.parts, self.landing.tables[0], found)
         self.landing.gather()
 
     def account(self) -> Account:

@@ -2,6 +2,11 @@
 
 from herobase_pipeline.tables.schema import Column, Table, Type
 
+FOUND = "found in"
+"""How a proof says that something is left, before it says where."""
+_SOURCE = Column("source", Type.TEXT, "status: HeroBase says Anonymized; list: handed over by hand")
+_ASKED_AT = Column("asked_at", Type.INSTANT, "when the person was anonymized in HeroBase, or the list was written")
+
 ERASED = Table(
     name="erased",
     description="The register of erased persons: keyed hashes of their lead ids, numbers and addresses, by which every writer "
@@ -18,8 +23,8 @@ ERASED = Table(
             Type.FLAG,
             "whatever has it is erased; else it was found in rows of the person, and only tells rows without a lead",
         ),
-        Column("source", Type.TEXT, "status: HeroBase says Anonymized; list: handed over by hand"),
-        Column("asked_at", Type.INSTANT, "when the person was anonymized in HeroBase, or the list was written"),
+        _SOURCE,
+        _ASKED_AT,
         Column("seen_at", Type.INSTANT, "when the identifier was registered"),
     ),
 )
@@ -36,8 +41,8 @@ ERASURES = Table(
             Type.TEXT,
             "keyed hash of what the person was named by. A lead's stands behind erased- as lead_id in other tables",
         ),
-        Column("asked_at", Type.INSTANT, "when the person was anonymized in HeroBase, or the list was written"),
-        Column("source", Type.TEXT, "status: HeroBase says Anonymized; list: handed over by hand"),
+        _ASKED_AT,
+        _SOURCE,
         Column("seen_at", Type.INSTANT, "when it was seen here"),
         Column("done_at", Type.INSTANT, "when every file that held the person was rewritten; NULL while one is not"),
         Column("files_rewritten", Type.COUNT, "files that held the person"),

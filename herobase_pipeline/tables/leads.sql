@@ -200,7 +200,7 @@ made AS (
         coalesce(list_transform(attempted_at, lambda begun: local_day(begun)), []) AS attempt_dates,
         if(closed_at IS NULL, NULL, coalesce(len(list_filter(attempted_at, lambda begun: begun <= closed_at)), 0)) AS attempts_to_close,
         coalesce(versions, 0) AS versions,
-        coalesce(erased, false) OR starts_with(lead_id, 'erased-') AS erased
+        coalesce(erased, false) OR is_alias(lead_id) AS erased
     FROM known
     FULL JOIN dialling USING (lead_id)
     FULL JOIN only_called USING (lead_id)

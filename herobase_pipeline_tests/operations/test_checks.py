@@ -11,7 +11,8 @@ from herobase_pipeline.lake.engine import connect
 from herobase_pipeline.lake.writing import write
 from herobase_pipeline.operations import rules
 from herobase_pipeline.operations.checks import CHECKS
-from herobase_pipeline.tables import ACCOUNT, CALL_OUTCOMES, CALLS, LEAD_CONVERSION, PROJECTS, SIMPLE_LEADS
+from herobase_pipeline.tables import ACCOUNT, CALL_OUTCOMES, CALLS, ERASURES, LEAD_CONVERSION, PROJECTS, SIMPLE_LEADS
+from herobase_pipeline.tables.erasures import FOUND
 from herobase_pipeline_tests.conftest import ASSETS, writer
 from herobase_pipeline_tests.hostile import hostile
 
@@ -418,4 +419,25 @@ def test_a_zone_whose_rules_duckdb_and_python_know_otherwise_is_named(watched, m
     monkeypatch.setattr(rules, "zone_differences", lambda *_: (found,))
     assert fails(here, "calls:zone_rules_agree", "WARN") == {
         "2026-11-01": "Europe/Copenhagen is UTC-07:00 by Python's rules and UTC-08:00 by DuckDB's, until 2027-03-13"
+    }
+
+
+def test_an_erasure_that_is_left_undone_for_a_day_and_one_that_left_something_fail(watched):
+    here = watched()
+    here.load(PULLED, "2026-09-07")
+    assert run(here, "erasures:erasures_are_finished")["erasures:erasures_are_finished"].passed
+    columns = (
+        "'{0}' AS person, now() AS asked_at, 'list' AS source, {1} AS seen_at, {2} AS done_at, "
+        "3 AS files_rewritten, {3} AS proof"
+    )
+    rows = [
+        columns.format("a" * 32, "TIMESTAMPTZ '2026-09-09 12:00:00+00'", "NULL", "NULL"),
+        columns.format("b" * 32, "now()", "NULL", "NULL"),
+        columns.format("c" * 32, "now()", "TIMESTAMPTZ '2026-09-12 12:00:00+00'", f"'{FOUND} 2 places'"),
+        columns.format("d" * 32, "now()", "now()", "'nothing found'"),
+    ]
+    doctor(here, ERASURES, " UNION ALL ".join(f"SELECT {row}" for row in rows))
+    assert fails(here, "erasures:erasures_are_finished") == {
+        "2026-09-09": "1 persons are not erased yet",
+        "2026-09-12": "something is left of 1 persons",
     }
