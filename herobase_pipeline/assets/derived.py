@@ -13,11 +13,13 @@ from herobase_pipeline.assets.days import CHUNKS
 from herobase_pipeline.assets.own_lake import own_lake
 from herobase_pipeline.assets.pulled import REFRESH, WHOLE_DAY, SettingsResource
 from herobase_pipeline.assets.specs import spec
+from herobase_pipeline.deriving.restating import Run
+from herobase_pipeline.deriving.session import NotDerivedError
+from herobase_pipeline.deriving.sources import Source, tables_of
+from herobase_pipeline.deriving.tables import derive, derive_days
 from herobase_pipeline.erasing.procedure import NotErasedError, erase
 from herobase_pipeline.lake import catalogue
-from herobase_pipeline.lake.deriving import NotDerivedError, Source, derive, derive_days, tables_of
 from herobase_pipeline.lake.layout import Lake
-from herobase_pipeline.lake.restating import Run
 from herobase_pipeline.tables import (
     CALL_OUTCOMES,
     CALLS,

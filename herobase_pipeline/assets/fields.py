@@ -8,11 +8,11 @@ import dagster as dg
 from herobase_pipeline.assets.own_lake import own_lake
 from herobase_pipeline.assets.pulled import SettingsResource
 from herobase_pipeline.assets.specs import lineage, schema, spec
+from herobase_pipeline.deriving.session import NotDerivedError
 from herobase_pipeline.erasing.procedure import NotErasedError, erase
 from herobase_pipeline.fields.columns import typed
 from herobase_pipeline.fields.declarations import FieldsError, read_declarations
 from herobase_pipeline.fields.projection import SOURCES, Projected, project
-from herobase_pipeline.lake.deriving import NotDerivedError
 from herobase_pipeline.tables import LEAD_FIELDS
 
 FINDINGS = "fields_that_do_not_fit"

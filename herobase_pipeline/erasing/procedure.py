@@ -14,10 +14,10 @@ import duckdb
 import pyarrow as pa
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
+from herobase_pipeline.deriving.session import turn
 from herobase_pipeline.erasing.requests import Request, anonymized
 from herobase_pipeline.lake import catalogue
 from herobase_pipeline.lake.catalogue import define_views, view
-from herobase_pipeline.lake.deriving import turn
 from herobase_pipeline.lake.engine import ROOMY, connect, literal, number
 from herobase_pipeline.lake.erased import register, text_of
 from herobase_pipeline.lake.layout import Lake, locked, make_folder

@@ -8,15 +8,10 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
+from herobase_pipeline.deriving.session import NotDerivedError, deriving
+from herobase_pipeline.deriving.sources import Source, define_sources, require_loaded
 from herobase_pipeline.fields.columns import MACROS, covering, texts, typed, values
 from herobase_pipeline.fields.declarations import RAW, Declaration, Kind, normal
-from herobase_pipeline.lake.deriving import (
-    NotDerivedError,
-    Source,
-    define_sources,
-    deriving,
-    require_loaded,
-)
 from herobase_pipeline.lake.engine import literal, number, quoted
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.writing import write

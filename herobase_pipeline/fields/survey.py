@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
+from herobase_pipeline.deriving.session import deriving
 from herobase_pipeline.fields.declarations import Declaration, Kind, normal, pattern
 from herobase_pipeline.fields.projection import gather
 from herobase_pipeline.lake.catalogue import define_views
-from herobase_pipeline.lake.deriving import deriving
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.tables import LEAD_DEFINITION_FIELDS, LEAD_FIELDS
 

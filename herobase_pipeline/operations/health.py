@@ -11,9 +11,9 @@ import pyarrow as pa
 from herobase_pipeline.assets.own_lake import own_lake
 from herobase_pipeline.assets.pulled import SettingsResource
 from herobase_pipeline.assets.specs import spec
+from herobase_pipeline.deriving.session import NotDerivedError, deriving
 from herobase_pipeline.lake import arrow, catalogue, gaps
 from herobase_pipeline.lake.completeness import known_in_full
-from herobase_pipeline.lake.deriving import NotDerivedError, deriving
 from herobase_pipeline.lake.engine import connect
 from herobase_pipeline.lake.layout import Lake, written
 from herobase_pipeline.lake.spool import spool

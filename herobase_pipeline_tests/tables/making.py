@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pyarrow as pa
 
+from herobase_pipeline.deriving.sources import Source
+from herobase_pipeline.deriving.tables import derive, derive_days
 from herobase_pipeline.lake.catalogue import INTERVAL, selection, view
-from herobase_pipeline.lake.deriving import Source, derive, derive_days
 from herobase_pipeline.lake.engine import connect
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.writing import write

@@ -15,9 +15,9 @@ import pytest
 
 from herobase_pipeline.assets.sources import SOURCES
 from herobase_pipeline.definitions import defs
-from herobase_pipeline.lake import restating
+from herobase_pipeline.deriving import restating
+from herobase_pipeline.deriving.sources import define_sources
 from herobase_pipeline.lake.catalogue import view
-from herobase_pipeline.lake.deriving import define_sources
 from herobase_pipeline.lake.engine import connect, quoted
 from herobase_pipeline.lake.gone import define_past
 from herobase_pipeline.lake.writing import empty

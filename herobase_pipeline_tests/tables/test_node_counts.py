@@ -9,7 +9,7 @@ import duckdb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from herobase_pipeline.lake.deriving import derive, derive_days
+from herobase_pipeline.deriving.tables import derive, derive_days
 from herobase_pipeline.lake.engine import ORG_KEY
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, LEAD_CONVERSION, LEADS

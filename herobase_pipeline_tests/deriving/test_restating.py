@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pytest
 
+from herobase_pipeline.deriving.restating import restate
 from herobase_pipeline.lake.engine import connect
 from herobase_pipeline.lake.layout import Lake
-from herobase_pipeline.lake.restating import restate
 from herobase_pipeline.lake.writing import stored, write
 from herobase_pipeline.tables import CALL_OUTCOMES, RESTATEMENTS
 

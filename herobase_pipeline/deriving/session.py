@@ -1,0 +1,61 @@
+"""Deriving a table: one run at a time, with errors that quote nobody."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+import duckdb
+
+from herobase_pipeline.lake.engine import ROOMY, connect
+from herobase_pipeline.lake.layout import Lake, locked, make_folder
+from herobase_pipeline.lake.spool import spool
+from herobase_pipeline.tables import Table
+
+
+class Derived(NamedTuple):
+    """What came of deriving a file.
+
+    Attributes:
+        rows: its rows.
+        restated: how many published numbers it changed.
+        is_whole: whether it knows its day in full.
+        versions: how many lead versions it was made from, by the table that told them.
+
+    """
+
+    rows: int
+    restated: int
+    is_whole: bool
+    versions: Mapping[str, int] = MappingProxyType({})
+
+
+class NotDerivedError(Exception):
+    """A table could not be made; what was there stays."""
+
+
+class NotLoadedError(NotDerivedError):
+    """A source lacks days, so what would be derived from it would look like quiet days."""
+
+
+@contextmanager
+def deriving(lake: Lake, zone: ZoneInfo, table: Table) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a connection to derive a table in; one run at a time, so that what was read last is written last."""
+    with turn(lake, table), spool(lake) as folder, connect(zone, folder, ROOMY) as con:
+        try:
+            yield con
+        except duckdb.Error as error:
+            raise NotDerivedError(
+                f"{table.name} could not be made ({type(error).__name__}), so it is as it was. What DuckDB says is withheld, "
+                "as it may quote what stands in a file: report the table and this sentence."
+            ) from None
+
+
+@contextmanager
+def turn(lake: Lake, table: Table) -> Iterator[None]:
+    """Wait until nobody else derives a table, and keep others from it within the block."""
+    folder = lake.under_way("deriving") / table.name  # not the table's folder: its writer locks that
+    make_folder(folder, private=True)
+    with locked(folder):
+        yield
