@@ -680,9 +680,9 @@ def test_a_person_of_whom_a_pull_learns_more_meanwhile_is_not_done(loaded, monke
         with connect(here.settings.zone, tmp) as own:
             own_lake = claim(here.lake, here.settings)
             procedure.register(own, own_lake)
-            more = "'list' AS source, now() AS asked_at"
+            source = "'list' AS source, now() AS asked_at"
             phone = f"'phone' AS kind, '{'0' * 32}' AS identifier, false AS is_asked"
-            registering.add(own_lake, own, f"SELECT lead_key('{lead}') AS person, {phone}, {more}")
+            registering.add(own_lake, own, f"SELECT lead_key('{lead}') AS person, {phone}, {source}")
         monkeypatch.setattr(procedure, "rewrite", rewrite)
         return rewrite(lake, con, *rest, **more)
 

@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
@@ -13,8 +14,11 @@ from herobase_pipeline.assets.days import CHUNKS
 from herobase_pipeline.assets.own_lake import own_lake
 from herobase_pipeline.assets.pulled import REFRESH, WHOLE_DAY, SettingsResource
 from herobase_pipeline.assets.specs import spec
+from herobase_pipeline.deriving.by_day import derive_by_day
+from herobase_pipeline.deriving.history import derive_history
+from herobase_pipeline.deriving.leads import derive_leads
 from herobase_pipeline.deriving.restating import Run
-from herobase_pipeline.deriving.session import NotDerivedError
+from herobase_pipeline.deriving.session import Derived, NotDerivedError
 from herobase_pipeline.deriving.sources import Source, tables_of
 from herobase_pipeline.deriving.tables import derive, derive_days
 from herobase_pipeline.erasing.procedure import NotErasedError, erase
@@ -80,14 +84,14 @@ def _picture_of_outcomes(context: dg.AssetExecutionContext, lake: Lake, day: dt.
     return {name: value for name, value in metadata.items() if name == pictures.OUTCOMES}
 
 
-def _whole(
+def _followed(
     table: Table,
     group: str,
     sources: Sequence[Source],
-    params: Mapping[str, Any] | None = None,
+    make: Callable[[Lake, ZoneInfo, Run, bool], Derived],
     picture: Callable[[Lake], dict[str, Any]] | None = None,
 ) -> dg.AssetsDefinition:
-    """Return the asset of a table that is made anew from all that its sources hold."""
+    """Return the asset of a table that is made from all days; ``make`` is told whether everything is to be made anew."""
 
     @dg.multi_asset(name=table.name, specs=[spec(table, group=group, deps=tables_of(*sources))])
     def derive_whole(context: dg.AssetExecutionContext, settings: SettingsResource) -> dg.MaterializeResult[None]:
@@ -97,7 +101,8 @@ def _whole(
                 erase(lake, settings.zone)  # whom HeroBase anonymized in what the table is made from
             pulled = [source for source in (*VERSIONS, CALLS) if lake.files(source)]
             why = cache(lambda: cause(context, table, pulled))
-            derived = derive(lake, settings.zone, table, sources, params, Run(context.run.run_id, lambda _: why()))
+            run = Run(context.run.run_id, lambda _: why())
+            derived = make(lake, settings.zone, run, False)
         except (NotDerivedError, NotErasedError) as error:
             raise dg.Failure(str(error), allow_retries=False) from error
         catalogue.refresh(lake, settings.zone)
@@ -109,6 +114,20 @@ def _whole(
     return derive_whole
 
 
+def _whole(
+    table: Table, group: str, sources: Sequence[Source], params: Mapping[str, Any] | None = None
+) -> dg.AssetsDefinition:
+    """Return the asset of a table that is small, and made anew each time from all that its sources hold."""
+    return _followed(table, group, sources, lambda lake, zone, run, _: derive(lake, zone, table, sources, params, run))
+
+
+def _by_day(table: Table, group: str, picture: Callable[[Lake], dict[str, Any]] | None = None) -> dg.AssetsDefinition:
+    """Return the asset of a table that counts leads by a day of theirs."""
+    return _followed(
+        table, group, [LEADS], lambda lake, zone, run, anew: derive_by_day(lake, zone, table, run, anew=anew), picture
+    )
+
+
 def _tell_restated(context: dg.AssetExecutionContext, numbers: int) -> None:
     if numbers:
         key = dg.AssetKey(RESTATEMENTS.key)
@@ -118,12 +137,12 @@ def _tell_restated(context: dg.AssetExecutionContext, numbers: int) -> None:
 
 DERIVED: list[dg.AssetsDefinition | dg.AssetSpec] = [
     call_outcomes,
-    _whole(LEADS, "leads", [VERSIONS, CALLS]),
-    _whole(LEAD_CONVERSION, "metrics", [LEADS], picture=pictures.conversion),
-    _whole(LEAD_COHORTS, "metrics", [LEADS]),
+    _followed(LEADS, "leads", [VERSIONS, CALLS], lambda lake, zone, _, anew: derive_leads(lake, zone, anew=anew)),
+    _by_day(LEAD_CONVERSION, "metrics", pictures.conversion),
+    _by_day(LEAD_COHORTS, "metrics"),
     _whole(CUMULATIVE_INCIDENCE, "metrics", [LEADS]),
     _whole(DROP_RATES, "metrics", [CALL_OUTCOMES], {"regimes": regimes(), "version": version(DROPS)}),
-    _whole(ORG_HISTORY, "directory", [CALLS]),
+    _followed(ORG_HISTORY, "directory", [CALLS], lambda lake, zone, _, anew: derive_history(lake, zone, anew=anew)),
     _whole(METRIC_REGISTRY, "metrics", [], {"metrics": registry()}),
     # written by the runs of the tables that they are about, or computed as they are read
     spec(RESTATEMENTS, group="metrics", deps=[CALL_OUTCOMES, LEAD_CONVERSION]),

@@ -1,7 +1,7 @@
 """Noting what a run changes in numbers that were published: before the new file takes the old one's place."""
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 import duckdb
@@ -56,6 +56,7 @@ def restate(
     new: str,
     days: Sequence[dt.date] | None = None,
     run: Run | None = None,
+    changed: Collection[dt.date] | None = None,
 ) -> dict[dt.date, int]:
     """Add to ``restatements`` each published number that ``new`` changes; returns how many there are, by day.
 
@@ -68,10 +69,13 @@ def restate(
         new: a SELECT of its rows, with the day as ``date`` for a daily table.
         days: the days of the files, for a daily table.
         run: the run that it is done in.
+        changed: the days whose numbers may change, where ``new`` has no others; all by default.
 
     """
     (published,) = (published for published in PUBLISHED if published.table == table)
-    known = known_in_full(con, lake.files(table, days))
+    known = known_in_full(con, lake.footers(table, days))
+    if changed is not None:
+        known &= set(changed)
     if not known:
         return {}
     con.execute(
@@ -97,7 +101,9 @@ def _changes(published: Published, old: str, new: str) -> str:
     return f"""
     WITH
     compared AS (
-        SELECT false AS is_new, {columns} FROM ({old}) UNION ALL BY NAME SELECT true AS is_new, {columns} FROM ({new})
+        SELECT false AS is_new, {columns} FROM ({old}) WHERE {published.day} IN (SELECT unnest($known::DATE[]))
+        UNION ALL BY NAME
+        SELECT true AS is_new, {columns} FROM ({new}) WHERE {published.day} IN (SELECT unnest($known::DATE[]))
     ),
     growing AS (  -- not published yet: it is meant to change
         SELECT DISTINCT day, node, campaign_id FROM compared WHERE NOT is_new AND NOT is_mature
@@ -117,12 +123,11 @@ def _changes(published: Published, old: str, new: str) -> str:
         coalesce(sum(value) FILTER (NOT is_new), 0) AS old_value,
         coalesce(sum(value) FILTER (is_new), 0) AS new_value
     FROM numbers
-    WHERE day IN (SELECT unnest($known::DATE[]))
-        AND NOT EXISTS (
-            FROM growing
-            WHERE growing.day = numbers.day AND growing.node = numbers.node
-                AND growing.campaign_id IS NOT DISTINCT FROM numbers.campaign_id
-        )
+    WHERE NOT EXISTS (
+        FROM growing
+        WHERE growing.day = numbers.day AND growing.node = numbers.node
+            AND growing.campaign_id IS NOT DISTINCT FROM numbers.campaign_id
+    )
     GROUP BY day, org_level, node, campaign_id, category, measure
     HAVING old_value <> new_value
     """

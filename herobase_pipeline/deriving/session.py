@@ -1,7 +1,7 @@
 """Deriving a table: one run at a time, with errors that quote nobody."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from types import MappingProxyType
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -22,6 +22,7 @@ class Derived(NamedTuple):
         restated: how many published numbers it changed.
         is_whole: whether it knows its day in full.
         versions: how many lead versions it was made from, by the table that told them.
+        whole_days: of a table that is made from all days, how many it knows in full.
 
     """
 
@@ -29,6 +30,7 @@ class Derived(NamedTuple):
     restated: int
     is_whole: bool
     versions: Mapping[str, int] = MappingProxyType({})
+    whole_days: int = 0
 
 
 class NotDerivedError(Exception):
@@ -40,9 +42,16 @@ class NotLoadedError(NotDerivedError):
 
 
 @contextmanager
-def deriving(lake: Lake, zone: ZoneInfo, table: Table) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a connection to derive a table in; one run at a time, so that what was read last is written last."""
-    with turn(lake, table), spool(lake) as folder, connect(zone, folder, ROOMY) as con:
+def deriving(
+    lake: Lake, zone: ZoneInfo, table: Table, reads: Sequence[Table] = ()
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a connection to derive a table in; one run at a time, so that what was read last is written last.
+
+    A monthly table that it ``reads`` is not written meanwhile, else a lead could be met in two months, or in none.
+    """
+    with ExitStack() as turns, spool(lake) as folder, connect(zone, folder, ROOMY) as con:
+        for each in (*(source for source in reads if source.monthly), table):
+            turns.enter_context(turn(lake, each))
         try:
             yield con
         except duckdb.Error as error:

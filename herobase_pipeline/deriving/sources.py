@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from functools import cache
 from importlib.resources import files
 
 import duckdb
@@ -47,7 +48,7 @@ def loaded_days_of(con: duckdb.DuckDBPyConnection, lake: Lake, sources: Sequence
     loaded: dict[str, list[dt.date]] = {}
     for source in filter(lake.files, tables_of(*sources)):
         days = sorted({*lake.days(source), *gone_days(lake, source)})
-        loaded |= {source.name: days} if source.daily else loaded_in(con, lake.file(source))
+        loaded |= {source.name: days} if source.daily else loaded_in(con, lake.footers(source)[0])
     return loaded
 
 
@@ -65,9 +66,29 @@ def define_sources(
         days: those that are asked about; all by default.
 
     """
-    for name in _MACROS:
-        con.execute(files("herobase_pipeline.tables").joinpath(name).read_text(encoding="utf-8"))
+    con.execute(macros())
     define_views(con, lake, tuple(tables_of(*sources)))
+    define_loaded(con, lake, sources)
+    define_complete_days(
+        con,
+        [
+            (
+                [file for table in tables_of(source) for file in lake.footers(table, days)],
+                [day for table in tables_of(source) for day, is_whole in gone_days(lake, table).items() if is_whole],
+            )
+            for source in sources
+        ],
+    )
+
+
+@cache
+def macros() -> str:
+    """Return the SQL that defines the macros which several tables share."""
+    return "\n".join(files("herobase_pipeline.tables").joinpath(name).read_text(encoding="utf-8") for name in _MACROS)
+
+
+def define_loaded(con: duckdb.DuckDBPyConnection, lake: Lake, sources: Sequence[Source]) -> None:
+    """Make ``loaded (table_name, day)``: the days of which a daily source, or one of those of which one is enough, has a file."""
     con.execute("CREATE OR REPLACE TEMP TABLE loaded (table_name VARCHAR, day DATE)")
     for source in sources:
         daily = [table for table in tables_of(source) if table.daily]
@@ -75,13 +96,3 @@ def define_sources(
         con.execute(
             f"INSERT INTO loaded SELECT {literal(_name(source))}, unnest($days::DATE[])", {"days": sorted(loaded)}
         )
-    define_complete_days(
-        con,
-        [
-            (
-                [file for table in tables_of(source) for file in lake.files(table, days)],
-                [day for table in tables_of(source) for day, is_whole in gone_days(lake, table).items() if is_whole],
-            )
-            for source in sources
-        ],
-    )

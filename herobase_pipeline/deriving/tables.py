@@ -7,14 +7,14 @@ from zoneinfo import ZoneInfo
 
 from herobase_pipeline.deriving.restating import Run, is_published, restate
 from herobase_pipeline.deriving.session import Derived, NotDerivedError, NotLoadedError, deriving
-from herobase_pipeline.deriving.sources import Source, define_sources, loaded_days_of, require_loaded
+from herobase_pipeline.deriving.sources import Source, define_sources, loaded_days_of, require_loaded, tables_of
 from herobase_pipeline.lake.completeness import complete_days
 from herobase_pipeline.lake.engine import literal
 from herobase_pipeline.lake.gone import define_past, gone_days
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.writing import write
 from herobase_pipeline.partitions import in_words
-from herobase_pipeline.tables import VERSIONS, Table
+from herobase_pipeline.tables import Table
 
 
 def derive(
@@ -32,21 +32,14 @@ def derive(
 
     """
     require_loaded(lake, table, sources)
-    with deriving(lake, zone, table) as con:
+    with deriving(lake, zone, table, reads=tables_of(*sources)) as con:
         loaded = loaded_days_of(con, lake, sources)
         define_sources(con, lake, sources)
         define_past(con, lake, table)
         con.execute(f"CREATE TEMP TABLE made AS {table.query}", dict(params or {}))
         restated = sum(restate(lake, con, table, "FROM made", run=run).values()) if is_published(table) else 0
         rows = write(lake, con, table, "FROM made", complete=complete_days(con), loaded=loaded)
-        told: dict[str, int] = {}
-        if VERSIONS in sources:
-            told = dict(
-                con.execute(
-                    "SELECT export, count(*) FROM lead_versions('simple_leads', 'search_leads') GROUP BY ALL ORDER BY ALL"
-                ).fetchall()
-            )
-        return Derived(rows, restated, is_whole=True, versions=told)
+        return Derived(rows, restated, is_whole=True)
 
 
 def derive_days(

@@ -7,6 +7,7 @@ of the register alone. Private files go first, as what a call is of stands in ``
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -14,13 +15,14 @@ import duckdb
 import pyarrow as pa
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
+from herobase_pipeline.deriving import made
 from herobase_pipeline.deriving.session import turn
 from herobase_pipeline.erasing.requests import Request, anonymized
 from herobase_pipeline.lake import catalogue
 from herobase_pipeline.lake.catalogue import define_views, view
 from herobase_pipeline.lake.engine import ROOMY, connect, literal, number
 from herobase_pipeline.lake.erased import register, text_of
-from herobase_pipeline.lake.layout import Lake, locked, make_folder
+from herobase_pipeline.lake.layout import Lake, Mark, Swapped, locked, make_folder, mark
 from herobase_pipeline.lake.registering import add
 from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.lake.writing import rewrite, stored, write
@@ -46,6 +48,9 @@ _FIELDS = tuple(table for table in _OF_LEADS if table.private and table.holding(
 """Those that have what leads say."""
 _PHONE_NAMES, _MAIL_NAMES = "(?i)tel|phone|mobil|tlf|nummer|number", "(?i)mail"
 """Names of fields that hold a person's number or address; those of others, such as an agent's, stand in the same lead."""
+
+_FINISHED: dict[Path, tuple[Mark | None, ...]] = {}
+"""By lake the register and the record of erasures, as they were when this process last saw that none is unfinished."""
 
 
 class NotErasedError(Exception):
@@ -109,9 +114,14 @@ def _erase(
             return Erased(0, 0)
         _note(lake, con, done=False)
         deletes = lake.forgetting is not None and lake.forgetting.deletes_rows
+        lake.digests(LEADS).unlink(missing_ok=True)
+        swapped: Swapped = {}
         for table, day in files:
             # where only names change a file stays as old as it is, so that nothing is made anew from it
-            rewrite(lake, con, table, day, keeps_age=table.private or not deletes)
+            rewrite(lake, con, table, day, keeps_age=table.private or not deletes, swapped=swapped)
+        if not deletes:
+            aliases = con.execute("SELECT DISTINCT 'erased-' || key_of(lead_id) FROM ids").fetchall()
+            made.rename(lake, LEADS, swapped, [alias for (alias,) in aliases])
         for table in HOLDING:
             lake.remove_leftovers(table)
         catalogue.refresh(lake, zone, anew=True)
@@ -149,11 +159,15 @@ def finish(lake: Lake, zone: ZoneInfo) -> Erased:
         NotErasedError: a file could not be read or written.
 
     """
-    if not lake.file(ERASED).exists():
+    state = tuple(mark(lake.file(table)) for table in (ERASED, ERASURES))
+    if state[0] is None or _FINISHED.get(lake.root) == state:
         return Erased(0, 0)
     with spool(lake) as folder, connect(zone, folder) as con:
         pending = _pending(lake, con, everyone=False)
-    return erase(lake, zone, days=[]) if pending else Erased(0, 0)
+    if pending:
+        return erase(lake, zone, days=[])
+    _FINISHED[lake.root] = state
+    return Erased(0, 0)
 
 
 @contextmanager
@@ -306,6 +320,7 @@ def _pending(lake: Lake, con: duckdb.DuckDBPyConnection, *, everyone: bool) -> i
 def _held(lake: Lake, con: duckdb.DuckDBPyConnection) -> list[tuple[Table, dt.date | None]]:
     """Make ``held``: which file holds which of the pending persons; returns the files, the private ones first."""
     define_views(con, lake, HOLDING)
+    con.execute(f"CREATE OR REPLACE TEMP VIEW leads AS {view(lake, LEADS, with_month=True)}")
     con.execute(
         "CREATE OR REPLACE TEMP TABLE hashes AS SELECT identifier, is_asked, person FROM erased SEMI JOIN pending USING (person)"
     )
@@ -335,7 +350,7 @@ def _held(lake: Lake, con: duckdb.DuckDBPyConnection) -> list[tuple[Table, dt.da
 
 def _rows_of_persons(table: Table) -> Iterator[str]:
     """Yield SELECTs of the day and person of the rows that hold one, for ``held``."""
-    day, leads = "date" if table.daily else "NULL::DATE", table.holding(Holds.LEAD)
+    day, leads = "date" if table.daily else "month" if table.monthly else "NULL::DATE", table.holding(Holds.LEAD)
     if table is CALL_PHONES:
         yield f"SELECT {day}, person FROM {table.name} JOIN forgotten_calls USING (date, call_id)"
         return

@@ -116,13 +116,15 @@ def _by_table(lake: Lake, paths: Iterable[Path]) -> dict[str, list[Path]]:
     """Return the Parquet files by the folder that they lie in, below the zones, also those that are no table's."""
     found: dict[str, list[Path]] = {}
     for path in paths:
-        if ".parquet" in path.name:
-            name = "/".join(path.relative_to(lake.root.absolute()).parts[:2])
-            with path.open("rb") as file:
-                is_parquet = file.read(4) == b"PAR1"
-            if is_parquet:
-                found.setdefault(name, []).append(path)
+        if _is_parquet(path):
+            found.setdefault("/".join(path.relative_to(lake.root.absolute()).parts[:2]), []).append(path)
     return found
+
+
+def _is_parquet(path: Path) -> bool:
+    """Whether a file is Parquet, whatever it is called: those that are kept beside a table have no ending."""
+    with path.open("rb") as file:
+        return file.read(4) == b"PAR1"
 
 
 def _values(con: duckdb.DuckDBPyConnection, name: str, paths: list[Path]) -> None:
@@ -163,7 +165,7 @@ def _look(con: duckdb.DuckDBPyConnection, place: str, texts: str) -> None:
 
 def _bytes(con: duckdb.DuckDBPyConnection, lake: Lake, path: Path) -> None:
     """Look at the bytes of a file. The ids of calls stand in those of Parquet, and may be those of leads: see ``_values``."""
-    is_parquet, is_private = ".parquet" in path.name, lake.root.absolute() / "private" in path.parents
+    is_parquet, is_private = _is_parquet(path), lake.root.absolute() / "private" in path.parents
     patterns = [_NUMBER, _ADDRESS] if is_parquet else [_NUMBER, _ADDRESS, _WORD]
     name = path.relative_to(lake.root.absolute()) if lake.root.absolute() in path.parents else path.name
     found: set[str] = set()

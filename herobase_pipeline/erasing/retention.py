@@ -128,7 +128,7 @@ def _without_going(lake: Lake, con: duckdb.DuckDBPyConnection, table: Table, day
 def _is_counted(lake: Lake, day: dt.date) -> bool:
     """Whether all that is made from a day's calls was made since they were written."""
     calls = written(lake.file(CALLS, day))
-    made = [lake.file(CALL_OUTCOMES, day), lake.file(LEADS), lake.file(ORG_HISTORY)]
+    made = [lake.file(CALL_OUTCOMES, day), *(lake.footers(LEADS) or [lake.known(LEADS)]), lake.file(ORG_HISTORY)]
     return all(written(path) >= calls for path in made)
 
 

@@ -27,7 +27,7 @@ _TYPES = {
 
 def schema(table: Table) -> pa.Schema:
     """Return a table's Arrow schema, with ``description`` in the metadata of each field and of the whole."""
-    fields = [pa.field(c.name, _TYPES[c.type], metadata={"description": c.description}) for c in table]
+    fields = [pa.field(c.name, _TYPES[c.type], metadata={"description": c.description}) for c in table.in_file]
     return pa.schema(fields, metadata={"description": table.description, "grain": table.grain})
 
 

@@ -5,7 +5,7 @@ import hashlib
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -22,6 +22,7 @@ from herobase_pipeline.tables import (
     CAMPAIGNS,
     KNOWN_DAYS,
     LEAD_CONVERSION,
+    LEADS,
     LOADED_DAYS,
     TABLES,
     VIEWS,
@@ -31,6 +32,7 @@ from herobase_pipeline.tables import (
 STORAGE_VERSION = "v1.2.0"  # readers on DuckDB 1.x open it too
 _ROWS = "counted"
 _DAY = "date=[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"  # "date=2026-11-23 copy" is none
+_MONTH = "month=[0-9][0-9][0-9][0-9]-[0-9][0-9]"
 INTERVAL = files("herobase_pipeline.tables").joinpath("interval.sql").read_text(encoding="utf-8").strip().rstrip(";")
 
 
@@ -76,13 +78,14 @@ def _rows(lake: Lake, table: Table) -> str:
 
 def _pattern(lake: Lake, table: Table) -> str:
     """Return the SQL of all files of a table: a pattern, so that days to come are in it too, if its folders allow one."""
-    if not table.daily:
+    files = lake.files(table)
+    if files == [lake.file(table)]:
         return file_literal(lake.file(table))
-    folder = lake.folder(table)
+    folder, each = lake.folder(table), _DAY if table.daily else _MONTH
     # DuckDB parts a pattern at a backslash, and a folder such as date=2026-02-30 fits the pattern of a day
-    if "\\" in str(folder) or len([*folder.glob(f"{_DAY}/{PART}")]) > len(lake.days(table)):
-        return _listed(lake.files(table))
-    return file_literal(folder)[:-1] + f"/{_DAY}/{PART}'"
+    if "\\" in str(folder) or len([*folder.glob(f"{each}/{PART}")]) > len(files):
+        return _listed(files)
+    return file_literal(folder)[:-1] + f"/{each}/{PART}'"
 
 
 def _files_of(pattern: str) -> str:
@@ -94,15 +97,35 @@ def _listed(paths: Sequence[Path]) -> str:
     return "[" + ", ".join(map(file_literal, paths)) + "]"
 
 
-def view(lake: Lake, table: Table, days: Sequence[dt.date] | None = None) -> str:
-    """Return a SELECT of a table, of some days or all, with the day as ``date``; of no rows while it has no file."""
-    found = lake.files(table, days)
-    paths = _pattern(lake, table) if days is None else _listed(found)
-    day = "NULL::DATE AS date, " if table.daily else ""
-    nothing = empty(table).replace("SELECT ", f"SELECT {day}", 1)
+def view(
+    lake: Lake,
+    table: Table,
+    days: Collection[dt.date] | None = None,
+    *,
+    files: Sequence[Path] | None = None,
+    with_month: bool = False,
+) -> str:
+    """Return a SELECT of a table, of some days or all, with the day as ``date``; of no rows while it has no file.
+
+    Args:
+        lake: where.
+        table: the table.
+        days: of a daily table the days, all by default.
+        files: which of its files, all by default.
+        with_month: whether the rows of a monthly table come with the first day of their file's ``month``.
+
+    """
+    found = lake.files(table, days) if files is None else files
+    placed = "date" if table.daily else "month" if with_month else None
+    nothing = empty(table).replace("SELECT ", f"SELECT NULL::DATE AS {placed}, ", 1) if placed else empty(table)
     if not found:
         return nothing
-    if not table.daily:
+    paths = _pattern(lake, table) if days is None and files is None else _listed(found)
+    if with_month:
+        month = f"try_cast(regexp_extract(filename, 'month=([0-9-]+)/{PART}$', 1) || '-01' AS DATE) AS month"
+        options = "union_by_name = true, hive_partitioning = false, filename = true"
+        source = f"SELECT *, {month} FROM read_parquet({paths}, {options})"
+    elif not table.daily:
         source = f"FROM read_parquet({paths}, union_by_name = true, hive_partitioning = false)"
     elif "=" in str(lake.root.absolute()):  # a folder above the lake would be taken for a partition, of every row
         date = f"(regexp_extract(filename, 'date=([0-9-]+)/{PART}$', 1))::DATE AS date"
@@ -112,10 +135,18 @@ def view(lake: Lake, table: Table, days: Sequence[dt.date] | None = None) -> str
         hive = "hive_partitioning = true, hive_types = {'date': 'DATE'}"
         source = f"FROM read_parquet({paths}, union_by_name = true, {hive})"
     columns = ", ".join(quoted(column.name) for column in table)
-    return (
-        f"SELECT {'date, ' if table.daily else ''}{columns} "  # declared, as no file may have a column added since
+    rows = (
+        f"SELECT {f'{placed}, ' if placed else ''}{columns} "  # declared, as no file may have a column added since
         f"FROM ({nothing} UNION ALL BY NAME {source})"
     )
+    return _followed(lake, rows) if table is LEADS and lake.known(LEADS).exists() else rows
+
+
+def _followed(lake: Lake, leads: str) -> str:
+    """Return a SELECT of leads with the day through which each is known: it is the same for all that were dialled on a day."""
+    known = f"SELECT day, through FROM read_parquet({file_literal(lake.known(LEADS))}, hive_partitioning = false)"
+    through = "if(versions > 0, through, NULL) AS known_through"
+    return f"SELECT lead.* REPLACE ({through}) FROM ({leads}) AS lead LEFT JOIN ({known}) ON day = cohort_date"
 
 
 def define_views(con: duckdb.DuckDBPyConnection, lake: Lake, tables: tuple[Table, ...]) -> None:

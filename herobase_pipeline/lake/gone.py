@@ -6,8 +6,9 @@ from collections.abc import Mapping
 import duckdb
 
 from herobase_pipeline.lake import notes
+from herobase_pipeline.lake.catalogue import view
 from herobase_pipeline.lake.layout import Lake
-from herobase_pipeline.lake.writing import empty, stored
+from herobase_pipeline.lake.writing import empty
 from herobase_pipeline.tables import CALLS, Table
 
 _NOTE = "gone_days"
@@ -41,6 +42,5 @@ def define_gone_days(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
 def define_past(con: duckdb.DuckDBPyConnection, lake: Lake, table: Table) -> None:
     """Make ``gone_days``, and ``past``: what the file of a table had until now, if calls of any day are gone."""
     define_gone_days(con, lake)
-    con.execute(
-        f"CREATE OR REPLACE TEMP VIEW past AS {stored(lake, table) if gone_days(lake, CALLS) else empty(table)}"
-    )
+    rows = view(lake, table) if gone_days(lake, CALLS) else empty(table)
+    con.execute(f"CREATE OR REPLACE TEMP VIEW past AS {rows}")

@@ -5,13 +5,17 @@ import datetime as dt
 import fcntl
 import os
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from herobase_pipeline.tables.schema import Table
 
 PART = "part.parquet"
+Mark = tuple[int, int, int]
+"""Size, time of writing in ns, and inode: two files that took the same place differ in one of them."""
+Swapped = dict[Path, tuple[Mark | None, Mark | None]]
+"""Of files that were written anew, which lay there before, and which does since."""
 
 
 @dataclass(frozen=True)
@@ -46,19 +50,51 @@ class Lake:
         return self.root.absolute() / ("private" if table.private else "lake") / table.name
 
     def file(self, table: Table, day: dt.date | None = None) -> Path:
-        """Return a table's file, of a day for a daily one."""
+        """Return a table's file: of a day for a daily one, of the month that begins on the day for a monthly one."""
         folder = self.folder(table)
-        return (folder if day is None else folder / f"date={day}") / PART
+        if day is None:
+            return folder / PART
+        return folder / (f"month={day:%Y-%m}" if table.monthly else f"date={day}") / PART
 
     def days(self, table: Table) -> list[dt.date]:
         """Return the days that a table has a file for, in order."""
-        return sorted(filter(None, (_day(path.parent.name) for path in self.folder(table).glob(f"date=*/{PART}"))))
+        return self._parts(table, _day)
 
-    def files(self, table: Table, days: Sequence[dt.date] | None = None) -> list[Path]:
+    def months(self, table: Table) -> list[dt.date]:
+        """Return the first days of the months that a monthly table has a file for, in order.
+
+        None while it lies in one file, as before there were months: that one counts until it is gone.
+        """
+        if self.file(table).exists():
+            return []
+        return self._parts(table, _month)
+
+    def _parts(self, table: Table, named: Callable[[str], dt.date | None]) -> list[dt.date]:
+        """Return the days by which the folders with a file are named, in order."""
+        folder = self.folder(table)
+        found = folder.iterdir() if folder.exists() else ()
+        return sorted(day for path in found if (day := named(path.name)) and (path / PART).exists())
+
+    def files(self, table: Table, days: Collection[dt.date] | None = None) -> list[Path]:
         """Return the files that a table has, of all days or of some."""
-        if not table.daily:
-            return [path for path in [self.file(table)] if path.exists()]
-        return [self.file(table, day) for day in self.days(table) if days is None or day in days]
+        if table.daily:
+            folder = self.folder(table)
+            return [folder / f"date={day}" / PART for day in self.days(table) if days is None or day in days]
+        months = self.months(table) if table.monthly else []
+        return [self.file(table, month) for month in months] or [path for path in [self.file(table)] if path.exists()]
+
+    def known(self, table: Table) -> Path:
+        """Return the hidden file beside a table's: for all months what is known of days, or of each day its units."""
+        return self.folder(table) / ".known"
+
+    def digests(self, table: Table) -> Path:
+        """Return the hidden file beside a table's that has, by lead and day, a hash of what it was last made from."""
+        return self.folder(table) / ".digests"
+
+    def footers(self, table: Table, days: Collection[dt.date] | None = None) -> list[Path]:
+        """Return the files whose footers say which days a table knows (see ``completeness``)."""
+        known = self.known(table)
+        return [known] if table.monthly and known.exists() else self.files(table, days)
 
     def under_way(self, what: str) -> Path:
         """Return the private folder of what is under way, and no table's: ``private/.<what>``."""
@@ -70,16 +106,31 @@ class Lake:
         return self.root.absolute() / "herobase.duckdb"
 
     @contextlib.contextmanager
-    def replacing(self, table: Table, day: dt.date | None = None, *, keeps_age: bool = False) -> Iterator[Path]:
+    def replacing(
+        self, table: Table, day: dt.date | None = None, *, keeps_age: bool = False, swapped: Swapped | None = None
+    ) -> Iterator[Path]:
         """Hand out a path to write a table's file to, which takes the old file's place once the block ends well.
 
-        ``keeps_age``: it is as old as the one whose place it takes.
+        ``keeps_age``: it is as old as the one whose place it takes. ``swapped`` is told which file took whose place.
 
         Only one writer of a file is in the block at a time. A reader sees the old file or the new one; a crash at any
         point leaves the old or the new, and what it leaves beside them goes at the next write.
         """
         target = self.file(table, day)
-        make_folder(target.parent, private=table.private)
+        with self._replacing(target, private=table.private, keeps_age=keeps_age, swapped=swapped) as aside:
+            yield aside
+
+    @contextlib.contextmanager
+    def replacing_beside(self, target: Path) -> Iterator[Path]:
+        """Hand out a path to write a hidden file beside a table's to, as ``replacing`` does."""
+        with self._replacing(target, private=False) as aside:
+            yield aside
+
+    @contextlib.contextmanager
+    def _replacing(
+        self, target: Path, *, private: bool, keeps_age: bool = False, swapped: Swapped | None = None
+    ) -> Iterator[Path]:
+        make_folder(target.parent, private=private)
         with locked(target.parent):
             for stale in target.parent.glob(f".{PART}.*"):
                 stale.unlink()
@@ -87,12 +138,15 @@ class Lake:
             try:
                 yield aside
                 _flush(aside)
-                if table.private:
+                if private:
                     aside.chmod(0o600)
                 if keeps_age:
                     was = target.stat()
                     os.utime(aside, ns=(was.st_atime_ns, was.st_mtime_ns))
+                old = mark(target)
                 aside.replace(target)
+                if swapped is not None:
+                    swapped[target] = old, mark(target)
                 _flush(target.parent)
             finally:
                 aside.unlink(missing_ok=True)
@@ -117,6 +171,21 @@ def _day(folder: str) -> dt.date | None:
     except ValueError:
         return None
     return day if folder == f"date={day}" else None  # 20261123 is a day too, and none of ours
+
+
+def _month(folder: str) -> dt.date | None:
+    """Return the first day of the month whose folder has that name; None for any other."""
+    day = _day(f"date={folder.removeprefix('month=')}-01")
+    return day if day and folder == f"month={day:%Y-%m}" else None
+
+
+def mark(path: Path) -> Mark | None:
+    """Return which file lies there; None for none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_size, found.st_mtime_ns, found.st_ino
 
 
 def written(path: Path) -> float:

@@ -11,7 +11,7 @@ import duckdb
 from herobase_pipeline.lake import arrow, completeness
 from herobase_pipeline.lake.engine import file_literal, literal, number, quoted
 from herobase_pipeline.lake.erased import register
-from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.lake.layout import Lake, Swapped
 from herobase_pipeline.tables.schema import Table
 
 _LEVEL = 1  # of 22: a fifth less work than the usual 3, for files that are 2 to 4 % larger
@@ -62,6 +62,7 @@ def rewrite(
     query: str = "FROM seen",
     *,
     keeps_age: bool,
+    swapped: Swapped | None = None,
 ) -> int:
     """Write a file anew from its own rows, ``seen``, with all that its footer says; returns the number of rows.
 
@@ -72,9 +73,10 @@ def rewrite(
         day: the day of the file, for a daily table.
         query: a SELECT of the rows that stay; by default all but those of erased persons.
         keeps_age: whether the file stays as old as it is, so that nothing is made anew from it.
+        swapped: is told which file took whose place.
 
     """
-    with lake.replacing(table, day, keeps_age=keeps_age) as aside:
+    with lake.replacing(table, day, keeps_age=keeps_age, swapped=swapped) as aside:
         path = lake.file(table, day)
         loaded = {} if table.daily else completeness.loaded_in(con, path)
         kept = completeness.footer(completeness.known_in_full(con, [path]), loaded)
@@ -95,7 +97,7 @@ def _fill(
     kept: Mapping[str, str],
 ) -> int:
     """Write what a query yields to a file of its own; nobody else writes the table's meanwhile."""
-    columns = ", ".join(f"{quoted(column.name)}::{column.type} AS {quoted(column.name)}" for column in table)
+    columns = ", ".join(f"{quoted(column.name)}::{column.type} AS {quoted(column.name)}" for column in table.in_file)
     seen = stored(lake, table, day)
     if table.identifies:  # the register as it is now
         erased = register(con, lake)
@@ -118,6 +120,19 @@ def _fill(
         return copy(f"ORDER BY {table.order}" if sort else "")
     except duckdb.OutOfMemoryException:  # a day of a million calls, for which there is room but not to sort them
         return copy("")
+
+
+def write_known(
+    lake: Lake, con: duckdb.DuckDBPyConnection, table: Table, complete: Collection[dt.date], loaded: completeness.Loaded
+) -> None:
+    """Write what a monthly table knows of days, once its files are written: ``complete_days``, and the footers of others."""
+    kept = completeness.footer(complete, loaded)
+    footer = ", ".join(f"{literal(key)}: {literal(text)}" for key, text in kept.items())
+    with lake.replacing_beside(lake.known(table)) as aside:
+        con.execute(
+            f"COPY (SELECT day, through FROM complete_days ORDER BY day) TO {literal(str(aside))} "
+            f"(FORMAT parquet, KV_METADATA {{{footer}}})"
+        )
 
 
 def empty(table: Table) -> str:

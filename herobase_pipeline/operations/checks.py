@@ -55,7 +55,7 @@ def findings(checks: Sequence[Check], look: Look) -> Iterator[tuple[Check, list[
         except gaps.GapsError as error:  # no gap is accepted then, and the check of gaps says why
             con.execute("INSERT INTO misdeclared VALUES (?)", [str(error)])
         for table in tables:
-            days = {"days": lake.days(table), "complete": sorted(known_in_full(con, lake.files(table)))}
+            days = {"days": lake.days(table), "complete": sorted(known_in_full(con, lake.footers(table)))}
             con.execute(
                 f"INSERT INTO loaded SELECT {literal(table.name)}, day, day IN (SELECT unnest($complete::DATE[])) "
                 "FROM (SELECT unnest($days::DATE[]) AS day)",

@@ -106,7 +106,7 @@ def _loaded(look: Look) -> dg.MetadataValue[str]:
     with spool(look.lake) as folder, connect(look.settings.zone, folder) as con:
         pulled = [service.tables[0] for service in DAY_SERVICES if service.is_wanted(look.settings)]
         for table in (*pulled, CALL_OUTCOMES, LEAD_CONVERSION):
-            whole = known_in_full(con, look.lake.files(table))
+            whole = known_in_full(con, look.lake.footers(table))
             before, now = (_state(look, table, day, whole) for day in (yesterday, today))
             lines.append(
                 f"* **{table.name}**: yesterday, {yesterday}, {before}; today {now}; the latest whole day is "

@@ -95,7 +95,7 @@ def _is_pulling(instance: dg.DagsterInstance, quiet_s: float) -> bool:
 
 def _changed(lake: Lake, tables: Sequence[Table]) -> float:
     """When the latest of some tables' files was written; 0 where there is none."""
-    return max((written(path) for table in tables for path in lake.files(table)), default=0.0)
+    return max((written(path) for table in tables for path in lake.footers(table)), default=0.0)
 
 
 SENSORS = [follow, watch, recover, tidy]

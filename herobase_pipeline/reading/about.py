@@ -42,7 +42,7 @@ def about(data_dir: str | Path | None = None) -> str:
             files = lake.files(table)
             if not files and table is SEARCH_LEADS:  # most accounts do without
                 continue
-            whole = sorted(known_in_full(con, files))
+            whole = sorted(known_in_full(con, lake.footers(table)))
             days = lake.days(table) if table.daily else whole
             part = sorted(set(days) - set(whole))
             told = f"whole for {in_words(whole)}" if whole else "no whole day" if files else "not loaded"

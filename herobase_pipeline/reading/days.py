@@ -71,7 +71,7 @@ class Read(NamedTuple):
 
     def known(self, con: duckdb.DuckDBPyConnection) -> set[dt.date]:
         """Return the days that were over when all that the table is made from was pulled and counted."""
-        files = [self.lake.files(source) for source in sources(self.table)]
+        files = [self.lake.footers(source) for source in sources(self.table)]
         return set.intersection(*(known_in_full(con, of_source) for of_source in files))
 
 

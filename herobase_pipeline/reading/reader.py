@@ -290,7 +290,7 @@ def _loaded_days(
             return None
     _day(table)
     of_each = [
-        set(lake.days(source)) if source.daily else known_in_full(con, lake.files(source)) for source in made_from
+        set(lake.days(source)) if source.daily else known_in_full(con, lake.footers(source)) for source in made_from
     ]
     loaded, some = set.intersection(*of_each), set.union(*of_each)
     begin, end = first or min(some, default=last), last or max(some, default=first)

@@ -9,12 +9,20 @@ cohorts AS (
     FROM leads
     WHERE cohort_date IS NOT NULL AND versions > 0  -- nobody knows what became of a lead without a version
 ),
+places AS (  -- where a lead was dialled first, by a number: to group all that happened by lists would be dear
+    SELECT
+        cohort_date,
+        hash(first_dial_path) AS place,
+        any_value(first_dial_path) AS org_path,
+        arg_max(first_dial_names, (first_dial_at, first_dial_names)) AS org_names,
+        max(first_dial_at) AS latest
+    FROM cohorts
+    GROUP BY cohort_date, place
+),
 happened AS (
     SELECT
         cohort_date,
-        first_dial_at,
-        first_dial_path,
-        first_dial_names,
+        hash(first_dial_path) AS place,
         first_dial_campaign_id,
         unnest([
             {'what': 'lead', 'age': 0},
@@ -26,12 +34,10 @@ happened AS (
         ] || list_transform(attempt_dates, lambda day: {'what': 'attempt', 'age': day - cohort_date}), max_depth := 2)
     FROM cohorts
 ),
-leaves AS (
+counts AS (
     SELECT
-        cohort_date AS day,
-        first_dial_path AS org_path,
-        arg_max(first_dial_names, (first_dial_at, first_dial_names)) AS org_names,
-        max(first_dial_at) AS latest,
+        cohort_date,
+        place,
         first_dial_campaign_id AS campaign_id,
         CASE WHEN age <= 30 THEN age WHEN age <= 60 THEN 60 ELSE 90 END AS age_days,
         count(*) FILTER (what = 'lead') AS leads,
@@ -45,12 +51,16 @@ leaves AS (
     WHERE age <= 90
     GROUP BY ALL
 ),
+leaves AS (
+    SELECT cohort_date AS day, org_path, org_names, latest, counts.* EXCLUDE (cohort_date, place)
+    FROM counts JOIN places USING (cohort_date, place)
+),
 rolled AS MATERIALIZED (
     FROM rolled_up('leaves')
 ),
 every_age AS (
-    SELECT DISTINCT day, org_level, org_path, org_key, org_code, org_name, campaign_id, unnest(range(31) || [60, 90]) AS age_days
-    FROM rolled
+    SELECT *, unnest(range(31) || [60, 90]) AS age_days
+    FROM (SELECT DISTINCT day, org_level, org_path, org_key, org_code, org_name, campaign_id FROM rolled)
 ),
 steps AS (
     SELECT
@@ -65,24 +75,28 @@ steps AS (
         sum(COLUMNS(['leads', 'completed', 'contacted', 'closed', 'successes', 'rpc', 'attempts']))
     FROM (FROM rolled UNION ALL BY NAME FROM every_age)
     GROUP BY ALL
+),
+counted AS (
+    SELECT
+        day AS cohort_date,
+        org_level,
+        org_path,
+        org_key,
+        org_code,
+        org_name,
+        campaign_id,
+        age_days,
+        coalesce(sum(leads) OVER so_far, 0) AS leads,
+        coalesce(sum(completed) OVER so_far, 0) AS completed,
+        coalesce(sum(contacted) OVER so_far, 0) AS contacted,
+        coalesce(sum(closed) OVER so_far, 0) AS closed,
+        coalesce(sum(successes) OVER so_far, 0) AS successes,
+        coalesce(sum(rpc) OVER so_far, 0) AS rpc,
+        coalesce(sum(attempts) OVER so_far, 0) AS attempts
+    FROM steps
+    WINDOW so_far AS (PARTITION BY day, org_path, campaign_id ORDER BY age_days)
+    UNION ALL BY NAME
+    SELECT * EXCLUDE (is_mature) FROM kept  -- the days of which no lead has changed
 )
-SELECT
-    day AS cohort_date,
-    org_level,
-    org_path,
-    org_key,
-    org_code,
-    org_name,
-    campaign_id,
-    age_days,
-    coalesce(sum(leads) OVER so_far, 0) AS leads,
-    coalesce(sum(completed) OVER so_far, 0) AS completed,
-    coalesce(sum(contacted) OVER so_far, 0) AS contacted,
-    coalesce(sum(closed) OVER so_far, 0) AS closed,
-    coalesce(sum(successes) OVER so_far, 0) AS successes,
-    coalesce(sum(rpc) OVER so_far, 0) AS rpc,
-    coalesce(sum(attempts) OVER so_far, 0) AS attempts,
-    coalesce(day + age_days::INTEGER <= through, false) AS is_mature
-FROM steps
-LEFT JOIN complete_days USING (day)
-WINDOW so_far AS (PARTITION BY day, org_path, campaign_id ORDER BY age_days)
+SELECT counted.*, coalesce(cohort_date + age_days::INTEGER <= through, false) AS is_mature
+FROM counted LEFT JOIN complete_days ON day = cohort_date

@@ -19,25 +19,29 @@ leaves AS (
     FROM leads
     WHERE closed_at IS NOT NULL
     GROUP BY closed_date, org_path, campaign_id, lead_pool, closure
+),
+counted AS (
+    SELECT
+        day AS closed_date,
+        org_level,
+        org_path,
+        org_key,
+        org_code,
+        org_name,
+        campaign_id,
+        lead_pool,
+        closure,
+        sum(leads) AS leads,
+        sum(by_closing_call) AS by_closing_call,
+        sum(by_last_contact) AS by_last_contact,
+        sum(by_lead_user) AS by_lead_user,
+        sum(by_system) AS by_system,
+        sum(outbound) AS outbound,
+        sum(attempts) AS attempts
+    FROM rolled_up('leaves')
+    GROUP BY ALL
+    UNION ALL BY NAME
+    SELECT * EXCLUDE (is_mature) FROM kept  -- the days of which no lead has changed
 )
-SELECT
-    day AS closed_date,
-    org_level,
-    org_path,
-    org_key,
-    org_code,
-    org_name,
-    campaign_id,
-    lead_pool,
-    closure,
-    sum(leads) AS leads,
-    sum(by_closing_call) AS by_closing_call,
-    sum(by_last_contact) AS by_last_contact,
-    sum(by_lead_user) AS by_lead_user,
-    sum(by_system) AS by_system,
-    sum(outbound) AS outbound,
-    sum(attempts) AS attempts,
-    any_value(through IS NOT NULL) AS is_mature
-FROM rolled_up('leaves')
-LEFT JOIN complete_days USING (day)
-GROUP BY ALL
+SELECT counted.*, through IS NOT NULL AS is_mature
+FROM counted LEFT JOIN complete_days ON day = closed_date

@@ -1,3 +1,6 @@
+-- A transfer is a leg of a call that is counted already (trap T17).
+CREATE MACRO is_leg(call_status) AS coalesce(call_status <> 'Transferred', true);
+
 -- Every version of a lead, whichever export told it. A saved search may leave out what SimpleLeads has, so it adds a version
 -- only where it says something else: another time, or for the same time another status or closure.
 CREATE MACRO lead_versions(simple, searched) AS TABLE

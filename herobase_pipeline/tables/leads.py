@@ -185,6 +185,7 @@ LEADS = Table(
     name="leads",
     description="Every lead once: where it stands, and what calls it took to get there.",
     grain="one row a lead",
+    monthly=True,
     order="lead_id",
     columns=(
         Column(
@@ -312,8 +313,10 @@ LEADS = Table(
         Column(
             "known_through",
             Type.DAY,
-            "the last day up to which it is known whether it was closed: of the unbroken run of loaded days from cohort_date",
+            "the last day up to which it is known whether it was closed: of the unbroken run of loaded days from cohort_date; "
+            "looked up as it is read, as each new day changes it",
             made_from=_FIRST_DIAL_AT + of_versions("lead_id"),
+            in_file=False,
         ),
         Column(
             "first_dial_path",
@@ -344,6 +347,12 @@ LEADS = Table(
             Type.FLAG,
             "the person asked to be forgotten: by HeroBase's status, or by a list",
             made_from=_LATEST,
+        ),
+        Column(
+            "active_dates",
+            Type.DAYS,
+            "the local days of its calls and versions, in order; the month of the first is that of its file",
+            made_from=of("calls", "date call_status") + of_versions("date"),
         ),
     ),
 )

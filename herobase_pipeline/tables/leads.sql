@@ -1,4 +1,5 @@
--- Every lead once, from all its versions and all its calls, whatever the order in which days were pulled.
+-- Every lead once, from all its versions and all its calls, whatever the order in which days were pulled. What a lead is
+-- follows from its own rows and from which days are loaded, so it can be made for any set of leads by itself.
 -- Keys first, then the rows they lead to: many times cheaper than to carry everything through a sort.
 WITH
 superseded AS (  -- a version that was seen with different content counts as it was seen last
@@ -83,7 +84,7 @@ known AS (
     JOIN states AS current ON current.lead_id = history.lead_id AND current.last_modified_at = current_at
     LEFT JOIN states AS decided ON decided.lead_id = history.lead_id AND decided.last_modified_at = decided_at
 ),
-legs AS NOT MATERIALIZED (  -- a transfer is a leg of a call that is counted already (trap T17)
+legs AS NOT MATERIALIZED (
     SELECT
         *,
         coalesce(ended_at, started_at) AS over_at,
@@ -92,7 +93,7 @@ legs AS NOT MATERIALIZED (  -- a transfer is a leg of a call that is counted alr
         coalesce(call_status = 'AlternativeNumberDialed', false) AS is_alternative,
         hash(org_path, org_names) AS place
     FROM calls
-    WHERE lead_id IS NOT NULL AND coalesce(call_status <> 'Transferred', true)
+    WHERE lead_id IS NOT NULL AND is_leg(call_status)
 ),
 places AS (
     SELECT place, any_value(org_path) AS org_path, any_value(org_names) AS org_names FROM legs GROUP BY place
@@ -193,7 +194,6 @@ made AS (
         coalesce(at_closing.org_names, []) AS org_names,
         incoming AS credited_incoming,
         local_day(first_dial_at) AS cohort_date,
-        if(versions > 0, through, NULL) AS known_through,
         coalesce(at_first_dial.org_path, []) AS first_dial_path,
         coalesce(at_first_dial.org_names, []) AS first_dial_names,
         first_dial_campaign_id,
@@ -207,8 +207,19 @@ made AS (
     LEFT JOIN credited USING (lead_id)
     LEFT JOIN places AS at_closing ON at_closing.place = credited.place
     LEFT JOIN places AS at_first_dial ON at_first_dial.place = first_dial_place
-    LEFT JOIN complete_days ON complete_days.day = local_day(first_dial_at)
     LEFT JOIN loaded AS lead_days ON lead_days.table_name = 'simple_leads or search_leads' AND lead_days.day = local_day(last_dial_at)
+),
+days AS (
+    SELECT lead_id, list_sort(list(DISTINCT day)) AS active_dates
+    FROM (
+        SELECT lead_id, date AS day FROM legs
+        UNION ALL
+        SELECT lead_id, date FROM versions
+        UNION ALL
+        FROM (SELECT lead_id, unnest(coalesce(active_dates, [cohort_date, closed_date])) AS day FROM past)
+        WHERE day IN (FROM gone_days)
+    )
+    GROUP BY lead_id
 ),
 sealed AS (  -- leads of calls that are past their time and gone stay as they were made with them
     SELECT * FROM past
@@ -223,34 +234,36 @@ anew AS (
             made.closed_at > sealed.closed_at + INTERVAL 1 DAY, (made.closed_at IS NULL) <> (sealed.closed_at IS NULL)
         ) AS is_anew
     FROM sealed JOIN made USING (lead_id)
+),
+rows AS (
+    FROM made ANTI JOIN sealed USING (lead_id)
+    UNION ALL BY NAME
+    SELECT
+        sealed.* REPLACE (
+            -- the versions are all there
+            if(made.versions > 0, made.status, sealed.status) AS status,
+            if(made.versions > 0, made.closure, sealed.closure) AS closure,
+            if(made.versions > 0, made.campaign_id, sealed.campaign_id) AS campaign_id,
+            if(made.versions > 0, made.campaign_code, sealed.campaign_code) AS campaign_code,
+            if(made.versions > 0, made.lead_pool, sealed.lead_pool) AS lead_pool,
+            if(made.versions > 0, made.first_processed_by, sealed.first_processed_by) AS first_processed_by,
+            if(made.versions > 0, made.last_modified_by, sealed.last_modified_by) AS last_modified_by,
+            greatest(made.versions, sealed.versions) AS versions,
+            coalesce(made.erased, false) OR sealed.erased AS erased,
+            -- it may have been closed, opened again, or closed anew since
+            if(is_anew, made.closed_at, sealed.closed_at) AS closed_at,
+            if(is_anew, made.closed_date, sealed.closed_date) AS closed_date,
+            if(is_anew, made.closing_call_id, sealed.closing_call_id) AS closing_call_id,
+            if(is_anew, made.attribution, sealed.attribution) AS attribution,
+            if(is_anew, made.agent, sealed.agent) AS agent,
+            if(is_anew, made.org_path, sealed.org_path) AS org_path,
+            if(is_anew, made.org_names, sealed.org_names) AS org_names,
+            if(is_anew, made.credited_incoming, sealed.credited_incoming) AS credited_incoming,
+            if(is_anew, if(made.closed_at IS NULL, NULL, sealed.attempts + made.attempts), sealed.attempts_to_close) AS attempts_to_close
+        )
+    FROM sealed
+    LEFT JOIN made USING (lead_id)
+    LEFT JOIN anew USING (lead_id)
 )
-FROM made ANTI JOIN sealed USING (lead_id)
-UNION ALL BY NAME
-SELECT
-    sealed.* REPLACE (
-        -- the versions are all there
-        if(made.versions > 0, made.status, sealed.status) AS status,
-        if(made.versions > 0, made.closure, sealed.closure) AS closure,
-        if(made.versions > 0, made.campaign_id, sealed.campaign_id) AS campaign_id,
-        if(made.versions > 0, made.campaign_code, sealed.campaign_code) AS campaign_code,
-        if(made.versions > 0, made.lead_pool, sealed.lead_pool) AS lead_pool,
-        if(made.versions > 0, made.first_processed_by, sealed.first_processed_by) AS first_processed_by,
-        if(made.versions > 0, made.last_modified_by, sealed.last_modified_by) AS last_modified_by,
-        greatest(made.versions, sealed.versions) AS versions,
-        coalesce(made.erased, false) OR sealed.erased AS erased,
-        if(sealed.known_through IS NULL, NULL, greatest(through, sealed.known_through)) AS known_through,
-        -- it may have been closed, opened again, or closed anew since
-        if(is_anew, made.closed_at, sealed.closed_at) AS closed_at,
-        if(is_anew, made.closed_date, sealed.closed_date) AS closed_date,
-        if(is_anew, made.closing_call_id, sealed.closing_call_id) AS closing_call_id,
-        if(is_anew, made.attribution, sealed.attribution) AS attribution,
-        if(is_anew, made.agent, sealed.agent) AS agent,
-        if(is_anew, made.org_path, sealed.org_path) AS org_path,
-        if(is_anew, made.org_names, sealed.org_names) AS org_names,
-        if(is_anew, made.credited_incoming, sealed.credited_incoming) AS credited_incoming,
-        if(is_anew, if(made.closed_at IS NULL, NULL, sealed.attempts + made.attempts), sealed.attempts_to_close) AS attempts_to_close
-    )
-FROM sealed
-LEFT JOIN made USING (lead_id)
-LEFT JOIN anew USING (lead_id)
-LEFT JOIN complete_days ON complete_days.day = sealed.cohort_date
+SELECT rows.* REPLACE (days.active_dates AS active_dates)
+FROM rows LEFT JOIN days USING (lead_id)

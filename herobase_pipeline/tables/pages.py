@@ -53,7 +53,8 @@ def as_dictionary() -> str:
     """Return every table and view with its columns as a Markdown page: ``docs/tables.md``."""
     parts = [_TABLES_PREFACE]
     for table in (*TABLES, *VIEWS):
-        file = f"{'private' if table.private else 'lake'}/{table.name}/{'date=YYYY-MM-DD/' if table.daily else ''}part.parquet"
+        part = "date=YYYY-MM-DD/" if table.daily else "month=YYYY-MM/" if table.monthly else ""
+        file = f"{'private' if table.private else 'lake'}/{table.name}/{part}part.parquet"
         where = "A view in the catalogue." if table in VIEWS else f"In `{file}`."
         parts.append(
             f"## `{table.name}`\n\n{table.description} One row: {table.grain.removeprefix('one row ')}. {where}\n"

@@ -58,6 +58,7 @@ class Column:
         additive: a count or a length that may be summed over rows, within one level of the hierarchy.
         made_from: the columns of other tables, as ``table.column``, that its value is computed from (see ``of``).
         holds: what of a customer is in it; None for nothing.
+        in_file: whether it stands in the table's files; what changes each day for all rows is looked up as they are read.
 
     """
 
@@ -71,6 +72,7 @@ class Column:
     additive: bool = False
     made_from: tuple[str, ...] = ()
     holds: Holds | None = None
+    in_file: bool = True
 
 
 _ID = "campaign_id"
@@ -92,6 +94,7 @@ class Table:
         grain: what one row is.
         columns: in the order of the file.
         daily: one file a day (``date=YYYY-MM-DD``) rather than one file.
+        monthly: one file a month (``month=YYYY-MM``), so that what changes costs the months it is in.
         snapshot: its daily file is what HeroBase listed on the day of the pull, so a day without one is no gap.
         private: identifies customers, so lies under ``data/private`` and is in no catalogue.
         order: the order of the rows in its file, so that the same rows make the same file; by all columns if nothing less does.
@@ -106,6 +109,7 @@ class Table:
     grain: str
     columns: tuple[Column, ...]
     daily: bool = False
+    monthly: bool = False
     snapshot: bool = False
     private: bool = False
     order: str = "ALL"
@@ -120,6 +124,11 @@ class Table:
     def names(self) -> list[str]:
         """The names of its columns."""
         return [column.name for column in self.columns]
+
+    @cached_property
+    def in_file(self) -> tuple[Column, ...]:
+        """The columns of its files."""
+        return tuple(column for column in self.columns if column.in_file)
 
     @cached_property
     def identifies(self) -> bool:

@@ -73,7 +73,7 @@ def shape(path: Path) -> dict[str, str]:
 
 
 def declared(table: Table) -> dict[str, str]:
-    return {column.name: ARROW[column.type.value] for column in table.columns}
+    return {column.name: ARROW[column.type.value] for column in table.in_file}
 
 
 def rows(path: Path) -> list[dict[str, object]]:

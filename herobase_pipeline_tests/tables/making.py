@@ -5,6 +5,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pyarrow as pa
 
+from herobase_pipeline.deriving.by_day import derive_by_day
+from herobase_pipeline.deriving.history import derive_history
+from herobase_pipeline.deriving.leads import derive_leads
 from herobase_pipeline.deriving.sources import Source
 from herobase_pipeline.deriving.tables import derive, derive_days
 from herobase_pipeline.lake.catalogue import INTERVAL, selection, view
@@ -32,7 +36,6 @@ from herobase_pipeline.tables import (
     ORG_HISTORY,
     SIMPLE_LEADS,
     TABLES,
-    VERSIONS,
     VIEWS,
     Table,
     Type,
@@ -52,12 +55,8 @@ SOUTH, NORTH = ["Root", "South"], ["Root", "North"]
 
 _ARROW = {Type.TEXTS: pa.list_(pa.string()), Type.DAYS: pa.list_(pa.date32())}
 _SOURCES: dict[str, Sequence[Source]] = {
-    LEADS.name: [VERSIONS, CALLS],
-    LEAD_CONVERSION.name: [LEADS],
-    LEAD_COHORTS.name: [LEADS],
     CUMULATIVE_INCIDENCE.name: [LEADS],
     DROP_RATES.name: [CALL_OUTCOMES],
-    ORG_HISTORY.name: [CALLS],
     METRIC_REGISTRY.name: [],
 }
 _PARAMS: dict[str, Mapping[str, Any]] = {
@@ -186,7 +185,8 @@ def fill(
     given = list(rows)
     columns = {c.name: pa.array([row.get(c.name) for row in given], _ARROW.get(c.type)) for c in table}
     _connection().register("given", pa.table(columns))
-    write(lake, _connection(), table, "FROM given", day=day, complete=complete, loaded=loaded)
+    whole = replace(table, columns=tuple(replace(column, in_file=True) for column in table))  # as leads once had it
+    write(lake, _connection(), whole, "FROM given", day=day, complete=complete, loaded=loaded)
 
 
 def load(
@@ -208,6 +208,12 @@ def make(lake: Lake, *tables: Table) -> None:
     for table in tables:
         if table.daily:
             derive_days(lake, ZONE, table, [CALLS], lake.days(CALLS))
+        elif table == LEADS:
+            derive_leads(lake, ZONE)
+        elif table in (LEAD_CONVERSION, LEAD_COHORTS):
+            derive_by_day(lake, ZONE, table)
+        elif table == ORG_HISTORY:
+            derive_history(lake, ZONE)
         else:
             derive(lake, ZONE, table, _SOURCES[table.name], _PARAMS.get(table.name))
 

@@ -9,7 +9,8 @@ import duckdb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from herobase_pipeline.deriving.tables import derive, derive_days
+from herobase_pipeline.deriving.by_day import derive_by_day
+from herobase_pipeline.deriving.tables import derive_days
 from herobase_pipeline.lake.engine import ORG_KEY
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, LEAD_CONVERSION, LEADS
@@ -89,7 +90,7 @@ def test_t30b_conversion_of_any_leads(leads):
                 if not is_open:
                     expected[day, tuple(code.lower() for code in org_path[:level]), campaign, closure] += 1
         fill(lake, LEADS, rows)
-        derive(lake, ZONE, LEAD_CONVERSION, [LEADS])
+        derive_by_day(lake, ZONE, LEAD_CONVERSION)
         check(read(lake, LEAD_CONVERSION), "closed_date", "leads", expected)
 
 

@@ -1,0 +1,98 @@
+"""Tables that count leads by a day of theirs: after a change only the days are counted anew on which a lead is another.
+
+Whether one is, is seen by a hash of all that decides the table, by file of ``leads`` and day.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from zoneinfo import ZoneInfo
+
+import duckdb
+
+from herobase_pipeline.deriving import made
+from herobase_pipeline.deriving.made import Seen
+from herobase_pipeline.deriving.restating import Run, is_published, restate
+from herobase_pipeline.deriving.session import Derived, deriving
+from herobase_pipeline.deriving.sources import loaded_days_of, macros, require_loaded
+from herobase_pipeline.lake.catalogue import view
+from herobase_pipeline.lake.completeness import complete_days, define_complete_days
+from herobase_pipeline.lake.engine import file_literal, literal
+from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.lake.writing import empty, stored, write
+from herobase_pipeline.tables import LEADS, Table
+
+
+def derive_by_day(lake: Lake, zone: ZoneInfo, table: Table, run: Run | None = None, *, anew: bool = False) -> Derived:
+    """Make a table whose first column is a day of ``leads``; ``run`` is named where it changes numbers.
+
+    Its SQL reads ``leads``, those of the days to count, and ``kept``, the table's rows of all other days.
+
+    Args:
+        lake: where.
+        zone: the business time zone.
+        table: the table.
+        run: the run it is done in.
+        anew: count every day again, whatever has changed.
+
+    Raises:
+        NotLoadedError: leads are not made yet.
+        NotDerivedError: a file could not be read or written.
+
+    """
+    require_loaded(lake, table, [LEADS])
+    day = table.columns[0].name
+    with deriving(lake, zone, table, reads=[LEADS]) as con:
+        recipe = made.recipe(zone, table.query, macros(), *map(str, table))
+        before = None if anew else made.read(lake, table, recipe)
+        sources = _look(lake, con, table, before.sources if before else {})
+        con.execute(macros())
+        define_complete_days(con, [(lake.footers(LEADS), [])])
+        rows, kept, changed = view(lake, LEADS), empty(table), None
+        if before:
+            changed = _changed(before.sources, sources)
+            those = f"SELECT unnest([{', '.join(literal(str(each)) for each in changed)}]::DATE[])"
+            names = {str(each) for each in changed}
+            files = [path for path in lake.files(LEADS) if sources[made.name(lake, path)].told.keys() & names]
+            rows = f"SELECT * FROM ({view(lake, LEADS, files=files)}) WHERE {day} IN ({those})"
+            kept = f"SELECT * FROM ({stored(lake, table)}) WHERE {day} NOT IN ({those})"
+        con.execute(f"CREATE TEMP VIEW leads AS {rows}")
+        con.execute(f"CREATE TEMP VIEW kept AS {kept}")
+        con.execute(f"CREATE TEMP TABLE made AS {table.query}")
+        restated = (
+            sum(restate(lake, con, table, "FROM made", run=run, changed=changed).values()) if is_published(table) else 0
+        )
+        count = write(
+            lake, con, table, "FROM made", complete=complete_days(con), loaded=loaded_days_of(con, lake, [LEADS])
+        )
+        made.keep(lake, table, recipe, sources)
+        return Derived(count, restated, is_whole=True, whole_days=len(complete_days(con)))
+
+
+def _look(lake: Lake, con: duckdb.DuckDBPyConnection, table: Table, known: Mapping[str, Seen]) -> dict[str, Seen]:
+    """Return the files of ``leads``, each with a hash of what decides the table, by day."""
+    day = table.columns[0].name
+    decisive = {of.removeprefix("leads.") for column in table for of in column.made_from if of.startswith("leads.")}
+    columns = ", ".join(sorted((decisive & {column.name for column in LEADS.in_file}) | {"lead_id", day}))
+    sources = {}
+    for path in lake.files(LEADS):
+        name = made.name(lake, path)
+        mark = made.marks(lake, [path])[name]
+        if name in known and known[name].mark == mark:
+            sources[name] = known[name]
+            continue
+        found = con.execute(f"""
+            SELECT {day}, sum(hash({columns})::HUGEINT)::VARCHAR
+            FROM read_parquet({file_literal(path)}, hive_partitioning = false)
+            WHERE {day} IS NOT NULL GROUP BY {day}
+        """).fetchall()
+        sources[name] = Seen(mark=mark, told={str(on): digest for on, digest in found})
+    return sources
+
+
+def _changed(before: Mapping[str, Seen], now: Mapping[str, Seen]) -> set[dt.date]:
+    """Return the days on which what some file has is not what it had."""
+    changed: set[str] = set()
+    for name in before.keys() | now.keys():
+        old, new = (of[name].told if name in of else {} for of in (before, now))
+        changed |= {day for day in old.keys() | new.keys() if old.get(day) != new.get(day)}
+    return {dt.date.fromisoformat(day) for day in changed}
