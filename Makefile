@@ -4,7 +4,7 @@ BIN := .venv/bin
 export DAGSTER_HOME := $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY := yes
 
-.PHONY: demo test test-long dev bench fields account person pin environment
+.PHONY: demo test test-long dev bench rebuild fields account person pin environment
 
 demo: .venv/ready
 	@$(BIN)/herobase-demo
@@ -26,6 +26,10 @@ test: .venv/ready .venv/duckdb-1.5
 
 dev: .venv/ready
 	$(BIN)/dagster dev --host 127.0.0.1 --port 3000
+
+# Makes everything that is made from all days anew, as the job of that name does on Sundays.
+rebuild: .venv/ready
+	$(BIN)/dagster job execute -m herobase_pipeline.definitions -j rebuild
 
 # Prints what fields the loaded leads have as files for fields/, without a value; --to and --all: see the module.
 fields: .venv/ready

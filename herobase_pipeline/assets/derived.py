@@ -17,6 +17,7 @@ from herobase_pipeline.assets.specs import spec
 from herobase_pipeline.deriving.by_day import derive_by_day
 from herobase_pipeline.deriving.history import derive_history
 from herobase_pipeline.deriving.leads import derive_leads
+from herobase_pipeline.deriving.rebuilding import rebuild
 from herobase_pipeline.deriving.restating import Run
 from herobase_pipeline.deriving.session import Derived, NotDerivedError
 from herobase_pipeline.deriving.sources import Source, tables_of
@@ -47,6 +48,9 @@ from herobase_pipeline.tables import (
 from herobase_pipeline.tables.drops import regimes
 from herobase_pipeline.tables.metrics import DROPS, version
 from herobase_pipeline.tables.rates import registry
+
+ANEW = "herobase/anew"
+"""A run with this tag makes its tables anew from all days, whatever has changed."""
 
 
 @dg.multi_asset(
@@ -102,7 +106,10 @@ def _followed(
             pulled = [source for source in (*VERSIONS, CALLS) if lake.files(source)]
             why = cache(lambda: cause(context, table, pulled))
             run = Run(context.run.run_id, lambda _: why())
-            derived = make(lake, settings.zone, run, False)
+            if context.run.tags.get(ANEW) == "true":
+                derived = rebuild(lake, settings.zone, table, lambda anew: make(lake, settings.zone, run, anew))
+            else:
+                derived = make(lake, settings.zone, run, False)
         except (NotDerivedError, NotErasedError) as error:
             raise dg.Failure(str(error), allow_retries=False) from error
         catalogue.refresh(lake, settings.zone)

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from herobase_pipeline.assets.derived import ANEW
 from herobase_pipeline.assets.erasures import GONE
 from herobase_pipeline.assets.pulled import REFRESH
 from herobase_pipeline.assets.retention import RETENTION
@@ -66,6 +67,12 @@ DERIVE = dg.define_asset_job(
     _selection(*FROM_ALL_DAYS, LEAD_FIELDS),
     description="What is made from all days.",
 )
+REBUILD = dg.define_asset_job(
+    "rebuild",
+    _selection(*FROM_ALL_DAYS, LEAD_FIELDS),
+    description="What is made from all days, anew, and whether it is what changes had made of it.",
+    tags={ANEW: "true"},
+)
 COUNT_DAYS = dg.define_asset_job(
     "count_days",
     _selection(CALL_OUTCOMES),
@@ -87,4 +94,4 @@ CHECK = dg.define_asset_job(
     (dg.AssetSelection.all_asset_checks() - _PROOF) | _selection(HEALTH),
     description="All asset checks but the proof of erasures, and health: what is wrong, in words.",
 )
-JOBS = [REFRESH_TODAY, PULL_DAYS, PULL_LISTS, DERIVE, COUNT_DAYS, ERASE, RETAIN, CHECK]
+JOBS = [REFRESH_TODAY, PULL_DAYS, PULL_LISTS, DERIVE, REBUILD, COUNT_DAYS, ERASE, RETAIN, CHECK]

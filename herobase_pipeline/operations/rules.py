@@ -12,6 +12,7 @@ import dagster as dg
 
 from herobase_pipeline.assets.days import DAYS
 from herobase_pipeline.assets.fields import FINDINGS
+from herobase_pipeline.deriving.rebuilding import differences
 from herobase_pipeline.enums import LOOKS_LIKE_ONE
 from herobase_pipeline.lake.engine import literal, quoted
 from herobase_pipeline.lake.layout import Lake
@@ -503,6 +504,13 @@ _OTHERS = [
         "this version can read them.",
         "Put off backfills, or order a higher limit.",
         _QUOTA,
+    ),
+    Check(
+        "rebuild_agrees", [LEADS], ERROR,
+        "The last full rebuild made of each table what was there, row for row, as changes had made it since the one before.",
+        "What is there now is right. Look into restatements for published numbers that changed with it, and report the tables "
+        "and this sentence.",
+        lambda look: differences(look.lake),
     ),
     Check(
         "erasures_are_finished", [ERASURES], ERROR,

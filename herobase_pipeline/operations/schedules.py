@@ -5,7 +5,15 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from herobase_pipeline.operations.jobs import CHECK, ERASE, PULL_DAYS, PULL_LISTS, REFRESH_TODAY, RETAIN
+from herobase_pipeline.operations.jobs import (
+    CHECK,
+    ERASE,
+    PULL_DAYS,
+    PULL_LISTS,
+    REBUILD,
+    REFRESH_TODAY,
+    RETAIN,
+)
 from herobase_pipeline.settings import Settings
 
 LATE_DAYS = 9
@@ -121,6 +129,18 @@ def retain(_: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
 
 
 @dg.schedule(
+    job=REBUILD,
+    cron_schedule="10 5 * * 0",
+    execution_timezone=_SETTINGS.timezone,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Makes all derived tables anew on Sundays; the check rebuild_agrees says whether they were right before.",
+)
+def rebuild(_: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """Make what is made from all days anew."""
+    return dg.RunRequest()
+
+
+@dg.schedule(
     job=CHECK,
     cron_schedule="5 6-20 * * *",
     execution_timezone=_SETTINGS.timezone,
@@ -132,4 +152,4 @@ def check(_: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     return dg.RunRequest()
 
 
-SCHEDULES = [refresh_today, close_yesterday, late_truth, pull_lists, erase, retain, check]
+SCHEDULES = [refresh_today, close_yesterday, late_truth, pull_lists, erase, retain, rebuild, check]

@@ -5,9 +5,12 @@ import json
 import shutil
 
 import dagster as dg
+import duckdb
 import pytest
 
+from herobase_pipeline.lake import notes
 from herobase_pipeline.lake.engine import connect
+from herobase_pipeline.lake.layout import mark
 from herobase_pipeline.lake.writing import write
 from herobase_pipeline.operations import rules
 from herobase_pipeline.operations.checks import CHECKS
@@ -441,3 +444,24 @@ def test_an_erasure_that_is_left_undone_for_a_day_and_one_that_left_something_fa
         "2026-09-09": "1 persons are not erased yet",
         "2026-09-12": "something is left of 1 persons",
     }
+
+
+def test_a_rebuild_that_finds_other_leads_than_there_were_says_where(watched):
+    here = watched()
+    here.load(PULLED, "2026-09-07", "2026-09-08")
+    here.load("leads,lead_conversion,lead_cohorts,org_history")
+    anew = {"herobase/anew": "true"}
+    assert here.materialize("leads,lead_conversion,lead_cohorts,org_history", tags=anew).success
+    assert passes(here, "leads:rebuild_agrees")
+    file = here.lake.root / "lake" / "leads" / "month=2026-09" / "part.parquet"
+    doctored = here.lake.root.with_name("doctored.parquet")
+    rows = f"FROM read_parquet('{file}', hive_partitioning = false)"
+    with duckdb.connect() as con:
+        con.execute(f"COPY (SELECT * REPLACE (dials + 1 AS dials) {rows}) TO '{doctored}' (FORMAT parquet)")
+    shutil.copyfile(doctored, file)  # as an increment that missed something would leave it, and nobody noticed
+    with notes.updating(here.lake, "made_leads") as note:
+        note["files"] = {path: seen | {"mark": mark(here.lake.root / path)} for path, seen in note["files"].items()}
+    assert here.materialize("leads", tags=anew).success
+    assert set(fails(here, "leads:rebuild_agrees").values()) == {"leads in lake/leads/month=2026-09/part.parquet"}
+    assert here.materialize("leads", tags=anew).success
+    assert passes(here, "leads:rebuild_agrees")
