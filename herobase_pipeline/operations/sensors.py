@@ -7,7 +7,7 @@ import dagster as dg
 
 from herobase_pipeline.lake import gaps
 from herobase_pipeline.lake.layout import Lake, written
-from herobase_pipeline.operations.jobs import CHECK, COUNT_DAYS, DERIVE, FROM_ALL_DAYS, REFRESH_TODAY
+from herobase_pipeline.operations.jobs import CHECK, COUNT_DAYS, DERIVE, FROM_ALL_DAYS, REBUILD, REFRESH_TODAY
 from herobase_pipeline.operations.old_runs import tidy
 from herobase_pipeline.operations.recovery import recover
 from herobase_pipeline.operations.schedules import UNFINISHED, is_running
@@ -15,8 +15,10 @@ from herobase_pipeline.partitions import stretches
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, HEALTH, TABLES, VERSIONS, Table
 
-CALM = dt.timedelta(minutes=15)
-"""What is made from all days is made again at most so often: it costs as much as there are days."""
+CALM = dt.timedelta(seconds=30)
+"""What is made from all days is made again at most so often: it costs what has changed since."""
+PATIENCE = dt.timedelta(minutes=15)
+"""The same while more is being pulled, as each day of a backfill touches leads of the days before."""
 LOOK_AGAIN = dt.timedelta(minutes=2)
 """All is checked again at most so often, though a backfill writes a day every few seconds."""
 _AT_ONCE = 20  # runs of a tick; the next tick goes on
@@ -41,14 +43,14 @@ def follow(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.S
             span = {"dagster/asset_partition_range_start": str(first), "dagster/asset_partition_range_end": str(last)}
             yield dg.RunRequest(job_name=COUNT_DAYS.name, tags=span)
         return
-    if is_running(context.instance, DERIVE.name):
+    if is_running(context.instance, DERIVE.name) or is_running(context.instance, REBUILD.name):
         yield dg.SkipReason("Tables are being derived.")
         return
     pulled, made = _changed(lake, [CALLS, *VERSIONS]), min(_changed(lake, [table]) for table in FROM_ALL_DAYS)
     now = dt.datetime.now(dt.UTC).timestamp()
     if not lake.files(CALLS) or not any(map(lake.files, VERSIONS)) or pulled <= made:
         yield dg.SkipReason("All is up to date.")
-    elif now - made < CALM.total_seconds() or _is_pulling(context.instance, now - pulled):
+    elif now - made < (PATIENCE if _is_pulling(context.instance) else CALM).total_seconds():
         yield dg.SkipReason("Waits for what is being pulled.")
     else:
         yield dg.RunRequest(job_name=DERIVE.name)
@@ -84,13 +86,10 @@ def _has_failed(instance: dg.DagsterInstance, since: float) -> bool:
     return any(run.job_name != CHECK.name for run in runs)
 
 
-def _is_pulling(instance: dg.DagsterInstance, quiet_s: float) -> bool:
-    """Whether more is about to come: a pull is under way, and not for so long that people would wait for their tables."""
+def _is_pulling(instance: dg.DagsterInstance) -> bool:
+    """Whether more is about to come: days are being pulled, other than today."""
     others = dg.RunsFilter(statuses=UNFINISHED)
-    pulls = [
-        run for run in instance.get_runs(others) if run.job_name not in (CHECK.name, DERIVE.name, REFRESH_TODAY.name)
-    ]
-    return bool(pulls) and quiet_s < CALM.total_seconds()
+    return any(run.job_name not in (CHECK.name, DERIVE.name, REFRESH_TODAY.name) for run in instance.get_runs(others))
 
 
 def _changed(lake: Lake, tables: Sequence[Table]) -> float:

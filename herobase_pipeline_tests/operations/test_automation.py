@@ -134,12 +134,24 @@ def test_what_is_derived_follows_a_backfill_of_old_days(instance, lake):
 
 
 def test_what_is_made_of_all_days_is_not_made_at_every_tick(instance, lake):
-    put(lake, CALLS, dt.date(2026, 3, 2), age_s=60)
-    put(lake, SIMPLE_LEADS, dt.date(2026, 3, 2), age_s=60)
-    put(lake, CALL_OUTCOMES, dt.date(2026, 3, 2), age_s=30)
-    for table in FROM_ALL_DAYS:
-        put(lake, table, age_s=300)
-    assert not requests(instance).run_requests
+    day = dt.date(2026, 3, 2)
+
+    def made(ago_s: float) -> None:
+        for table in FROM_ALL_DAYS:
+            put(lake, table, age_s=ago_s)
+
+    for table in (CALLS, SIMPLE_LEADS, CALL_OUTCOMES):
+        put(lake, table, day, age_s=5)
+    made(20)
+    assert "Waits" in requests(instance).skip_message
+    made(40)
+    assert [run.job_name for run in requests(instance).run_requests] == ["derive"]
+    instance.create_run_for_job(defs.resolve_job_def("refresh_today"), status=dg.DagsterRunStatus.STARTED)
+    assert requests(instance).run_requests
+    instance.create_run_for_job(defs.resolve_job_def("pull_days"), status=dg.DagsterRunStatus.STARTED)
+    assert "Waits" in requests(instance).skip_message  # more days are to come
+    made(901)
+    assert requests(instance).run_requests
 
 
 def test_a_run_whose_process_was_killed_is_ended_and_one_at_work_is_not(instance, lake):
