@@ -19,7 +19,7 @@ import duckdb
 from herobase_pipeline.lake.catalogue import INTERVAL, at_hand, named, selection, timezone_of, view
 from herobase_pipeline.lake.completeness import known_in_full
 from herobase_pipeline.lake.engine import ORG_KEY, literal, quoted
-from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.lake.layout import Lake, Mark, mark
 from herobase_pipeline.partitions import in_words
 from herobase_pipeline.reading.days import BY_NAME, remember, sources
 from herobase_pipeline.reading.leaves import count, is_by_node, leaves
@@ -147,12 +147,14 @@ def read(
     chosen = _columns(found, columns)
     for attempt in range(_TRIES):
         try:
+            before = _months(lake, found)
             rows = _rows(lake, found, (first, last), org, level, chosen, as_texts=to == "pandas")
-            break
+            if _months(lake, found) == before:  # else a lead may be in none of the months that were read, or in two
+                break
         except duckdb.Error:  # a file was replaced between a look at its footer and one at its rows
             if attempt == _TRIES - 1:
                 raise
-            time.sleep(_PAUSE_S)
+        time.sleep(_PAUSE_S)
     if not rows.num_rows and org is not None:
         with duckdb.connect() as con:
             _define(con, lake, ORG_HISTORY, None)
@@ -166,6 +168,11 @@ def read(
 
         return pl.DataFrame(rows)
     return remember(_plain(rows), lake, found, first, last, is_of_leaves=level == "leaf")
+
+
+def _months(lake: Lake, table: Table) -> list[Mark | None]:
+    """Return which files there are of the monthly tables that a table or view is read from."""
+    return [mark(path) for source in sources(table) if source.monthly for path in lake.files(source)]
 
 
 def _columns(table: Table, columns: Sequence[str] | None) -> dict[str, Type]:

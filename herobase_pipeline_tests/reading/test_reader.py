@@ -28,6 +28,7 @@ from herobase_pipeline.tables import (
     CAMPAIGNS,
     ERASED,
     LEAD_FIELDS,
+    LEADS,
     ORG_HISTORY,
     RESTATEMENTS,
     TABLES,
@@ -338,6 +339,32 @@ def test_a_read_that_meets_a_file_as_it_is_replaced_asks_again_for_a_second(tmp_
     failures += [duckdb.Error("Invalid data")] * 6
     with pytest.raises(duckdb.Error, match="Invalid data"):
         hb.read("calls", data_dir=tmp_path)
+
+
+def test_leads_that_move_to_another_month_while_they_are_read_are_read_again(tmp_path, monkeypatch):
+    lake, rows, left = Lake(tmp_path), reader._rows, [2]
+    months = [dt.date(2026, 2, 1), dt.date(2026, 3, 1)]
+
+    def put(number: int, month: dt.date) -> None:
+        leads = f"SELECT 'lead ' || range AS lead_id FROM range({number})"
+        with duckdb.connect() as con:
+            write(lake, con, LEADS, f"{empty(LEADS)} UNION ALL BY NAME {leads}", day=month)
+
+    def moving_meanwhile(*asked, **more):
+        found = rows(*asked, **more)
+        if left[0]:
+            left[0] -= 1
+            put(left[0], months[0])
+            put(10 - left[0], months[1])
+        return found
+
+    for month in months:
+        put(10, month)
+    refresh(lake, ZoneInfo("Europe/Copenhagen"))
+    monkeypatch.setattr(reader, "_rows", moving_meanwhile)
+    monkeypatch.setattr(reader, "_PAUSE_S", 0)
+    assert len(hb.read("leads", data_dir=tmp_path)) == 10
+    assert left == [0]
 
 
 def test_a_gap_is_told_also_where_all_days_are_asked_for(tmp_path):
