@@ -116,9 +116,22 @@ def _followed(
         _tell_restated(context, derived.restated)
         metadata = {"dagster/row_count": derived.rows, "restated_numbers": derived.restated}
         metadata |= {f"versions_from_{name}": versions for name, versions in derived.versions.items()}
-        return dg.MaterializeResult(metadata=metadata | (picture(lake) if picture else {}))
+        if picture:
+            metadata["whole_days"] = derived.whole_days
+            metadata |= _drawn_before(context, table, derived) or picture(lake)
+        return dg.MaterializeResult(metadata=metadata)
 
     return derive_whole
+
+
+def _drawn_before(context: dg.AssetExecutionContext, table: Table, derived: Derived) -> dict[str, Any]:
+    """Return the last picture of a table, if no day has become whole since, and no published number has changed."""
+    event = context.instance.get_latest_materialization_event(dg.AssetKey(table.key))
+    metadata = event.asset_materialization.metadata if event and event.asset_materialization else {}
+    drawn = {name: value for name, value in metadata.items() if name in pictures.NAMES}
+    before = metadata.get("whole_days")
+    is_same = before is not None and before.value == derived.whole_days and not derived.restated
+    return drawn if is_same else {}
 
 
 def _whole(

@@ -14,7 +14,7 @@ from herobase_pipeline.lake.layout import Lake
 if TYPE_CHECKING:
     import pandas as pd
 
-OUTCOMES, CONVERSION = "outcomes", "conversion"
+OUTCOMES, CONVERSION = NAMES = "outcomes", "conversion"
 """The names under which the UI shows them."""
 _DAYS = dt.timedelta(days=34)
 _WEEKS = 26
