@@ -1,39 +1,55 @@
-"""The derived tables of a year: made anew in one Dagster run, and refreshed after one new day.
+"""The derived tables of a year: made anew, and after a change, each time in one Dagster run.
 
-``python -m benchmarks.derived FOLDER``, where ``benchmarks.year`` made a year, prints the seconds of each run and of its
+``python -m benchmarks.derived FOLDER``, where ``benchmarks.year`` made a year or more, prints the seconds of each run and of its
 steps. The folder can be read from then on (see ``reading``).
 """
 
 import argparse
+import datetime as dt
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import duckdb
 from rich.console import Console
-from rich.table import Table
+from rich.table import Table as Printed
 
-from benchmarks.year import FIRST, LAST
+from benchmarks.nothing import job_of_nothing
+from herobase_pipeline.erasing.procedure import erase
+from herobase_pipeline.lake.identity import claim
+from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.operations.jobs import FROM_ALL_DAYS
+from herobase_pipeline.settings import Settings
+from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, SIMPLE_LEADS
+
+NEW = 50
+NOTHING = "a run that does nothing"
+_Result = dict[str, dict[str, float]]
 
 
-def run(first: str, last: str) -> dict[str, dict[str, float]]:
-    """Derive everything in one run: call outcomes of some days, all other tables whole; returns seconds and peak MB."""
+def run(first: str, last: str, *, is_nothing: bool) -> _Result:
+    """Derive everything in one run: call outcomes of some days, and all other tables; returns seconds and peak MB."""
     import dagster as dg
 
     from herobase_pipeline.definitions import defs
-    from herobase_pipeline.tables import LEADS, RESTATEMENTS, TABLES
 
-    derived = [table for table in TABLES[TABLES.index(LEADS) :] if table is not RESTATEMENTS]
-    keys = [dg.AssetKey(table.key) for table in derived]
+    keys = [dg.AssetKey(table.key) for table in (CALL_OUTCOMES, *FROM_ALL_DAYS)]
     span = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
     quiet = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
+    job = job_of_nothing(defs, keys) if is_nothing else defs.resolve_implicit_global_asset_job_def()
     start = time.perf_counter()
-    with dg.DagsterInstance.ephemeral() as instance:
-        job = defs.resolve_implicit_global_asset_job_def()
-        result = job.execute_in_process(quiet, instance, tags=span, asset_selection=keys)
+    home = Settings.load().data_dir / "dagster of the benchmark"  # kept from run to run, as it is
+    home.mkdir(exist_ok=True)
+    with dg.DagsterInstance.local_temp(str(home)) as instance:
+        asked = {} if is_nothing else {"asset_selection": keys}
+        result = job.execute_in_process(quiet, instance, tags=span, **asked)
     seconds = {"the run": time.perf_counter() - start}
     for event in result.all_events:
         if event.is_step_success:
@@ -41,28 +57,82 @@ def run(first: str, last: str) -> dict[str, dict[str, float]]:
     return {"seconds": seconds, "peak": {"MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}}
 
 
+@contextmanager
+def held_back(lake: Lake, day: dt.date) -> Iterator[None]:
+    """Take a day out of the lake within the block."""
+    files = {lake.file(table, day): lake.root / f"{table.name} of {day}" for table in (CALLS, SIMPLE_LEADS)}
+    for file, aside in files.items():
+        file.replace(aside)
+    try:
+        yield
+    finally:
+        for file, aside in files.items():
+            file.parent.mkdir(exist_ok=True)
+            aside.replace(file)
+
+
+@contextmanager
+def without_the_last_calls(lake: Lake, day: dt.date) -> Iterator[None]:
+    """Take the last calls of a day out of the lake within the block."""
+    file, aside, cut = lake.file(CALLS, day), lake.root / "all calls", lake.root / "fewer calls"
+    with duckdb.connect() as con:
+        kept = con.execute("SELECT decode(key), decode(value) FROM parquet_kv_metadata(?)", [str(file)]).fetchall()
+        footer = ", ".join("'{}': '{}'".format(*(text.replace("'", "''") for text in pair)) for pair in kept)
+        rows = f"FROM read_parquet('{file}', hive_partitioning = false) ORDER BY started_at DESC OFFSET {NEW}"
+        con.execute(f"COPY ({rows}) TO '{cut}' (FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{footer}}})")
+    file.replace(aside)
+    cut.replace(file)
+    try:
+        yield
+    finally:
+        aside.replace(file)
+
+
 def main() -> None:
-    """Run twice, and print the table."""
+    """Run several times, and print the table."""
     options = argparse.ArgumentParser(prog="python -m benchmarks.derived", description=__doc__)
     options.add_argument("folder", type=Path, nargs="?", help="where benchmarks.year made a year")
-    options.add_argument("--run", nargs=2, help=argparse.SUPPRESS)
+    options.add_argument("--run", nargs=3, help=argparse.SUPPRESS)
     asked = options.parse_args()
     if asked.run:
-        print(json.dumps(run(*asked.run)))
+        first, last, what = asked.run
+        print(json.dumps(run(first, last, is_nothing=what == NOTHING)))
         return
-    results = [_in_a_process_of_its_own(asked.folder, first) for first in (FIRST, LAST)]
-    table = Table(title="The derived tables of the year, in one run; seconds", title_justify="left")
-    for head in ("", "the whole year anew", "after one new day"):
-        table.add_column(head, justify="left" if not head else "right")
-    for name in sorted(results[0]["seconds"], key=lambda name: -results[0]["seconds"][name]):
-        table.add_row(name, *(f"{result['seconds'][name]:.1f}" for result in results))
-    table.add_row("peak MB", *(f"{result['peak']['MB']:,.0f}" for result in results))
-    Console(width=110).print(table)
+    settings = Settings(data_dir=asked.folder)
+    lake = claim(Lake(asked.folder), settings)
+    erase(lake, settings.zone)  # whom the sandbox has anonymized: once, and not what is measured here
+    days = lake.days(CALLS)
+    results: dict[str, _Result] = {}
+
+    def derive(what: str, first: dt.date, last: dt.date) -> None:
+        results[what] = _in_a_process_of_its_own(asked.folder, what, first, last)
+
+    for table in (CALL_OUTCOMES, *FROM_ALL_DAYS):
+        shutil.rmtree(lake.folder(table), ignore_errors=True)
+    with held_back(lake, days[-1]):
+        derive("the whole anew", days[0], days[-2])
+    derive("after one new day", days[-1], days[-1])
+    derive("nothing has changed", days[-1], days[-1])
+    with without_the_last_calls(lake, days[-1]):
+        derive("", days[-1], days[-1])
+    del results[""]
+    derive(f"after {NEW} new calls", days[-1], days[-1])
+    derive(NOTHING, days[-1], days[-1])
+    table = Printed(title=f"The derived tables of {len(days)} days, in one run; seconds", title_justify="left")
+    for head in ("", *results):
+        table.add_column(head, justify="right" if head else "left")
+    whole = results["the whole anew"]["seconds"]
+    for name in sorted(whole, key=lambda name: -whole[name]):
+        table.add_row(name, *(f"{of['seconds'].get(name, 0):.1f}" for of in results.values()))
+    beyond = (of["seconds"]["the run"] - results[NOTHING]["seconds"]["the run"] for of in results.values())
+    table.add_row("beyond Dagster's own run", *(f"{seconds:.1f}" for seconds in beyond))
+    table.add_row("peak MB", *(f"{of['peak']['MB']:,.0f}" for of in results.values()))
+    Console(width=150).print(table)
 
 
-def _in_a_process_of_its_own(folder: Path, first: object) -> dict[str, dict[str, float]]:
-    command = [sys.executable, "-m", "benchmarks.derived", "--run", str(first), str(LAST)]
-    where = {"HEROBASE_DATA_DIR": str(folder), "HEROBASE_START_DATE": str(FIRST)}
+def _in_a_process_of_its_own(folder: Path, what: str, first: dt.date, last: dt.date) -> _Result:
+    command = [sys.executable, "-m", "benchmarks.derived", "--run", str(first), str(last), what]
+    where = {"HEROBASE_DATA_DIR": str(folder), "HEROBASE_START_DATE": str(first - dt.timedelta(days=400))}
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True, env={**os.environ, **where})
     return dict(json.loads(done.stdout.splitlines()[-1]))
 

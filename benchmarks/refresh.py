@@ -18,6 +18,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.nothing import job_of_nothing
+
 DAY = dt.date(2026, 11, 18)
 CALLS, NEW, ROUNDS = 100_000, 50, 5
 TICK, NOTHING = "a refresh", "a run that does nothing"
@@ -33,7 +35,9 @@ def run(job_name: str, now: str) -> dict[str, float]:
 
     budget = Budget(utcnow=lambda: dt.datetime.fromisoformat(now))
     account._budget = lambda _: budget  # the pipeline's clock
-    job = defs.resolve_job_def("refresh_today") if job_name == TICK else _nothing(defs)
+    job = defs.resolve_job_def("refresh_today")
+    if job_name == NOTHING:
+        job = job_of_nothing(defs, job.asset_layer.executable_asset_keys)
     quiet = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
     with tempfile.TemporaryDirectory() as folder, dg.DagsterInstance.local_temp(folder) as instance:
         before = _size(folder)
@@ -47,27 +51,6 @@ def run(job_name: str, now: str) -> dict[str, float]:
 
 def _size(folder: str) -> int:
     return sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
-
-
-def _nothing(defs):
-    """Return a job of the same assets whose steps do nothing."""
-    import dagster as dg
-
-    specs = {spec.key: spec for spec in defs.resolve_all_asset_specs()}
-
-    def step(node):
-        @dg.multi_asset(name=node.op.name, specs=[specs[key] for key in node.keys], can_subset=len(node.keys) > 1)
-        def nothing(context: dg.AssetExecutionContext):
-            for key in context.selected_asset_keys:
-                yield dg.MaterializeResult(asset_key=key)
-
-        return nothing
-
-    wanted = defs.resolve_job_def("refresh_today").asset_layer.executable_asset_keys
-    nodes = [a for a in defs.assets if isinstance(a, dg.AssetsDefinition) and a.is_executable and set(a.keys) & wanted]
-    job = dg.define_asset_job("nothing", dg.AssetSelection.assets(*wanted))
-    empty = dg.Definitions([step(node) for node in nodes], jobs=[job], executor=dg.in_process_executor)
-    return empty.resolve_job_def("nothing")
 
 
 def main() -> None:
