@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import dagster as dg
 
 from herobase_pipeline.operations.dagster_internals import event_files
-from herobase_pipeline.operations.jobs import BY_DAY, CHECK, DERIVE, REFRESH_TODAY
+from herobase_pipeline.operations.jobs import BY_DAY, CHECK, DERIVE, READ_FIELDS, REFRESH_TODAY
 
 KEPT = dt.timedelta(days=14)
-_JOBS = (REFRESH_TODAY, DERIVE, CHECK)
+_JOBS = (REFRESH_TODAY, DERIVE, READ_FIELDS, CHECK)
 _AT_ONCE = 100  # a tick may take a minute, and a run a thirtieth of a second
 _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 

@@ -5,27 +5,36 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
+from herobase_pipeline.fields.projection import FIELDS_OF_LEADS
 from herobase_pipeline.lake import gaps
 from herobase_pipeline.lake.layout import Lake, written
-from herobase_pipeline.operations.jobs import CHECK, COUNT_DAYS, DERIVE, FROM_ALL_DAYS, REBUILD, REFRESH_TODAY
+from herobase_pipeline.operations.jobs import (
+    CHECK,
+    COUNT_DAYS,
+    DERIVE,
+    FROM_ALL_DAYS,
+    READ_FIELDS,
+    REBUILD,
+    REFRESH_TODAY,
+)
 from herobase_pipeline.operations.old_runs import tidy
 from herobase_pipeline.operations.recovery import recover
 from herobase_pipeline.operations.schedules import UNFINISHED, is_running
 from herobase_pipeline.partitions import stretches
 from herobase_pipeline.settings import Settings
-from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, HEALTH, TABLES, VERSIONS, Table
+from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, HEALTH, LEAD_FIELDS, TABLES, VERSIONS, Table
 
 CALM = dt.timedelta(seconds=30)
 """What is made from all days is made again at most so often: it costs what has changed since."""
 PATIENCE = dt.timedelta(minutes=15)
-"""The same while more is being pulled, as each day of a backfill touches leads of the days before."""
+"""The same while more is being pulled, as each day touches leads of the days before; and of what reads all leads."""
 LOOK_AGAIN = dt.timedelta(minutes=2)
 """All is checked again at most so often, though a backfill writes a day every few seconds."""
 _AT_ONCE = 20  # runs of a tick; the next tick goes on
 
 
 @dg.sensor(
-    jobs=[COUNT_DAYS, DERIVE],
+    jobs=[COUNT_DAYS, DERIVE, READ_FIELDS],
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Makes derived tables again that are older than what they are made from, also after a backfill of old days.",
@@ -43,17 +52,26 @@ def follow(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.S
             span = {"dagster/asset_partition_range_start": str(first), "dagster/asset_partition_range_end": str(last)}
             yield dg.RunRequest(job_name=COUNT_DAYS.name, tags=span)
         return
-    if is_running(context.instance, DERIVE.name) or is_running(context.instance, REBUILD.name):
-        yield dg.SkipReason("Tables are being derived.")
-        return
+    why_not = _why_not_to_derive(context.instance, lake)
+    wanted = [] if why_not else [DERIVE.name]
+    if _fields_are_behind(context.instance, lake):
+        wanted.append(READ_FIELDS.name)
+    yield from (dg.RunRequest(job_name=name) for name in wanted)
+    if why_not and not wanted:
+        yield dg.SkipReason(why_not)
+
+
+def _why_not_to_derive(instance: dg.DagsterInstance, lake: Lake) -> str | None:
+    """Return why what is made from all days is not asked for now; None if it is."""
+    if is_running(instance, DERIVE.name) or is_running(instance, REBUILD.name):
+        return "Tables are being derived."
     pulled, made = _changed(lake, [CALLS, *VERSIONS]), min(_changed(lake, [table]) for table in FROM_ALL_DAYS)
-    now = dt.datetime.now(dt.UTC).timestamp()
     if not lake.files(CALLS) or not any(map(lake.files, VERSIONS)) or pulled <= made:
-        yield dg.SkipReason("All is up to date.")
-    elif now - made < (PATIENCE if _is_pulling(context.instance) else CALM).total_seconds():
-        yield dg.SkipReason("Waits for what is being pulled.")
-    else:
-        yield dg.RunRequest(job_name=DERIVE.name)
+        return "All is up to date."
+    since = dt.datetime.now(dt.UTC).timestamp() - made
+    if since < (PATIENCE if _is_pulling(instance) else CALM).total_seconds():
+        return "Waits for what is being pulled."
+    return None
 
 
 @dg.sensor(
@@ -86,10 +104,18 @@ def _has_failed(instance: dg.DagsterInstance, since: float) -> bool:
     return any(run.job_name != CHECK.name for run in runs)
 
 
+def _fields_are_behind(instance: dg.DagsterInstance, lake: Lake) -> bool:
+    """Whether the declared fields are older than what they are read from, and were not tried lately, as they may be wrong."""
+    last = instance.get_run_records(dg.RunsFilter(job_name=READ_FIELDS.name), limit=1)
+    tried = last[0].create_timestamp.timestamp() if last else 0.0
+    waited = dt.datetime.now(dt.UTC).timestamp() - max(tried, _changed(lake, [LEAD_FIELDS])) > PATIENCE.total_seconds()
+    return waited and _changed(lake, FIELDS_OF_LEADS) > _changed(lake, [LEAD_FIELDS])
+
+
 def _is_pulling(instance: dg.DagsterInstance) -> bool:
     """Whether more is about to come: days are being pulled, other than today."""
-    others = dg.RunsFilter(statuses=UNFINISHED)
-    return any(run.job_name not in (CHECK.name, DERIVE.name, REFRESH_TODAY.name) for run in instance.get_runs(others))
+    no_pulls = (CHECK.name, DERIVE.name, READ_FIELDS.name, REFRESH_TODAY.name)
+    return any(run.job_name not in no_pulls for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)))
 
 
 def _changed(lake: Lake, tables: Sequence[Table]) -> float:

@@ -25,7 +25,7 @@ from herobase_pipeline.operations.recovery import recover
 from herobase_pipeline.operations.schedules import close_yesterday, late_truth, pull_lists, refresh_today
 from herobase_pipeline.operations.sensors import follow, watch
 from herobase_pipeline.settings import Settings
-from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, HEALTH, SIMPLE_LEADS
+from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, HEALTH, LEAD_DATA, LEAD_FIELDS, SIMPLE_LEADS
 from herobase_pipeline_tests.dagster_internals import EngineEventData, StepMaterializationData
 
 LOCAL_MORNING = dt.datetime(
@@ -152,6 +152,18 @@ def test_what_is_made_of_all_days_is_not_made_at_every_tick(instance, lake):
     assert "Waits" in requests(instance).skip_message  # more days are to come
     made(901)
     assert requests(instance).run_requests
+
+
+def test_declared_fields_are_read_again_every_quarter_of_an_hour_also_where_they_failed(instance, lake):
+    day = dt.date(2026, 3, 2)
+    put(lake, LEAD_DATA, day, age_s=60)
+    assert [run.job_name for run in requests(instance).run_requests] == ["read_fields"]
+    put(lake, LEAD_FIELDS, age_s=120)
+    assert "up to date" in requests(instance).skip_message
+    put(lake, LEAD_FIELDS, age_s=901)
+    assert [run.job_name for run in requests(instance).run_requests] == ["read_fields"]
+    instance.create_run_for_job(defs.resolve_job_def("read_fields"), status=dg.DagsterRunStatus.FAILURE)
+    assert "up to date" in requests(instance).skip_message
 
 
 def test_a_run_whose_process_was_killed_is_ended_and_one_at_work_is_not(instance, lake):

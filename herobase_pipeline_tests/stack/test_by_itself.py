@@ -6,11 +6,11 @@ from collections import Counter
 import duckdb
 import pytest
 
-from herobase_pipeline.operations.jobs import COUNT_DAYS, DERIVE, FROM_ALL_DAYS, REFRESH_TODAY
+from herobase_pipeline.operations.jobs import COUNT_DAYS, DERIVE, FROM_ALL_DAYS, READ_FIELDS, REFRESH_TODAY
 from herobase_pipeline.operations.schedules import SCHEDULES
 from herobase_pipeline.operations.sensors import SENSORS
 from herobase_pipeline.partitions import day_bounds
-from herobase_pipeline.tables import CALL_OUTCOMES, LEAD_FIELDS
+from herobase_pipeline.tables import CALL_OUTCOMES
 from herobase_pipeline_tests.stack.stack import PULLED, Run, Stack
 from herobase_pipeline_tests.stack.truth import DAYS
 
@@ -33,8 +33,9 @@ def test_a_fresh_instance_refreshes_today_and_derives_what_a_backfill_brought(st
     (refresh, *_) = stack.wait_for(lambda: done(stack, REFRESH), "the run of a tick of refresh_today", seconds=90)
     assert refresh.days == [stack.today]
     assert stack.states(PULLED, refresh.days) == {asset: ["MATERIALIZED"] for asset in PULLED}
-    (derived,) = stack.wait_for(lambda: done(stack, DERIVE.name), "the tables made from all days", seconds=120)
-    assert derived.materializations == len([*FROM_ALL_DAYS, LEAD_FIELDS])
+    (derived, *_) = stack.wait_for(lambda: done(stack, DERIVE.name), "the tables made from all days", seconds=120)
+    assert derived.materializations == len(FROM_ALL_DAYS)
+    stack.wait_for(lambda: done(stack, READ_FIELDS.name), "the declared fields", seconds=120)
     counted = Counter(day for run in done(stack, COUNT_DAYS.name) for day in run.days)
     assert [counted[day] for day in days] == [1, 1]
     assert stack.missing([CALL_OUTCOMES.name], days) == []
