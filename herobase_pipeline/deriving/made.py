@@ -14,6 +14,7 @@ import duckdb
 from pydantic import BaseModel, ValidationError
 
 from herobase_pipeline.lake import notes
+from herobase_pipeline.lake.engine import READING
 from herobase_pipeline.lake.layout import Lake, Mark, Swapped, mark
 from herobase_pipeline.tables import Table
 
@@ -51,8 +52,8 @@ class Made(BaseModel):
 
 
 def recipe(zone: ZoneInfo, *texts: str) -> str:
-    """Return by what a table is made, as a hash: its SQL and what else decides it, the zone, and the version of DuckDB."""
-    return hashlib.sha256("\n".join([zone.key, duckdb.__version__, *texts]).encode()).hexdigest()
+    """Return by what a table is made, as a hash: its SQL and the macros that it may use, the zone, and DuckDB's version."""
+    return hashlib.sha256("\n".join([zone.key, duckdb.__version__, READING, *texts]).encode()).hexdigest()
 
 
 def marks(lake: Lake, paths: Sequence[Path]) -> dict[str, Mark]:

@@ -17,6 +17,8 @@ _RAM = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 ROOMY = f"{min(4_000, _RAM // 2_000_000)}MB"  # for what sorts a year of calls: with half of it, a third slower
 ORG_KEY = files("herobase_pipeline.tables").joinpath("org_key.sql").read_text(encoding="utf-8")
 """Defines ``org_key(path)``."""
+READING = files("herobase_pipeline.lake").joinpath("reading.sql").read_text(encoding="utf-8")
+"""Defines how the text of the wire becomes a value, and the local day of an instant."""
 _HMAC_BLOCK = 64
 _GLOB = re.compile(r"([*?\[])")
 THREADS = min(os.cpu_count() or 1, 4)
@@ -37,7 +39,7 @@ def connect(zone: ZoneInfo, spool: Path, memory: str = MEMORY) -> duckdb.DuckDBP
     )
     con.execute("SET enable_progress_bar = false")  # it would go to standard output
     con.execute(f"SET GLOBAL TimeZone = '{zone.key}'")
-    con.execute(files("herobase_pipeline.lake").joinpath("reading.sql").read_text(encoding="utf-8"))
+    con.execute(READING)
     con.execute(ORG_KEY)
     return con
 
