@@ -19,18 +19,20 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
+from herobase_pipeline.assets import erasures
 from herobase_pipeline.erasing import person, procedure
 from herobase_pipeline.erasing.requests import Request
 from herobase_pipeline.erasing.requests import named as read
 from herobase_pipeline.lake import registering
 from herobase_pipeline.lake.catalogue import define_views
 from herobase_pipeline.lake.engine import connect
+from herobase_pipeline.lake.erased import register
 from herobase_pipeline.lake.identity import claim
 from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.lake.writing import write
 from herobase_pipeline.pulling.accounting import set_aside
 from herobase_pipeline.reading import reader as hb
-from herobase_pipeline.tables import CALLS, TABLES
+from herobase_pipeline.tables import CALLS, LEAD_DATA, TABLES
 from herobase_pipeline_tests.conftest import ASSETS, NOW, Centre, alias, failure
 from herobase_pipeline_tests.test_lake_of_before import LAKE as LAKE_OF_BEFORE
 
@@ -284,6 +286,7 @@ def test_a_list_that_cannot_be_read_erases_nobody_of_it_and_says_which_line(load
 KILLER = """
 import datetime as dt, os, signal, sys
 from pathlib import Path
+from herobase_pipeline.assets import erasures
 from herobase_pipeline.erasing import person, procedure
 from herobase_pipeline.erasing.requests import Request
 from herobase_pipeline.lake.catalogue import define_views
@@ -703,3 +706,119 @@ def test_an_analyst_without_the_private_folder_reads_all_that_is_not_private(loa
     (here.lake.root / "private").rename(here.lake.root.with_name("kept away"))
     for table in (table for table in TABLES if not table.private and here.lake.files(table)):
         assert not hb.read(table.name, data_dir=here.lake.root).empty, table.name
+
+
+def test_days_of_a_lead_that_are_back_while_others_are_gone_change_nothing(loaded, monkeypatch):
+    now = [dt.datetime(2026, 9, 22, 9, tzinfo=dt.UTC)]
+    monkeypatch.setattr("herobase_pipeline.assets.retention.utcnow", lambda: now[0])
+    here = replace(loaded, settings=loaded.settings.model_copy(update={"keep_calls_days": 9}))
+    here.load("retention")
+    now[0] += dt.timedelta(hours=21)
+    here.load("retention")
+    here.load(DERIVED)
+    told = here.rows("SELECT * FROM leads ORDER BY ALL"), numbers(here)
+    here.load("calls", FIRST)
+    here.load("call_outcomes", FIRST)
+    here.load(DERIVED)
+    assert (here.rows("SELECT * FROM leads ORDER BY ALL"), numbers(here)) == told
+    assert not here.rows("SELECT * FROM restatements")
+
+
+def test_a_day_that_waits_does_not_do_so_for_ever_once_calls_of_it_are_gone(loaded, monkeypatch):
+    now = [dt.datetime(2026, 9, 22, 9, tzinfo=dt.UTC)]
+    monkeypatch.setattr("herobase_pipeline.assets.retention.utcnow", lambda: now[0])
+    changed = {"keep_calls_days": 9, "erasure_mode": "delete_rows"}
+    here = replace(loaded, settings=loaded.settings.model_copy(update=changed))
+    here.load("retention")
+    now[0] += dt.timedelta(hours=21)
+    here.load("retention")
+    first = f"SELECT lead_id FROM calls WHERE date = '{FIRST}' AND lead_id IS NOT NULL ORDER BY 1"
+    erase(here, here.rows(first)[0][0])
+    assert here.rows(first)
+    here.load(DERIVED)
+    now[0] += dt.timedelta(days=40)
+    here.load("retention")
+    assert not here.rows(first)
+
+
+@pytest.mark.parametrize("lost", ["private/erased", "*/eras*"])
+def test_a_register_that_is_lacking_fails_the_check_until_it_is_back(loaded, tmp_path, lost):
+    here = loaded
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        here.instance = instance
+        erase(here, *some_leads(here, 2))
+        here.load("erasures")
+        kept = {file: file.read_bytes() for file in here.lake.root.glob(f"{lost}/**/part.parquet")}
+        for file in kept:
+            file.unlink()
+        found = [here.load("erasures").get_asset_check_evaluations()[0] for _ in range(2)]
+        assert [check.passed for check in found] == [False, False]
+        for file, content in kept.items():
+            file.write_bytes(content)
+        assert here.load("erasures").get_asset_check_evaluations()[0].passed
+
+
+def test_what_is_added_to_a_list_while_it_is_taken_over_is_not_lost(loaded, monkeypatch):
+    here = loaded
+    one, other = some_leads(here, 2)
+    lists = here.lake.root / "erase"
+    lists.mkdir()
+    (lists / "Hansen.txt").write_text(one, encoding="utf-8")
+    sweep = erasures.sweep
+
+    def adding_meanwhile(*asked):
+        (lists / "Hansen.txt").write_text(f"{one}\n{other}", encoding="utf-8")
+        return sweep(*asked)
+
+    monkeypatch.setattr(erasures, "sweep", adding_meanwhile)
+    result = here.materialize("erasures")
+    assert not result.success
+    assert "1 lists were taken over and are still there" in failure(result)
+    assert "Hansen" not in failure(result)
+    monkeypatch.setattr(erasures, "sweep", sweep)
+    here.load("erasures")
+    assert not list(lists.iterdir())
+    assert not here.rows(f"SELECT * FROM calls WHERE lead_id IN ('{one}', '{other}')")
+
+
+def test_a_long_list_is_taken_over(loaded):
+    here = loaded
+    (lead,) = some_leads(here, 1)
+    phones = here.rows(
+        f"SELECT phone FROM calls JOIN call_phones USING (call_id) WHERE lead_id = '{lead}' AND phone <> ''"
+    )
+    erase(here, phones[0][0], *(str(20_000_000 + 7_919 * n) for n in range(6_000)))
+    assert not here.rows(f"SELECT * FROM calls WHERE lead_id = '{lead}'")
+
+
+def test_an_agents_address_among_a_leads_fields_is_not_the_persons(loaded):
+    here = loaded
+    (lead,) = some_leads(here, 1)
+    here.load("users")
+    ((email,),) = here.rows("SELECT any_value(email) FROM users WHERE email IS NOT NULL")
+    lake = claim(here.lake, here.settings)
+    day = here.rows(f"SELECT max(date) FROM lead_data WHERE lead_id = '{lead}'")[0][0]
+    fields = f"CASE WHEN lead_id = '{lead}' THEN '{{\"Sælger e-mail\": \"{email}\"}}' ELSE data END AS data"
+    with spool(lake) as folder, connect(here.settings.zone, folder) as con:
+        write(lake, con, LEAD_DATA, f"SELECT * REPLACE ({fields}) FROM seen", day=day)
+    erase(here, lead)
+    assert here.load("erasures").get_asset_check_evaluations()[0].passed
+
+
+@pytest.mark.parametrize(
+    "text", ["25-10-2026", "2026-10-25", "1/2/2026", "2012345", "-", "0", "1234567890123456", "Hansen"]
+)
+def test_what_is_no_person_is_refused(text):
+    assert read(text) is None
+
+
+@pytest.mark.parametrize(
+    ("listed", "called"), [("0046701234567", "46701234567"), ("+46701234567", "0046 70 123 45 67")]
+)
+def test_a_foreign_number_is_one_however_it_is_written(centre, listed, called):
+    here = centre()
+    lake = claim(here.lake, here.settings)
+    with spool(lake) as folder, connect(here.settings.zone, folder) as con:
+        register(con, lake)
+        ((same,),) = con.execute("SELECT list_has_any(phone_keys($1), phone_keys($2))", [listed, called]).fetchall()
+    assert same

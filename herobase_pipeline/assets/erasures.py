@@ -10,9 +10,9 @@ from herobase_pipeline.assets.own_lake import own_lake
 from herobase_pipeline.assets.pulled import SettingsResource
 from herobase_pipeline.assets.sources import source_key
 from herobase_pipeline.assets.specs import POOL, spec
-from herobase_pipeline.erasing.procedure import NotErasedError, erase
+from herobase_pipeline.erasing.procedure import NotErasedError, erase, number_of_rows, persons
 from herobase_pipeline.erasing.proof import Proof, prove
-from herobase_pipeline.erasing.requests import ListError, Request, lists, read_list
+from herobase_pipeline.erasing.requests import List, ListError, Request, delete, lists, read_list, seen_list
 from herobase_pipeline.erasing.sweep import sweep
 from herobase_pipeline.herobase.errors import HeroBaseError, NotFoundError, RightMissingError
 from herobase_pipeline.lake import catalogue
@@ -62,18 +62,24 @@ def erasures(
         wrong.append(f"HeroBase could not be asked whom it has anonymized: {asked}")
     try:
         erased = erase(lake, settings.zone, requests, everyone=True)
-        for path in taken:
-            path.unlink()
+        kept = [seen for seen in taken if not delete(seen)]
         if taken:
-            context.log.info(f"Lists taken over and deleted: {len(taken)}.")
+            context.log.info(f"Lists taken over: {len(taken)}; deleted: {len(taken) - len(kept)}.")
+        if kept:
+            wrong.append(
+                f"{len(kept)} lists were taken over and are still there, as they changed meanwhile or cannot be deleted: what "
+                "they have now is taken over by the next run. Delete them by hand if nothing was added."
+            )
         proof = prove(lake, settings.zone, _state(context.instance))
     except NotErasedError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     catalogue.refresh(lake, settings.zone)
-    rows = _rows(lake)
+    rows, registered = number_of_rows(lake), persons(lake, settings.zone)
+    known = max(known, rows)
     shown: dict[str, Any] = {
         "dagster/row_count": rows,
-        "persons": rows,
+        "persons": registered,
+        "persons_known": max(known, registered),  # and not less, as long as some are lacking
         "persons_erased": erased.persons,
         "files_rewritten": erased.files,
         "herobase_was_asked": asked,
@@ -81,7 +87,7 @@ def erasures(
         "proof": str(proof),
     }
     context.log.info(f"{erased.persons} persons erased, {erased.files} files rewritten. {proof}")
-    gone = _gone(proof, rows, known)
+    gone = _gone(proof, registered, known)
     if wrong:  # what could be done is done and shown all the same
         context.log_event(dg.AssetMaterialization(dg.AssetKey(ERASURES.key), metadata=shown))
         raise dg.Failure(" ".join(wrong), allow_retries=False)
@@ -95,16 +101,17 @@ def erasures(
             yield from (check for check in checks if context.selected_asset_check_keys)
 
 
-def _handed_over(lake: Lake) -> tuple[list[Request], list[Path], list[str]]:
+def _handed_over(lake: Lake) -> tuple[list[Request], list[List], list[str]]:
     """Return who stands on the lists that were handed over, the lists that could be read, and what is wrong with the others."""
     requests: list[Request] = []
-    taken: list[Path] = []
+    taken: list[List] = []
     wrong: list[str] = []
     handed_over = lists(lake)
     for number, path in enumerate(handed_over, 1):
         try:
+            seen = seen_list(path)
             requests += read_list(path, f"List {number} of {len(handed_over)} by name, in {path.parent}")
-            taken.append(path)
+            taken.append(seen)
         except ListError as error:
             wrong.append(str(error))
     return requests, taken, wrong
@@ -133,13 +140,8 @@ def _persons_before(context: dg.AssetExecutionContext) -> int:
     """Return how many persons were known when ``erasures`` was last materialized."""
     event = context.instance.get_latest_materialization_event(dg.AssetKey(ERASURES.key))
     made = event.asset_materialization if event else None
-    return int(str(made.metadata["persons"].value)) if made and "persons" in made.metadata else 0
-
-
-def _rows(lake: Lake) -> int:
-    import pyarrow.parquet as pq
-
-    return int(pq.read_metadata(lake.file(ERASURES)).num_rows)
+    known = next((made.metadata[name] for name in ("persons_known", "persons") if made and name in made.metadata), None)
+    return int(str(known.value)) if known else 0
 
 
 def _state(instance: dg.DagsterInstance) -> Path | None:

@@ -35,6 +35,7 @@ from herobase_pipeline.tables import (
     LEADS,
     SEARCH_ROWS,
     TABLES,
+    USERS,
     VERSIONS,
     Holds,
     Table,
@@ -46,9 +47,10 @@ HOLDING = tuple(sorted((table for table in TABLES if table.identifies), key=lamb
 _OF_LEADS = tuple(table for table in HOLDING if table.holding(Holds.LEAD))
 _FIELDS = tuple(table for table in _OF_LEADS if table.private and table.holding(Holds.TEXT))
 """Those that have what leads say."""
-_PHONE_NAMES, _MAIL_NAMES = "(?i)tel|phone|mobil|tlf|nummer|number", "(?i)mail"
-"""Names of fields that hold a person's number or address; those of others, such as an agent's, stand in the same lead."""
+_PHONE_NAMES, _MAIL_NAMES = r"(?i)telefon|phone|mobil|tlf|\btel\b|^(nummer|number)$", "(?i)mail"
+"""Names of fields that hold a person's number or address. An address of a user is an agent's, and not the person's."""
 
+_FEW = 1_000  # numbers: a pattern of more is too large, so texts are looked through whole then
 _FINISHED: dict[Path, tuple[Mark | None, ...]] = {}
 """By lake the register and the record of erasures, as they were when this process last saw that none is unfinished."""
 
@@ -174,6 +176,19 @@ def finish(lake: Lake, zone: ZoneInfo) -> Erased:
     return Erased(0, 0)
 
 
+def number_of_rows(lake: Lake) -> int:
+    """Return how many persons ``erasures`` has."""
+    import pyarrow.parquet as pq
+
+    return int(pq.read_metadata(lake.file(ERASURES)).num_rows)
+
+
+def persons(lake: Lake, zone: ZoneInfo) -> int:
+    """Return how many persons the register has."""
+    with spool(lake) as folder, connect(zone, folder) as con:
+        return number(con, f"SELECT count(DISTINCT person) FROM ({stored(lake, ERASED)})")
+
+
 @contextmanager
 def _turn(lake: Lake) -> Iterator[None]:
     """Wait until nobody else erases, and nothing is derived that would bring back who is erased meanwhile."""
@@ -219,7 +234,7 @@ def _register(lake: Lake, con: duckdb.DuckDBPyConnection, requests: Sequence[Req
     con.unregister("requests")
     if not con.execute("FROM asked").fetchone():
         return
-    define_views(con, lake, HOLDING)
+    define_views(con, lake, (*HOLDING, USERS))
     con.execute(
         "CREATE OR REPLACE TEMP TABLE of_person AS SELECT person, value AS lead_id FROM asked WHERE kind = 'lead'"
     )
@@ -244,6 +259,7 @@ def _register(lake: Lake, con: duckdb.DuckDBPyConnection, requests: Sequence[Req
             UNION ALL
             SELECT person, 'mail', mail_key(address), false
             FROM (SELECT person, unnest(addresses_in(text)) AS address FROM told WHERE regexp_matches(name, '{_MAIL_NAMES}'))
+            WHERE lower(address) NOT IN (SELECT lower(trim(email)) FROM users WHERE email IS NOT NULL)
         )
         JOIN (SELECT person, source, asked_at FROM asked) USING (person)
         GROUP BY person, kind, identifier
@@ -258,7 +274,7 @@ def _leads_of_numbers(con: duckdb.DuckDBPyConnection) -> str:
     ).fetchall()]  # fmt: skip
     if not numbers:
         return "SELECT NULL AS person, NULL AS lead_id WHERE false"
-    spaced = "|".join(r"[ ./()-]{0,2}".join(digits) for digits in numbers)
+    spaced = "|".join(r"[ ./()-]{0,2}".join(digits) for digits in numbers) if len(numbers) <= _FEW else ""
     told = " UNION ALL ".join(f"SELECT lead_id, {text_of(table)} AS text FROM {table.name}" for table in _FIELDS)
     con.execute(
         "CREATE OR REPLACE TEMP TABLE numbers AS "

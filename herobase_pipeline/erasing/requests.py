@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 import duckdb
 
-from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.lake.layout import Lake, Mark, mark
 from herobase_pipeline.settings import project_folder
 from herobase_pipeline.tables import SEARCH_ROWS, VERSIONS
 
 _FEWEST, _MOST = 8, 15  # digits of a phone number; E.164 has 15 at most
 _NUMBER = re.compile(r"\+?[\d\s./()-]+")
+_DATE = re.compile(r"\d{4}([-./ ])\d\d?\1\d\d?|\d\d?([-./ ])\d\d?\2\d{4}")
 _AROUND = " \t\r\n\xa0\"';,"
 _ID = re.compile(r"[\w.-]{1,64}")
 
@@ -50,7 +51,7 @@ def anonymized(con: duckdb.DuckDBPyConnection) -> list[Request]:
     )
     rows = f"""
         SELECT lead_id, observed_at AS asked_at FROM {SEARCH_ROWS.name}
-        WHERE lead_id IS NOT NULL AND regexp_matches(fields, '(?i):\\s*"anonymized"|"(lead)?status"\\s*:\\s*"?610\\W')
+        WHERE lead_id IS NOT NULL AND regexp_matches(fields, '(?i)"[^"]*status[^"]*"\\s*:\\s*"?(anonymized|610)\\W')
     """
     found = con.execute(
         f"SELECT lead_id, min(asked_at) FROM ({versions} UNION ALL {rows}) WHERE NOT is_alias(lead_id) GROUP BY lead_id"
@@ -62,6 +63,35 @@ def lists(lake: Lake) -> list[Path]:
     """Return the lists that were handed over: ``erase/*.txt`` beside workspace.yaml and in the data directory."""
     folders = dict.fromkeys([project_folder() / "erase", lake.root.absolute() / "erase"])
     return [path for folder in folders for path in sorted(folder.glob("*.txt")) if path.is_file()]
+
+
+class List(NamedTuple):
+    """A list as it was when it was read.
+
+    Attributes:
+        path: where it lies.
+        mark: which file it was.
+
+    """
+
+    path: Path
+    mark: Mark | None
+
+
+def seen_list(path: Path) -> List:
+    """Return a list as it is now, before it is read."""
+    return List(path, mark(path))
+
+
+def delete(seen: List) -> bool:
+    """Delete a list that was taken over, unless something was added to it since; returns whether it is gone."""
+    if mark(seen.path) not in (seen.mark, None):
+        return False
+    try:
+        seen.path.unlink(missing_ok=True)
+    except OSError:  # its name may be a person's, so the error is not shown
+        return False
+    return True
 
 
 def read_list(path: Path, called: str) -> list[Request]:
@@ -105,9 +135,13 @@ def _named(called: str, lines: list[str], asked_at: dt.datetime) -> Iterator[Req
 def named(text: str) -> tuple[str, str] | None:
     """Return what a text names a person by, ``lead`` or ``phone``, and the text alone; None if it is neither.
 
-    Eight digits or more and their punctuation are a number, any other word that is not all letters an id.
+    Eight digits or more and their punctuation are a number, any other word that is not all letters an id. A date is neither,
+    nor are digits alone that are too few or too many for a number.
     """
     text = text.strip(_AROUND)
+    if _DATE.fullmatch(text):
+        return None
     if _NUMBER.fullmatch(text) and _FEWEST <= len(re.sub(r"\D", "", text)) <= _MOST:
         return "phone", text
-    return ("lead", text) if _ID.fullmatch(text) and not text.isalpha() else None
+    is_id = _ID.fullmatch(text) and re.search(r"\d", text) and re.search("[A-Za-z]", text)
+    return ("lead", text) if is_id else None

@@ -12,7 +12,7 @@ from herobase_pipeline.lake import catalogue, notes
 from herobase_pipeline.lake.catalogue import define_views
 from herobase_pipeline.lake.completeness import known_in_full
 from herobase_pipeline.lake.engine import ROOMY, connect, literal
-from herobase_pipeline.lake.gone import remember
+from herobase_pipeline.lake.gone import gone_days, remember
 from herobase_pipeline.lake.layout import Lake, written
 from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.lake.writing import rewrite
@@ -68,7 +68,8 @@ def plan(lake: Lake, settings: Settings, now: dt.datetime) -> Plan:
         with spool(lake) as folder, connect(settings.zone, folder, ROOMY) as con:
             query = f"SELECT DISTINCT date FROM ({_going(lake, con, settings.keep_calls_days, today)}) ORDER BY 1"
             past = [day for (day,) in con.execute(query).fetchall()]
-        waiting = [day for day in past if not _is_counted(lake, day)]
+        gone = gone_days(lake, CALLS)  # what is left of these is not counted again
+        waiting = [day for day in past if not _is_counted(lake, day) and day not in gone]
         files[CALLS] = [day for day in past if day not in waiting]
     if (kept := settings.keep_private_days) is not None:
         for table in _PRIVATE:
@@ -95,6 +96,9 @@ def apply(lake: Lake, settings: Settings, planned: Plan) -> int:
             for day in going:
                 _without_going(lake, con, CALL_PHONES, day)  # a number goes before its call
                 _without_going(lake, con, CALLS, day)
+            remember(
+                lake, CALLS, {day: day in whole for day in going}
+            )  # again, as a pull may have brought one back meanwhile
     catalogue.refresh(lake, settings.zone)
     return sum(map(len, planned.files.values()))
 

@@ -3,7 +3,8 @@
 -- A lead's id; a number in the forms that may be meant; an address; and who is named by a number, with all leads that have it.
 CREATE OR REPLACE MACRO lead_key(x) AS left(keyed('lead:' || plain_id(x)), 32);
 CREATE OR REPLACE MACRO phone_keys(x) AS list_distinct([
-    token(x), keyed('+' || regexp_replace(x, '\D', '', 'g')), keyed(regexp_replace(x, '\D', '', 'g'))]);
+    token(x), keyed('+' || regexp_replace(x, '\D', '', 'g')), keyed(regexp_replace(x, '\D', '', 'g')),
+    keyed(ltrim(e164(x), '+'))]);
 CREATE OR REPLACE MACRO mail_key(x) AS left(keyed('mail:' || lower(trim(x))), 32);
 CREATE OR REPLACE MACRO person_of_number(x) AS left(keyed('phone:' || e164(x)), 32);
 

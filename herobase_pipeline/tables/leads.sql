@@ -221,11 +221,19 @@ days AS (
     )
     GROUP BY lead_id
 ),
-sealed AS (  -- leads of calls that are past their time and gone stay as they were made with them
-    SELECT * FROM past
-    ANTI JOIN calls ON calls.lead_id = past.lead_id AND calls.started_at = coalesce(first_dial_at, calls.started_at)
-    WHERE local_day(first_dial_at) IN (FROM gone_days)
-        OR (closed_date IN (FROM gone_days) AND attribution IN ('closing_call', 'last_contact'))
+lost AS (  -- leads of which calls are past their time and gone, whatever of their other days is there, or is back
+    SELECT lead_id
+    FROM (SELECT lead_id, unnest(attempt_dates || [cohort_date]) AS day FROM past) AS dialled
+    ANTI JOIN legs ON legs.lead_id = dialled.lead_id AND legs.date = dialled.day
+    WHERE day IN (FROM gone_days)
+    UNION
+    SELECT lead_id
+    FROM past ANTI JOIN legs ON legs.lead_id = past.lead_id AND legs.date BETWEEN closed_date - 1 AND closed_date
+    WHERE attribution IN ('closing_call', 'last_contact')
+        AND (closed_date IN (FROM gone_days) OR closed_date - 1 IN (FROM gone_days))
+),
+sealed AS (  -- they stay as they were made with these calls
+    SELECT * FROM past SEMI JOIN lost USING (lead_id)
 ),
 anew AS (
     SELECT
