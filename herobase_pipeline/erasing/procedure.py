@@ -121,9 +121,7 @@ def _erase(
         for table, day in files:
             # where only names change a file stays as old as it is, so that nothing is made anew from it
             rewrite(lake, con, table, day, keeps_age=table.private or not deletes, swapped=swapped)
-        if (
-            deletes
-        ):  # what the leads are made from is another, and they follow it; their own files are only as they are now
+        if deletes:  # the leads follow what they are made from; of their own files only which these are is noted
             made.rename(lake, LEADS, {path: marks for path, marks in swapped.items() if path in lake.files(LEADS)}, [])
         else:
             aliases = con.execute("SELECT DISTINCT 'erased-' || key_of(lead_id) FROM ids").fetchall()

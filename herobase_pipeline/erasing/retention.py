@@ -96,9 +96,8 @@ def apply(lake: Lake, settings: Settings, planned: Plan) -> int:
             for day in going:
                 _without_going(lake, con, CALL_PHONES, day)  # a number goes before its call
                 _without_going(lake, con, CALLS, day)
-            remember(
-                lake, CALLS, {day: day in whole for day in going}
-            )  # again, as a pull may have brought one back meanwhile
+            # once more, as a pull may have brought a day back meanwhile
+            remember(lake, CALLS, {day: day in whole for day in going})
     catalogue.refresh(lake, settings.zone)
     return sum(map(len, planned.files.values()))
 
