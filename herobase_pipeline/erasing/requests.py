@@ -17,6 +17,8 @@ _NUMBER = re.compile(r"\+?[\d\s./()-]+")
 _DATE = re.compile(r"\d{4}([-./ ])\d\d?\1\d\d?|\d\d?([-./ ])\d\d?\2\d{4}")
 _AROUND = " \t\r\n\xa0\"';,"
 _ID = re.compile(r"[\w.-]{1,64}")
+# In the JSON of a saved search's row: lake/sheets.py names a column without a header by its number.
+_SAYS_ANONYMIZED = r'(?i)"[^"]*status[^"]*"\s*:\s*"?(anonymized|610)\W|"column \d+"\s*:\s*"\s*anonymized\s*"'
 
 
 class ListError(Exception):
@@ -43,6 +45,9 @@ class Request(NamedTuple):
 def anonymized(con: duckdb.DuckDBPyConnection) -> list[Request]:
     """Return the leads of the lake that HeroBase calls Anonymized, in whichever export, and that still have their ids.
 
+    In a saved search that is what a column of a status says. A file without a header has no names: there any cell
+    that says just this counts, as one person too many is better than one too few.
+
     The connection has the views of the tables that say a status, and ``is_alias``.
     """
     versions = " UNION ALL ".join(
@@ -51,7 +56,7 @@ def anonymized(con: duckdb.DuckDBPyConnection) -> list[Request]:
     )
     rows = f"""
         SELECT lead_id, observed_at AS asked_at FROM {SEARCH_ROWS.name}
-        WHERE lead_id IS NOT NULL AND regexp_matches(fields, '(?i)"[^"]*status[^"]*"\\s*:\\s*"?(anonymized|610)\\W')
+        WHERE lead_id IS NOT NULL AND regexp_matches(fields, '{_SAYS_ANONYMIZED}')
     """
     found = con.execute(
         f"SELECT lead_id, min(asked_at) FROM ({versions} UNION ALL {rows}) WHERE NOT is_alias(lead_id) GROUP BY lead_id"
