@@ -45,10 +45,6 @@ person: .venv/ready
 
 bench: .venv-bench/ready
 	.venv-bench/bin/python -m benchmarks
-	.venv-bench/bin/python -m benchmarks.refresh
-	.venv-bench/bin/python -m benchmarks.simulated_day
-	year=$$(mktemp -d) && trap 'rm -rf "$$year"' EXIT && for each in year derived reading; do \
-		.venv-bench/bin/python -m benchmarks.$$each "$$year" || exit 1; done
 
 # Also the kills at every moment, and all with DuckDB 1.5.
 test-long: test

@@ -1,77 +1,78 @@
-"""``make bench``: one day of calls landed by everyone in turn, several rounds, the medians and the ratios of one run."""
+"""``make bench``: everything that is measured, in turn, as one page: ``benchmarks/RESULTS.md`` and the plot beside it.
+
+``--short`` runs the same with so little that it only shows that all of it runs; its numbers say nothing, and are not kept.
+"""
 
 import argparse
-import json
+import datetime as dt
 import os
-import statistics
+import platform
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
+from benchmarks.report import RESULTS
 
-from benchmarks import contestants, material
-
-OURS = "herobase_pipeline"
-ROUNDS = {"floor": 5, "tuned_floor": 5, OURS: 5, "obvious": 5, "pandas": 1, "dlt": 1}
-
-
-@contextmanager
-def canned(folder: Path) -> Iterator[int]:
-    """Serve the material in a process of its own; yields the port."""
-    command = [sys.executable, "-m", "benchmarks.canned", str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None  # noqa: S101 - it is a pipe
-        try:
-            yield json.loads(server.stdout.readline())["port"]
-        finally:
-            server.terminate()
-
-
-def run(name: str, folder: Path, port: int) -> dict[str, float]:
-    """Run one contestant in a fresh process."""
-    command = [sys.executable, "-m", "benchmarks.contestants", name, str(folder), str(port)]
-    environment = {**os.environ, "DLT_TELEMETRY": "false", "RUNTIME__DLTHUB_TELEMETRY": "false"}
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True, env=environment)
-    return json.loads(done.stdout.splitlines()[-1])
+_PAGE = Path(__file__).with_name("RESULTS.md")
+_PLOT = Path(__file__).with_name("growth.svg")
+_PACKAGES = ("dagster", "duckdb", "pyarrow", "msgspec", "pandas", "dlt")
+_FULL = (
+    ("landing", "--calls", "100000", "--goal", "≤ 1.8"),
+    ("landing", "--calls", "1000000", "--rounds", "3", "--only", "obvious", "--goal", "≤ 1.8, ≤ 450 MB"),
+    ("landing", "--leads", "100000", "--rounds", "3", "--goal", "≤ 1.8"),
+    ("landing", "--megabytes", "25", "--rounds", "3", "--only", "obvious", "--goal", "≤ 1.05"),
+    ("landing", "--megabytes", "125", "--rounds", "3", "--only", "obvious", "--goal", "≤ 1.25"),
+    ("refresh",),
+    ("simulated_day",),
+    ("growth", "--plot", str(_PLOT)),
+)
+_SHORT = (
+    ("landing", "--calls", "2000", "--rounds", "1", "--only", "obvious", "pandas"),
+    ("landing", "--leads", "2000", "--rounds", "1", "--only", "obvious"),
+    ("landing", "--calls", "2000", "--megabytes", "25", "--rounds", "1", "--only", "obvious"),
+    ("refresh", "--calls", "1000", "--rounds", "1"),
+    ("simulated_day", "--shapes", "objects"),
+    ("growth", "--days", "40", "--calls", "500"),
+)
 
 
 def main() -> None:
-    """Print the table."""
+    """Run all, and write the page."""
     options = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    options.add_argument("--calls", type=int, default=100_000)
-    options.add_argument("--only", nargs="*", choices=list(ROUNDS), default=list(ROUNDS))
-    asked = options.parse_args()
-    names = [name for name in ROUNDS if name in {"floor", "tuned_floor", *asked.only}]
-    results: dict[str, list[dict[str, float]]] = {name: [] for name in names}
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        command = [sys.executable, "-m", "benchmarks.material", str(folder), str(asked.calls)]
-        calls = int(subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout)
-        megabytes = (folder / material.CALLS).stat().st_size / 1e6
-        with canned(folder) as port:
-            for turn in range(max(ROUNDS.values())):
-                for name in names:
-                    if turn < ROUNDS[name]:
-                        results[name].append(run(name, folder, port))
-                        if results[name][-1]["rows"] != calls:
-                            raise SystemExit(f"{name} landed {results[name][-1]['rows']} of {calls} calls")
-    table = Table(title=f"{calls:,} calls, {megabytes:.0f} MB of JSON; medians", title_justify="left")
-    for head in ("", "seconds", "× floor", "× tuned floor", "peak MB", "rounds"):
-        table.add_column(head, justify="left" if not head else "right")
-    medians = {name: statistics.median(result["seconds"] for result in results[name]) for name in names}
-    for name in names:
-        ratios = (f"{medians[name] / medians[base]:.2f}" for base in ("floor", "tuned_floor"))
-        peak = max(result["peak_mb"] for result in results[name])
-        table.add_row(name, f"{medians[name]:.2f}", *ratios, f"{peak:.0f}", str(len(results[name])))
-    console = Console(width=110)
-    console.print(table)
-    for name in names:
-        console.print(f"{name}: {getattr(contestants, name).__doc__.splitlines()[0]}", highlight=False)
+    options.add_argument("--short", action="store_true")
+    is_short = options.parse_args().short
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder) / "results.md"
+        if not is_short:
+            page.write_text(_head(), encoding="utf-8")
+        for module, *arguments in _SHORT if is_short else _FULL:
+            command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
+            subprocess.run(command, check=True, env={**os.environ, RESULTS: str(page)})
+        if is_short:
+            return
+        if _PLOT.exists():
+            with page.open("a", encoding="utf-8") as file:
+                file.write(f"![The derived tables as the lake grows]({_PLOT.name})\n")
+        _PAGE.write_text(page.read_text(encoding="utf-8"), encoding="utf-8")
+
+
+def _head() -> str:
+    models = [line.partition(": ")[2] for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
+    return (
+        "# What was measured\n\n"
+        "The output of `make bench`. Ratios of one run count; seconds are this machine's on that day.\n\n"
+        f"- {dt.datetime.now(dt.UTC):%Y-%m-%d}; {os.cpu_count()} cores, {models[0] if models else platform.machine()}, "
+        f"{memory:.0f} GB; {platform.system()} {platform.release()}\n"
+        f"- Python {platform.python_version()}, {packages}\n\n"
+    )
+
+
+def _lines(path: str) -> list[str]:
+    return Path(path).read_text(encoding="utf-8").splitlines() if Path(path).exists() else []
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""Each way to land a day, run in a process of its own: ``python -m benchmarks.contestants NAME FOLDER PORT``.
+"""Each way to land a day, run in a process of its own: ``python -m benchmarks.contestants NAME MATERIAL FOLDER PORT``.
 
-Prints the seconds of work without imports, the rows that came out and the peak memory in MB.
+Prints the seconds of work without imports, the rows that came out and the peak memory in MB. ``MATERIAL`` is the file of the
+records.
 """
 
 import json
@@ -10,107 +11,147 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.material import CALLS, DAY, LINES
+from benchmarks.material import CALLS, DAY, LEADS, LINES
 
-_COLUMNS = """{uniqueId: 'VARCHAR', startTime: 'TIMESTAMP', connectTime: 'TIMESTAMP', endTime: 'TIMESTAMP', connected: 'BOOLEAN',
+_COLUMNS = {
+    CALLS: """{uniqueId: 'VARCHAR', startTime: 'TIMESTAMP', connectTime: 'TIMESTAMP', endTime: 'TIMESTAMP', connected: 'BOOLEAN',
     incoming: 'BOOLEAN', endCause: 'VARCHAR', leadStatus: 'VARCHAR', leadClosure: 'VARCHAR', campaignType: 'VARCHAR',
     dialingDuration: 'VARCHAR', conversationDuration: 'VARCHAR', wrapUpDuration: 'VARCHAR', leadPhoneNumber: 'VARCHAR',
     uniqueLeadId: 'VARCHAR', user: 'STRUCT(orgCode VARCHAR)', campaign: 'STRUCT(code VARCHAR, uniqueId VARCHAR)',
-    orgHierarchy: 'STRUCT(orgCode VARCHAR, name VARCHAR)[]'}"""
+    orgHierarchy: 'STRUCT(orgCode VARCHAR, name VARCHAR)[]'}""",
+    LEADS: """{uniqueId: 'VARCHAR', status: 'VARCHAR', closure: 'VARCHAR', priority: 'INTEGER',
+    campaign: 'STRUCT(code VARCHAR, uniqueId VARCHAR)', data: 'JSON', closureData: 'JSON', uploadTime: 'TIMESTAMP',
+    firstProcessedTime: 'TIMESTAMP', lastModifiedTime: 'TIMESTAMP', ownerOrgUnit: 'STRUCT(orgCode VARCHAR)',
+    uploadedByUser: 'STRUCT(orgCode VARCHAR)', firstProcessedByUser: 'STRUCT(orgCode VARCHAR)',
+    lastModifiedByUser: 'STRUCT(orgCode VARCHAR)'}""",
+}
+_PATHS = {CALLS: "calls", LEADS: "simpleleads"}
 Work = Callable[[], int]
 
 
-def floor(folder: Path, _: int) -> Work:
+def floor(material: str, folder: Path, _: int) -> Work:
     """DuckDB's own reader over the JSON array, already on disk, to Parquet."""
-    return _duckdb(folder / CALLS, "array", folder / "floor.parquet")
+    return _duckdb(material, folder / material, "array", folder / "floor.parquet")
 
 
-def tuned_floor(folder: Path, _: int) -> Work:
+def tuned_floor(material: str, folder: Path, _: int) -> Work:
     """The same over newline-delimited JSON with both cores: what the answer of an API never is."""
-    return _duckdb(folder / LINES, "newline_delimited", folder / "tuned.parquet")
+    return _duckdb(material, folder / LINES[material], "newline_delimited", folder / "tuned.parquet")
 
 
-def _duckdb(source: Path, kind: str, target: Path) -> Work:
+def _duckdb(material: str, source: Path, kind: str, target: Path) -> Work:
     import duckdb
 
     def work() -> int:
         with duckdb.connect(config={"threads": 2, "preserve_insertion_order": False}) as con:
-            read = f"read_json('{source}', format = '{kind}', columns = {_COLUMNS}, maximum_object_size = 2000000000)"
+            columns = _COLUMNS[material]
+            read = f"read_json('{source}', format = '{kind}', columns = {columns}, maximum_object_size = 2000000000)"
             ((rows,),) = con.execute(f"COPY (FROM {read}) TO '{target}' (COMPRESSION zstd)").fetchall()
         return int(rows)
 
     return work
 
 
-def herobase_pipeline(folder: Path, port: int) -> Work:
+def ours(material: str, folder: Path, port: int) -> Work:
     """The pipeline itself: over HTTP, typed, hierarchy placed, numbers apart, put in place atomically."""
+    import pyarrow.parquet  # noqa: F401  loaded at the first private file; imports are not what is measured
+
     from herobase_pipeline.herobase.client import HeroBase
     from herobase_pipeline.lake.layout import Lake
     from herobase_pipeline.pulling.calls import pull_calls
+    from herobase_pipeline.pulling.leads import pull_simple_leads
     from herobase_pipeline.settings import Settings
 
     settings = Settings(
         url=f"http://127.0.0.1:{port}", username="a", password="b", pii_key="k", data_dir=folder / "lake"
     )
     client = HeroBase(str(settings.url), "a", "b", settings.zone)
-    return lambda: pull_calls(DAY, client, Lake(settings.data_dir), settings).rows["calls"]
+    pull, table = {CALLS: (pull_calls, "calls"), LEADS: (pull_simple_leads, "simple_leads")}[material]
+    return lambda: pull(DAY, client, Lake(settings.data_dir), settings).rows[table]
 
 
-def obvious(folder: Path, port: int) -> Work:
-    """Download to a file, then let DuckDB read it."""
+def download(material: str, _: Path, port: int) -> Work:
+    """The bytes alone, over the same wire, to nowhere."""
     import requests
 
     def work() -> int:
-        target = folder / "download.json"
-        with (
-            requests.get(f"http://127.0.0.1:{port}/api/calls", stream=True, timeout=60) as answer,
-            target.open("wb") as file,
-        ):
-            for chunk in answer.iter_content(1 << 20):
-                file.write(chunk)
-        return _duckdb(target, "array", folder / "obvious.parquet")()
+        url = f"http://127.0.0.1:{port}/api/{_PATHS[material]}"
+        with requests.get(url, stream=True, timeout=600) as answer:
+            return sum(len(chunk) for chunk in answer.iter_content(1 << 20))
 
     return work
 
 
-def pandas(folder: Path, port: int) -> Work:
+def obvious(material: str, folder: Path, port: int) -> Work:
+    """Download to a file, then let DuckDB read it, tuned: both cores, order not kept."""
+    import requests
+
+    def work() -> int:
+        target = folder / "download.json"
+        url = f"http://127.0.0.1:{port}/api/{_PATHS[material]}"
+        with requests.get(url, stream=True, timeout=600) as answer, target.open("wb") as file:
+            for chunk in answer.iter_content(1 << 20):
+                file.write(chunk)
+        return _duckdb(material, target, "array", folder / "obvious.parquet")()
+
+    return work
+
+
+def pandas(material: str, folder: Path, port: int) -> Work:
     """``response.json()``, ``json_normalize``, ``to_parquet``."""
     import pandas as pd
     import requests
 
     def work() -> int:
-        frame = pd.json_normalize(requests.get(f"http://127.0.0.1:{port}/api/calls", timeout=60).json())
+        frame = pd.json_normalize(_records(requests, material, port))
         frame.to_parquet(folder / "pandas.parquet", compression="zstd")
         return len(frame)
 
     return work
 
 
-def dlt(folder: Path, port: int) -> Work:
+def dlt_dicts(material: str, folder: Path, port: int) -> Work:
     """The dlt library with its defaults, fed dicts, to Parquet files."""
+    from dlt.sources.helpers import requests
+
+    return _dlt(material, folder, lambda: _records(requests, material, port))
+
+
+def dlt_arrow(material: str, folder: Path, port: int) -> Work:
+    """The dlt library fed one Arrow table, to Parquet files: texts as they came, nothing normalized."""
+    import pyarrow as pa
+    from dlt.sources.helpers import requests
+
+    return _dlt(material, folder, lambda: pa.Table.from_pylist(_records(requests, material, port)))
+
+
+def _records(requests, material: str, port: int) -> list[dict[str, object]]:
+    return requests.get(f"http://127.0.0.1:{port}/api/{_PATHS[material]}", timeout=600).json()
+
+
+def _dlt(material: str, folder: Path, records: Callable[[], object]) -> Work:
     import dlt as library
     from dlt.destinations import filesystem
-    from dlt.sources.helpers import requests
 
     pipeline = library.pipeline(
         "bench",
         pipelines_dir=str(folder / "dlt"),
         destination=filesystem(bucket_url=(folder / "dlt-out").as_uri()),
-        dataset_name="calls",
+        dataset_name="landed",
     )
+    name = _PATHS[material]
 
     def work() -> int:
-        records = requests.get(f"http://127.0.0.1:{port}/api/calls").json()
-        pipeline.run(records, table_name="calls", loader_file_format="parquet")
-        return int(pipeline.last_trace.last_normalize_info.row_counts["calls"])
+        pipeline.run(records(), table_name=name, loader_file_format="parquet")
+        return int(pipeline.last_trace.last_normalize_info.row_counts[name])
 
     return work
 
 
 def main() -> None:
     """Prepare, work, and print one JSON object."""
-    name, folder, port = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
-    work = globals()[name](folder, port)
+    name, material, folder, port = sys.argv[1], sys.argv[2], Path(sys.argv[3]), int(sys.argv[4])
+    work = globals()[name](material, folder, port)
     start = time.perf_counter()
     rows = work()
     seconds = time.perf_counter() - start

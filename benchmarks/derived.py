@@ -18,10 +18,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
-from rich.console import Console
-from rich.table import Table as Printed
 
 from benchmarks.nothing import job_of_nothing
+from benchmarks.report import show
 from herobase_pipeline.erasing.procedure import erase
 from herobase_pipeline.lake.identity import claim
 from herobase_pipeline.lake.layout import Lake
@@ -30,7 +29,13 @@ from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, SIMPLE_LEADS
 
 NEW = 50
-NOTHING = "a run that does nothing"
+WHOLE, NEW_DAY, NEW_CALLS, NOTHING = (
+    "the whole anew",
+    "after one new day",
+    f"after {NEW} new calls",
+    "a run that does nothing",
+)
+GOALS = {WHOLE: "≤ 40", NEW_DAY: "≤ 5", NEW_CALLS: "≤ 2"}
 _Result = dict[str, dict[str, float]]
 
 
@@ -88,6 +93,36 @@ def without_the_last_calls(lake: Lake, day: dt.date) -> Iterator[None]:
         aside.replace(file)
 
 
+def measure(folder: Path) -> dict[str, _Result]:
+    """Derive the tables of a year or more again and again, each time after another change; returns what each run took."""
+    settings = Settings(data_dir=folder)
+    lake = claim(Lake(folder), settings)
+    erase(lake, settings.zone)  # whom the sandbox has anonymized: once, and not what is measured here
+    days = lake.days(CALLS)
+    results: dict[str, _Result] = {}
+
+    def derive(what: str, first: dt.date, last: dt.date) -> None:
+        results[what] = _in_a_process_of_its_own(folder, what, first, last)
+
+    for table in (CALL_OUTCOMES, *FROM_ALL_DAYS):
+        shutil.rmtree(lake.folder(table), ignore_errors=True)
+    with held_back(lake, days[-1]):
+        derive(WHOLE, days[0], days[-2])
+    derive(NEW_DAY, days[-1], days[-1])
+    derive("nothing has changed", days[-1], days[-1])
+    with without_the_last_calls(lake, days[-1]):
+        derive("", days[-1], days[-1])
+    del results[""]
+    derive(NEW_CALLS, days[-1], days[-1])
+    derive(NOTHING, days[-1], days[-1])
+    return results
+
+
+def beyond(results: dict[str, _Result], what: str) -> float:
+    """Return the seconds that a run took beyond one that does nothing."""
+    return results[what]["seconds"]["the run"] - results[NOTHING]["seconds"]["the run"]
+
+
 def main() -> None:
     """Run several times, and print the table."""
     options = argparse.ArgumentParser(prog="python -m benchmarks.derived", description=__doc__)
@@ -98,36 +133,20 @@ def main() -> None:
         first, last, what = asked.run
         print(json.dumps(run(first, last, is_nothing=what == NOTHING)))
         return
-    settings = Settings(data_dir=asked.folder)
-    lake = claim(Lake(asked.folder), settings)
-    erase(lake, settings.zone)  # whom the sandbox has anonymized: once, and not what is measured here
-    days = lake.days(CALLS)
-    results: dict[str, _Result] = {}
+    tell(asked.folder, measure(asked.folder))
 
-    def derive(what: str, first: dt.date, last: dt.date) -> None:
-        results[what] = _in_a_process_of_its_own(asked.folder, what, first, last)
 
-    for table in (CALL_OUTCOMES, *FROM_ALL_DAYS):
-        shutil.rmtree(lake.folder(table), ignore_errors=True)
-    with held_back(lake, days[-1]):
-        derive("the whole anew", days[0], days[-2])
-    derive("after one new day", days[-1], days[-1])
-    derive("nothing has changed", days[-1], days[-1])
-    with without_the_last_calls(lake, days[-1]):
-        derive("", days[-1], days[-1])
-    del results[""]
-    derive(f"after {NEW} new calls", days[-1], days[-1])
-    derive(NOTHING, days[-1], days[-1])
-    table = Printed(title=f"The derived tables of {len(days)} days, in one run; seconds", title_justify="left")
-    for head in ("", *results):
-        table.add_column(head, justify="right" if head else "left")
-    whole = results["the whole anew"]["seconds"]
-    for name in sorted(whole, key=lambda name: -whole[name]):
-        table.add_row(name, *(f"{of['seconds'].get(name, 0):.1f}" for of in results.values()))
-    beyond = (of["seconds"]["the run"] - results[NOTHING]["seconds"]["the run"] for of in results.values())
-    table.add_row("beyond Dagster's own run", *(f"{seconds:.1f}" for seconds in beyond))
-    table.add_row("peak MB", *(f"{of['peak']['MB']:,.0f}" for of in results.values()))
-    Console(width=150).print(table)
+def tell(folder: Path, results: dict[str, _Result]) -> None:
+    """Print the seconds of each run, whole and by step."""
+    whole = results[WHOLE]["seconds"]
+    rows = [
+        [name, *(f"{of['seconds'].get(name, 0):.1f}" for of in results.values())]
+        for name in sorted(whole, key=lambda name: -whole[name])
+    ]
+    rows.append(["beyond Dagster's own run", *(f"{beyond(results, what):.1f}" for what in results)])
+    rows.append(["goal", *(GOALS.get(what, "") for what in results)])
+    rows.append(["peak MB", *(f"{of['peak']['MB']:,.0f}" for of in results.values())])
+    show(f"The derived tables of {len(Lake(folder).days(CALLS))} days, in one run; seconds", ["", *results], rows)
 
 
 def _in_a_process_of_its_own(folder: Path, what: str, first: dt.date, last: dt.date) -> _Result:

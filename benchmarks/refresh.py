@@ -15,10 +15,8 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
 from benchmarks.nothing import job_of_nothing
+from benchmarks.report import show
 
 DAY = dt.date(2026, 11, 18)
 CALLS, NEW, ROUNDS = 100_000, 50, 5
@@ -57,6 +55,8 @@ def main() -> None:
     """Load the day, refresh it some times, and print the table."""
     options = argparse.ArgumentParser(prog="python -m benchmarks.refresh", description=__doc__)
     options.add_argument("--run", nargs=2, help=argparse.SUPPRESS)
+    options.add_argument("--calls", type=int, default=CALLS, help="of the day")
+    options.add_argument("--rounds", type=int, default=ROUNDS)
     asked = options.parse_args()
     if asked.run:
         print(json.dumps(run(*asked.run)))
@@ -69,7 +69,7 @@ def main() -> None:
     clock = [day_bounds(DAY, zone).end]
     with (
         tempfile.TemporaryDirectory() as folder,
-        Sandbox(SandboxSettings(calls_per_day=150_000), now=lambda: clock[0]) as sandbox,
+        Sandbox(SandboxSettings(calls_per_day=3 * asked.calls // 2), now=lambda: clock[0]) as sandbox,
     ):
         starts = sorted(call.start for call in sandbox.world.calls(*_bounds(zone), clock[0]))
         environment = {
@@ -81,8 +81,8 @@ def main() -> None:
         }
         results: dict[str, list[dict[str, float]]] = {TICK: [], NOTHING: []}
         requests: list[Counter[str]] = []
-        for turn in range(ROUNDS + 1):  # the first loads the day
-            clock[0] = starts[CALLS + turn * NEW]
+        for turn in range(asked.rounds + 1):  # the first loads the day
+            clock[0] = starts[asked.calls + turn * NEW]
             before = len(sandbox.requests)
             ticked = _in_a_process_of_its_own(TICK, clock[0], environment)
             if turn:
@@ -107,19 +107,16 @@ def _in_a_process_of_its_own(job: str, now: dt.datetime, environment: dict[str, 
 
 def _tell(results, requests) -> None:
     rows = results[TICK][-1]["rows"]
-    title = f"{NEW} new calls in a day of {rows:,}; medians of {ROUNDS}"
-    table = Table(title=title, title_justify="left")
-    for head in ("", "CPU seconds of the process", "kB kept by Dagster"):
-        table.add_column(head, justify="left" if not head else "right")
     cpu = {name: statistics.median(result["cpu"] for result in found) for name, found in results.items()}
-    for name, found in results.items():
-        table.add_row(name, f"{cpu[name]:.2f}", f"{found[-1]['kept'] / 1000:,.0f}")
-    table.add_row("the difference", f"{cpu[TICK] - cpu[NOTHING]:.2f}", "")
-    console = Console(width=110)
-    console.print(table)
+    lines = [[name, f"{cpu[name]:.2f}", "", f"{found[-1]['kept'] / 1000:,.0f}"] for name, found in results.items()]
     most = {path: max(count[path] for count in requests) for path in sorted(set().union(*requests))}
     told = ", ".join(f"{number} of {path}" for path, number in most.items())
-    console.print(f"Requests of a refresh, at most: {told}", highlight=False)
+    show(
+        f"{NEW} new calls in a day of {rows:,}",
+        ["", "CPU seconds of the process", "goal", "kB kept by Dagster"],
+        [*lines, ["the difference", f"{cpu[TICK] - cpu[NOTHING]:.2f}", "≤ 1", ""]],
+        [f"Medians of {len(results[TICK])} rounds. Requests of a refresh, at most: {told}"],
+    )
 
 
 if __name__ == "__main__":

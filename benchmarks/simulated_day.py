@@ -4,14 +4,13 @@
 and pulls it whole the next night. It prints requests; nothing is timed.
 """
 
+import argparse
 import datetime as dt
 import tempfile
 from collections import Counter
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
+from benchmarks.report import show
 from herobase_pipeline.herobase.client import HeroBase
 from herobase_pipeline.herobase.quota import Budget
 from herobase_pipeline.lake.layout import Lake
@@ -51,20 +50,18 @@ def requests(shape: str, folder: str) -> tuple[list[Counter[str]], Counter[str]]
 
 def main() -> None:
     """Print a table."""
-    table = Table(title=f"Requests of a day of refreshes, every {EVERY.seconds // 60} minutes", title_justify="left")
-    table.add_column("hierarchy")
-    for name in PATHS.values():
-        table.add_column(f"{name}, a tick\nat most", justify="right")
-        table.add_column("in the day", justify="right")
-        table.add_column("at night", justify="right")
-    for shape in SHAPES:
+    options = argparse.ArgumentParser(prog="python -m benchmarks.simulated_day", description=__doc__)
+    options.add_argument("--shapes", nargs="*", choices=SHAPES, default=SHAPES)
+    heads = [f"{name}, {when}" for name in PATHS.values() for when in ("a tick at most", "in the day", "at night")]
+    rows = []
+    for shape in options.parse_args().shapes:
         with tempfile.TemporaryDirectory() as folder:
             (first, *ticks), night = requests(shape, folder)
         cells = []
         for path in PATHS:
             cells += [max(t[path] for t in ticks), sum(t[path] for t in (first, *ticks)), night[path]]
-        table.add_row(shape, *(f"{cell:,}" for cell in cells))
-    Console(width=120).print(table)
+        rows.append([shape, *(f"{cell:,}" for cell in cells)])
+    show(f"Requests of a day of refreshes, every {EVERY.seconds // 60} minutes", ["hierarchy", *heads], rows)
 
 
 if __name__ == "__main__":

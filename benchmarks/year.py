@@ -32,7 +32,7 @@ from herobase_pipeline.sandbox.world.lives import CONNECTED, END_CAUSE, MAX_LIFE
 from herobase_pipeline.settings import SandboxSettings
 from herobase_pipeline.tables import CALLS, SIMPLE_LEADS, Table
 
-FIRST, LAST = dt.date(2025, 10, 1), dt.date(2026, 9, 30)
+LAST = dt.date(2026, 9, 30)
 _EVER = 1 << 50  # Unix s: all that will happen is known
 _TOGETHER = 32  # days of upload; their leads have sessions on the same days, and each such day is planned once
 _TEXTS = pa.list_(pa.string())
@@ -41,7 +41,7 @@ _Columns = dict[str, pa.Array]
 
 def make(folder: Path, days: int, calls: int) -> dict[str, int]:
     """Write ``days`` days of some ``calls`` calls each into ``folder/lake``; returns how much of what there is."""
-    world, lake, first = World(SandboxSettings(calls_per_day=calls)), Lake(folder), ordinal(FIRST)
+    world, lake, first = World(SandboxSettings(calls_per_day=calls)), Lake(folder), ordinal(LAST) - days + 1
     called, versions, leads = 0, 0, [np.zeros(0, np.int64)]
     with spool(lake) as aside, connect(world.zone, aside) as con:
         for number, seen in zip(range(first, first + days), _days_of_versions(world, first, days), strict=True):
@@ -185,7 +185,7 @@ def main() -> None:
     """Make it and print what there is, as one JSON object."""
     options = argparse.ArgumentParser(prog="python -m benchmarks.year", description=__doc__)
     options.add_argument("folder", type=Path)
-    options.add_argument("--days", type=int, default=(LAST - FIRST).days + 1)
+    options.add_argument("--days", type=int, default=365, help="the last of them is in September 2026")
     options.add_argument(
         "--calls", type=int, default=29_000, help="on an ordinary workday; the year has 250 times as many"
     )
