@@ -134,7 +134,7 @@ def view(
     else:
         hive = "hive_partitioning = true, hive_types = {'date': 'DATE'}"
         source = f"FROM read_parquet({paths}, union_by_name = true, {hive})"
-    columns = ", ".join(quoted(column.name) for column in table)
+    columns = ", ".join(f"{column.in_short or quoted(column.name)} AS {quoted(column.name)}" for column in table)
     rows = (
         f"SELECT {f'{placed}, ' if placed else ''}{columns} "  # declared, as no file may have a column added since
         f"FROM ({nothing} UNION ALL BY NAME {source})"

@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
+from herobase_pipeline.tables.schema import HASH
+
 MEMORY = "512MB"
 _RAM = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 ROOMY = f"{min(4_000, _RAM // 2_000_000)}MB"  # for what sorts a year of calls: with half of it, a third slower
@@ -75,11 +77,14 @@ def instant(con: duckdb.DuckDBPyConnection, query: str) -> dt.datetime | None:
 
 
 def define_token(con: duckdb.DuckDBPyConnection, key: bytes) -> None:
-    """Give a connection ``keyed(text)``, HMAC-SHA256 (RFC 2104) in hexadecimal, and ``token(phone)``, that of the E.164 form."""
+    """Give a connection ``keyed(text)`` and ``token(phone)``, that of the E.164 form.
+
+    Both are HMAC-SHA256 (RFC 2104) in hexadecimal, cut to ``HASH`` digits.
+    """
     block = (hashlib.sha256(key).digest() if len(key) > _HMAC_BLOCK else key).ljust(_HMAC_BLOCK, b"\0")
     inner, outer = (literal(bytes(byte ^ pad for byte in block).hex()) for pad in (0x36, 0x5C))
     con.execute(
         "CREATE OR REPLACE MACRO keyed(text) AS "
-        f"sha256(from_hex({outer}) || unhex(sha256(from_hex({inner}) || encode(text))))"
+        f"left(sha256(from_hex({outer}) || unhex(sha256(from_hex({inner}) || encode(text)))), {HASH})"
     )
     con.execute("CREATE OR REPLACE MACRO token(phone) AS keyed(e164(phone))")

@@ -14,6 +14,7 @@ import duckdb
 from herobase_pipeline.lake.engine import define_token, file_literal, literal, number, quoted
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.tables import CALL_PHONES, CALLS, ERASED, Holds, Table
+from herobase_pipeline.tables.schema import HASH
 
 _LEAD, _CALL = '"its lead is erased"', '"its number is forgotten"'
 
@@ -78,7 +79,8 @@ class Register:
         if not file.exists():
             return kept
         calls = f"read_parquet({file_literal(file)}, hive_partitioning = false)"
-        return f"{kept} AND call_id NOT IN (SELECT call_id FROM {calls} WHERE is_forgotten(lead_id, phone_token))"
+        forgotten = f"is_forgotten(lead_id, left(phone_token, {HASH}))"
+        return f"{kept} AND call_id NOT IN (SELECT call_id FROM {calls} WHERE {forgotten})"
 
 
 def register(con: duckdb.DuckDBPyConnection, lake: Lake) -> Register:
@@ -101,7 +103,8 @@ def register(con: duckdb.DuckDBPyConnection, lake: Lake) -> Register:
         con.execute(f"CREATE OR REPLACE TEMP TABLE erased AS SELECT {columns} WHERE false")
         if state:
             con.execute(
-                f"INSERT INTO erased BY NAME FROM read_parquet({file_literal(file)}, hive_partitioning = false)"
+                f"INSERT INTO erased BY NAME SELECT * REPLACE (left(identifier, {HASH}) AS identifier) "
+                f"FROM read_parquet({file_literal(file)}, hive_partitioning = false)"
             )
         con.execute(files("herobase_pipeline.lake").joinpath("erased.sql").read_text(encoding="utf-8"))
         con.execute(f"SET VARIABLE register = {literal(mark)}")

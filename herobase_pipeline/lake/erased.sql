@@ -1,12 +1,12 @@
 -- How a person that was erased is recognized, by keyed hashes alone. ``erased`` is the register: identifier, person, is_asked.
 
 -- A lead's id; a number in the forms that may be meant; an address; and who is named by a number, with all leads that have it.
-CREATE OR REPLACE MACRO lead_key(x) AS left(keyed('lead:' || plain_id(x)), 32);
+CREATE OR REPLACE MACRO lead_key(x) AS keyed('lead:' || plain_id(x));
 CREATE OR REPLACE MACRO phone_keys(x) AS list_distinct([
     token(x), keyed('+' || regexp_replace(x, '\D', '', 'g')), keyed(regexp_replace(x, '\D', '', 'g')),
     keyed(ltrim(e164(x), '+'))]);
-CREATE OR REPLACE MACRO mail_key(x) AS left(keyed('mail:' || lower(trim(x))), 32);
-CREATE OR REPLACE MACRO person_of_number(x) AS left(keyed('phone:' || e164(x)), 32);
+CREATE OR REPLACE MACRO mail_key(x) AS keyed('mail:' || lower(trim(x)));
+CREATE OR REPLACE MACRO person_of_number(x) AS keyed('phone:' || e164(x));
 
 -- What an erased lead is called instead: a name that leads nowhere, and is the same at each pull, so that counts stay.
 CREATE OR REPLACE MACRO alias_of(x) AS 'erased-' || lead_key(x);

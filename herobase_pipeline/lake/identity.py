@@ -17,6 +17,7 @@ from herobase_pipeline.lake.layout import Forgetting, Lake
 from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import ACCOUNT, CALL_PHONES, CALLS, TABLES
+from herobase_pipeline.tables.schema import HASH
 
 _NOTE = "identity"
 _SETTINGS = {
@@ -114,7 +115,7 @@ def _has_my_tokens(con: duckdb.DuckDBPyConnection, lake: Lake) -> bool:
         phones, calls = lake.file(CALL_PHONES, day), lake.file(CALLS, day)
         if calls.exists():
             query = f"""
-                SELECT token(phone) = phone_token
+                SELECT token(phone) = left(phone_token, {HASH})
                 FROM read_parquet({file_literal(phones)}, hive_partitioning = false)
                 JOIN read_parquet({file_literal(calls)}, hive_partitioning = false) USING (call_id)
                 WHERE phone IS NOT NULL AND phone_token IS NOT NULL

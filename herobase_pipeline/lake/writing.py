@@ -147,4 +147,6 @@ def stored(lake: Lake, table: Table, day: dt.date | None = None) -> str:
     if not path.exists():
         return empty(table)
     source = f"read_parquet({file_literal(path)}, hive_partitioning = false)"
-    return f"{empty(table)} UNION ALL BY NAME SELECT * FROM {source}"
+    rows = f"{empty(table)} UNION ALL BY NAME SELECT * FROM {source}"
+    cut = ", ".join(f"{value} AS {quoted(column.name)}" for column in table if (value := column.in_short))
+    return f"SELECT * REPLACE ({cut}) FROM ({rows})" if cut else rows

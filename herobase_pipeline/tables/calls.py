@@ -1,7 +1,7 @@
 """Calls as pulled: one row a call, on the local day of its start."""
 
 from herobase_pipeline.enums import CallEndCause, CallStatus, LeadClosure
-from herobase_pipeline.tables.schema import Column, Holds, Table, Type
+from herobase_pipeline.tables.schema import HASH, Column, Holds, Table, Type
 
 CALLS = Table(
     name="calls",
@@ -65,6 +65,7 @@ CALLS = Table(
             "leadPhoneNumber",
             read_by="token",
             holds=Holds.NUMBER,
+            length=HASH,
         ),
         Column("settled", Type.FLAG, "its outcome is final: it has one, or it is 8 days old and never got one"),
         Column("observed_at", Type.INSTANT, "when this row was pulled"),

@@ -1,6 +1,6 @@
 """Who asked to be forgotten: the register of keyed hashes, and what was done for each person."""
 
-from herobase_pipeline.tables.schema import Column, Table, Type
+from herobase_pipeline.tables.schema import HASH, Column, Table, Type
 
 FOUND = "found in"
 """How a proof says that something is left, before it says where."""
@@ -17,7 +17,7 @@ ERASED = Table(
     columns=(
         Column("person", Type.TEXT, "keyed hash of what the person was named by: a lead id, or a phone number"),
         Column("kind", Type.TEXT, "what the identifier is of: lead, phone or mail"),
-        Column("identifier", Type.TEXT, "its keyed hash"),
+        Column("identifier", Type.TEXT, "its keyed hash", length=HASH),
         Column(
             "is_asked",
             Type.FLAG,

@@ -59,6 +59,7 @@ class Column:
         made_from: the columns of other tables, as ``table.column``, that its value is computed from (see ``of``).
         holds: what of a customer is in it; None for nothing.
         in_file: whether it stands in the table's files; what changes each day for all rows is looked up as they are read.
+        length: of a keyed hash, its hexadecimal digits. Older files have twice as many; the first ones are the same.
 
     """
 
@@ -73,9 +74,17 @@ class Column:
     made_from: tuple[str, ...] = ()
     holds: Holds | None = None
     in_file: bool = True
+    length: int | None = None
+
+    @property
+    def in_short(self) -> str | None:
+        """The SQL that cuts the value of an older file to the length of now; None for what always had it."""
+        return f"left({self.name}, {self.length})" if self.length else None
 
 
 _ID = "campaign_id"
+HASH = 32
+"""Hexadecimal digits of a keyed hash: HMAC-SHA256 cut to 128 bits (RFC 2104, section 5), as it does not compress."""
 LOOKED_UP = (
     Column("campaign_code", Type.TEXT, "the campaign's code, on the latest list that has it"),
     Column("campaign_name", Type.TEXT, "the campaign's name, on the latest list that has it; NULL if none has"),

@@ -170,6 +170,7 @@ def test_nets_smallest_time_is_not_set(sql, text):
 @given(st.datetimes(dt.datetime(1990, 1, 1), dt.datetime(2090, 1, 1)), st.integers(0, 7))
 @FAST
 def test_t6_a_stamp_without_a_zone_is_local_time(sql, naive, decimals):
+    naive = naive.replace(fold=0)
     local = naive.replace(tzinfo=ZONE)
     if (
         local.astimezone(dt.UTC).astimezone(ZONE).replace(tzinfo=None) != naive
@@ -244,7 +245,7 @@ def test_whole_numbers(sql, text, value):
 
 
 def token(number: str, key: bytes = KEY) -> str:
-    return hmac.new(key, number.encode(), "sha256").hexdigest()
+    return hmac.new(key, number.encode(), "sha256").hexdigest()[:32]
 
 
 @pytest.mark.parametrize(
