@@ -16,7 +16,6 @@ from herobase_pipeline.tables import SIMPLE_LEADS
 
 _SINCE = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 _FEW = 100  # leads: an answer that was cut has more
-_AT_AN_END = 0.05  # of an answer's leads: asked for again where it may have been cut
 
 
 class Swept(NamedTuple):
@@ -60,5 +59,5 @@ def sweep(herobase: HeroBase, lake: Lake, settings: Settings) -> Swept:
 
 def _edges(landing: Landing, window: Window) -> list[list[Window]]:
     """Return the windows between either end of a window and the nearest leads of the last answer."""
-    spread = landing.spread(window, _AT_AN_END)
+    spread = landing.spread(window)
     return [] if spread is None else [[Window(window.start, spread[0])], [Window(spread[1], window.end)]]

@@ -19,7 +19,7 @@ from herobase_pipeline.herobase.errors import BrokenOffError, NotJsonError
 from herobase_pipeline.herobase.salvage import Unreadable
 
 SEGMENT_BYTES = 16 << 20
-_FIRST_SEGMENT_BYTES = 1 << 20  # keys are learnt from the first one, and parsing starts with it
+_FIRST_SEGMENT_BYTES = 4 << 20  # keys are learnt from the first one, and parsing starts with it
 
 _FIRST_KEY = re.compile(rb'\s*\[\s*\{\s*"((?:[^"\\]|\\.)*)"\s*:')
 _NO_FIELD_NAME = re.compile(r'["\\\x00-\x1f]')  # what msgspec refuses in a field's name

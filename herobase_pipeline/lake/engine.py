@@ -14,7 +14,7 @@ import duckdb
 
 from herobase_pipeline.tables.schema import HASH
 
-MEMORY = "512MB"
+MEMORY = "256MB"
 _RAM = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 ROOMY = f"{min(4_000, _RAM // 2_000_000)}MB"  # for what sorts a year of calls: with half of it, a third slower
 ORG_KEY = files("herobase_pipeline.tables").joinpath("org_key.sql").read_text(encoding="utf-8")

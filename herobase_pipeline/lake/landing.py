@@ -28,6 +28,7 @@ _READERS = {Type.INSTANT: "happened", Type.SECONDS: "seconds", Type.FLAG: "flag"
 
 _VALUE_IN_NAME = re.compile(r"@|\d([\s./()-]*\d){7,}")  # a field named by a customer's address or number
 _NUMBER = "#"
+_AT_AN_END, _AT_MOST = 0.05, 1_000  # of a document's records, at either end
 WITHHELD = "withheld"
 
 
@@ -90,7 +91,8 @@ class Landing:
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS, "landing"))
 
     def __enter__(self) -> Self:
-        """Start."""
+        """Start. Each segment is one thread's: more of them in DuckDB would only change places."""
+        self.con.execute("SET threads = 1")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -156,8 +158,10 @@ class Landing:
         query = f"SELECT count(*) FROM ({_together(self._last)}) WHERE {self.time} < $start OR {self.time} >= $end"
         return number(self.con, query, window._asdict())
 
-    def spread(self, window: Window, share: float) -> tuple[dt.datetime, dt.datetime] | None:
-        """Return from when to when the records of the last document lie in a window, but for a share at either end.
+    def spread(self, window: Window) -> tuple[dt.datetime, dt.datetime] | None:
+        """Return from when to when the records of the last document lie in a window, but for some at either end.
+
+        These are asked for again where the answer may have been cut: a twentieth of it, or a thousand, which show it as well.
 
         Where an end has more than half of them at once, it is the time beyond all of them. None where they tell no time.
         """
@@ -173,7 +177,9 @@ class Landing:
                 if(2 * count(*) FILTER (t <= early) > count(*), min(t), any_value(early) + INTERVAL 1 SECOND),
                 if(2 * count(*) FILTER (t >= late) > count(*), max(t) + INTERVAL 1 SECOND, any_value(late))
             FROM times, ends"""
-        ((early, late),) = self.con.execute(query, window._asdict() | {"share": share}).fetchall()
+        rows = max(1, number(self.con, f"SELECT count(*) FROM ({_together(self._last)})"))
+        params = window._asdict() | {"share": min(_AT_AN_END, _AT_MOST / rows)}
+        ((early, late),) = self.con.execute(query, params).fetchall()
         return None if early is None else (early.astimezone(dt.UTC), late.astimezone(dt.UTC))
 
     def different(self, before: dt.datetime) -> int:
@@ -202,15 +208,21 @@ class Landing:
                 segment = replace(segment, json=source.read_bytes()).checked()
                 source.write_bytes(segment.json)
                 self._make(con, part, source, segment, origin)
-            if number(con, f"SELECT count(*) FROM {quoted(part)} WHERE {self._lacking} IS NOT NULL"):
+            landed, lacking = self._count(con, part)
+            if lacking:
                 segment = self._without_lacking(con, source, segment, origin)
                 source.write_bytes(segment.json)
                 self._make(con, part, source, segment, origin)
-            landed = number(con, f"SELECT count(*) FROM {quoted(part)}")
+                landed, _ = self._count(con, part)
         source.unlink()
         if landed != segment.records:
             raise AssertionError(f"{segment.records} records were parsed and {landed} landed: a defect of this program")
         return _Landed(part, landed, segment.keys, [*segment.unreadable])
+
+    def _count(self, con: duckdb.DuckDBPyConnection, part: str) -> tuple[int, int]:
+        """Return how many records a part has, and how many of them lack what each must have."""
+        ((rows, lacking),) = con.execute(f"SELECT count(*), count({self._lacking}) FROM {quoted(part)}").fetchall()
+        return int(rows), int(lacking)
 
     def _make(self, con: duckdb.DuckDBPyConnection, part: str, source: Path, segment: Any, origin: _Origin) -> None:
         if segment.records:
@@ -262,7 +274,8 @@ class Landing:
         values = [f"{self._value(column, spelling)} AS {quoted(_READ + column.name)}" for column in self.columns]
         names = [f"{quoted(_READ + column.name)} AS {quoted(column.name)}" for column in self.columns]
         unreadable = [
-            f"({_is_given(quoted(key), column)} AND {quoted(_READ + column.name)} IS NULL)::INTEGER"
+            # CASE, as AND would look at each value whether it was read or not
+            f"CASE WHEN {quoted(_READ + column.name)} IS NULL THEN {_is_given(quoted(key), column)}::INTEGER ELSE 0 END"
             for column in self.columns
             if column.type in _READERS and (key := spelling.get(str(column.field).casefold()))
         ]
@@ -274,6 +287,12 @@ class Landing:
             for name in references
             if (key := spelling.get(name.casefold()))
         ]
+        members = {
+            _READ + str(column.field): _member(quoted(key), inner)
+            for column in self.columns
+            for name, _, inner in [str(column.field).partition(".")]
+            if inner and (key := spelling.get(name.casefold()))
+        }
         kept = [key for key in texts if key.casefold() not in self._known]
         kept += [spelling[name.casefold()] for name in self.raw if name.casefold() in spelling]
         return f"""
@@ -282,8 +301,11 @@ class Landing:
                 {"".join(f", {quoted(key)}::VARCHAR AS {quoted(WIRE + key)}" for key in kept)}
             FROM (
                 SELECT *, {", ".join(values)}
-                FROM read_json({file_literal(source)}, format = 'array', columns = {{{wire}}},
-                    maximum_object_size = {source.stat().st_size + 1})
+                FROM (
+                    SELECT *{"".join(f", {value} AS {quoted(name)}" for name, value in members.items())}
+                    FROM read_json({file_literal(source)}, format = 'array', columns = {{{wire}}},
+                        maximum_object_size = {source.stat().st_size + 1})
+                )
             )"""
 
     def _value(self, column: Column, spelling: Mapping[str, str]) -> str:
@@ -292,8 +314,8 @@ class Landing:
         key = spelling.get(name.casefold())
         if key is None:
             return f"NULL::{column.type}"
-        if inner:
-            return _member(quoted(key), inner)
+        if inner:  # in a layer of its own, as a macro repeats what it is given
+            return f"spelled({quoted(_READ + str(column.field))})"
         value = f"nullif({quoted(key)}, '')"
         if column.required and column.type is Type.TEXT:
             return f"CASE WHEN NOT regexp_matches({value}, '^[\\[{{]') THEN {value} END"
@@ -319,6 +341,7 @@ class Landing:
         wired = "".join(f", NULL::VARCHAR AS {quoted(WIRE + key)}" for key in self.wire_fields())
         empty = f"SELECT {typed}, 0 AS unreadable, '' AS asked, 0 AS document{wired} WHERE false"
         everything = " UNION ALL BY NAME ".join([empty, *(f"FROM {quoted(part)}" for part in self.parts)])
+        self.con.execute(f"SET threads = {THREADS}")
         self.con.execute(f"CREATE OR REPLACE TEMP VIEW pulled AS {everything}")
 
     def unknown(self, without: Iterable[str]) -> str:
@@ -386,14 +409,14 @@ def _member(value: str, name: str) -> str:
     plain = {"uniqueId": f"CASE WHEN {is_id} THEN {value} END", "code": f"CASE WHEN NOT {is_id} THEN {value} END"}
     # TRY, as a text may begin like an object and be none
     text = f"CASE WHEN NOT no_reference({value}) THEN {plain.get(name, value)} END"
-    return f"spelled(CASE WHEN {value} LIKE '{{%' THEN TRY(coalesce({members})) ELSE {text} END)"
+    return f"CASE WHEN {value} LIKE '{{%' THEN TRY(coalesce({members})) ELSE {text} END"
 
 
 def _enum(value: str, enum: type[IntEnum]) -> str:
     """Return the SQL for an enumeration: name in any case, or number; anything else as given (trap T23)."""
-    forms = [(form, member.name) for member in enum for form in (member.name.lower(), str(member.value))]
-    cases = " ".join(f"WHEN {literal(form)} THEN {literal(name)}" for form, name in forms)
-    return f"CASE lower({value}) {cases} ELSE {value} END"
+    forms = {form: member.name for member in enum for form in (member.name.lower(), str(member.value))}
+    names = ", ".join(f"{literal(form)}: {literal(name)}" for form, name in forms.items())
+    return f"coalesce(MAP {{{names}}}[lower({value})], {value})"  # half the work of CASE
 
 
 def _is_plain(keys: frozenset[str]) -> bool:

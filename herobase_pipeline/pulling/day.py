@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import duckdb
 
@@ -29,7 +30,6 @@ from herobase_pipeline.tables import Table
 
 _OVERLAP = dt.timedelta(minutes=10)  # asked for again at a refresh, as a record may turn up later than its time says
 _SHORT = dt.timedelta(hours=4)  # what a refresh asks for, but the first after a pause
-_AT_AN_END = 0.05  # of an answer's records: asked for again where the answer may have been cut
 
 
 class Mode(NamedTuple):
@@ -106,6 +106,8 @@ class Day:
         now = herobase.budget.utcnow()  # before anything is asked: what comes later is not known
         latest = max(now, dt.datetime.now(dt.UTC), self.bounds.end) + dt.timedelta(days=1)
         landing.con.execute(f"CREATE OR REPLACE MACRO tomorrow() AS {literal(latest.isoformat())}::TIMESTAMPTZ")
+        if steady := happened_then(self.bounds, settings.zone):
+            landing.con.execute(f"CREATE OR REPLACE MACRO happened_then(x) AS {steady}")
         self.complete = [day] if now >= self.bounds.end and since is None else []
         self.day, self.utcnow = day, herobase.budget.utcnow
         self._service, self._herobase, self._lake, self._whole = service, herobase, lake, since is None
@@ -151,7 +153,7 @@ class Day:
         """
         if self.landing.time is None:
             return [[half] for half in window.halves()]
-        spread = self.landing.spread(window, _AT_AN_END)
+        spread = self.landing.spread(window)
         if spread is None:
             return []
         early, late = spread
@@ -286,6 +288,25 @@ def pull(
                 f"The records of {day} from HeroBase could not be processed ({type(error).__name__}), so nothing was changed. "
                 "What DuckDB says of them is withheld, as it may quote a customer's data: report the day and this sentence."
             ) from None
+
+
+def happened_then(bounds: Window, zone: ZoneInfo) -> str | None:
+    """Return the SQL that reads a stamp ``x`` of the usual form from a day around ``bounds``; NULL for any other stamp.
+
+    None where the zone changes its offset in these days.
+    """
+    around = bounds.widened(dt.timedelta(days=1))
+    hours = [
+        around.start + dt.timedelta(hours=hour) for hour in range(round(around.length / dt.timedelta(hours=1)) + 1)
+    ]
+    offsets = {utc_offset(hour, zone) for hour in hours}
+    if len(offsets) != 1:
+        return None
+    start, end = (literal(f"{edge.astimezone(zone):%Y-%m-%dT%H:%M:%S}") for edge in around)
+    microseconds = round(offsets.pop() / dt.timedelta(microseconds=1))
+    return f"""CASE
+        WHEN x >= {start} AND x < {end} AND regexp_full_match(x, '\\d{{4}}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d{{1,7}})?')
+        THEN make_timestamptz(epoch_us(try_cast(x AS TIMESTAMP)) - {microseconds}) END"""
 
 
 def last_seen(

@@ -22,7 +22,7 @@ from herobase_pipeline.herobase.organisation import (
     with_separators,
 )
 from herobase_pipeline.lake import notes
-from herobase_pipeline.lake.engine import number, quoted
+from herobase_pipeline.lake.engine import literal, number, quoted
 from herobase_pipeline.lake.landing import WIRE
 from herobase_pipeline.lake.layout import Lake
 
@@ -30,8 +30,6 @@ ENOUGH = 200
 """Calls with an agent: as many settle where the hierarchy is, and fewer do not unsettle it."""
 _NOTE = "hierarchy"
 _LOOKED_AT = 20_000  # calls whose fields are looked at to find the hierarchy
-_PATH = ("org_path", "org_names")
-_PATHS = '"org_path": ["VARCHAR"], "org_names": ["VARCHAR"]}'
 
 
 @dataclass(frozen=True)
@@ -117,14 +115,16 @@ def find(
         is_settled = known.calls >= ENOUGH or calls <= known.calls
         if (carrying and is_settled) or calls < min(known.calls, ENOUGH):
             return Hierarchy(replace(known.form, fields=there), tree, with_separators(tree, known.codes))
+    of_them = ["agent", *dict.fromkeys(quoted(WIRE + name) for way in ways for name in way)]
+    con.execute(f"CREATE OR REPLACE TEMP TABLE looked_at AS SELECT {', '.join(of_them)} FROM pulled LIMIT {_LOOKED_AT}")
     values = {}
     for way in ways:
-        frequent = con.execute(
-            f"SELECT raw, count(*) FROM (SELECT {raw(way)} AS raw FROM pulled LIMIT {_LOOKED_AT}) GROUP BY raw"
-        ).fetchall()
+        frequent = con.execute(f"SELECT {raw(way)} AS raw, count(*) FROM looked_at GROUP BY raw").fetchall()
         values[way] = {tuple(texts): calls for texts, calls in frequent}
-    agents = [agent for (agent,) in con.execute("SELECT DISTINCT agent FROM pulled WHERE agent IS NOT NULL").fetchall()]
-    return find_hierarchy(values, tree, forced, agents=agents, codes=known.codes if known else ())
+    agents = con.execute("SELECT DISTINCT agent FROM looked_at WHERE agent IS NOT NULL").fetchall()
+    return find_hierarchy(
+        values, tree, forced, agents=[agent for (agent,) in agents], codes=known.codes if known else ()
+    )
 
 
 def evidence(con: duckdb.DuckDBPyConnection, fields: Sequence[str]) -> int:
@@ -149,23 +149,18 @@ def _as_spelled(ways: Sequence[tuple[str, ...]], fields: Sequence[str]) -> tuple
 
 
 def place(con: duckdb.DuckDBPyConnection, hierarchy: Hierarchy, asked: Sequence[str]) -> None:
-    """Make the relations ``hierarchy`` (what each raw value means) and ``asked_units`` (where each asked unit is)."""
-    query = f"SELECT DISTINCT {raw(hierarchy.fields)} FROM pulled"
-    values = [texts for (texts,) in con.execute(query).fetchall()] if hierarchy.fields else []
-    found = [(texts, *_columns(hierarchy.path(tuple(texts)), hierarchy.tree)) for texts in values]
+    """Make the relations ``hierarchy``, the place of each raw value with each agent, and ``asked_units``, that of each unit.
+
+    A place is NULL where there is none. Some hierarchies have the agent at an end, who is no unit.
+    """
+    values = []
+    if hierarchy.fields:
+        values = con.execute(f"SELECT DISTINCT {raw(hierarchy.fields)}, agent FROM pulled").fetchall()
+    paths = {texts: hierarchy.path(texts) for texts in {tuple(texts) for texts, _ in values}}
+    found = [(texts, agent, *_columns(paths[tuple(texts)], hierarchy.tree, agent)) for texts, agent in values]
     units = [(code, *_columns(hierarchy.tree.path(code), hierarchy.tree)) for code in asked]
-    _relation(
-        con,
-        "hierarchy",
-        [dict(zip(("raw", *_PATH), row, strict=True)) for row in found],
-        '{"raw": ["VARCHAR"], ' + _PATHS,
-    )
-    _relation(
-        con,
-        "asked_units",
-        [dict(zip(("asked", *_PATH), row, strict=True)) for row in units],
-        '{"asked": "VARCHAR", ' + _PATHS,
-    )
+    _relation(con, "hierarchy", {"raw": ["VARCHAR"], "agent": "VARCHAR"}, "call", found)
+    _relation(con, "asked_units", {"asked": "VARCHAR"}, "sweep", units)
 
 
 def raw(fields: Sequence[str]) -> str:
@@ -173,15 +168,33 @@ def raw(fields: Sequence[str]) -> str:
     return "[" + ", ".join(quoted(WIRE + name) for name in fields) + "]::VARCHAR[]"
 
 
-def _columns(path: Sequence[Level], tree: OrgTree) -> tuple[list[str], list[str]]:
-    """Return codes and names; a gap in the hierarchy is shown as one (trap T27)."""
+def _columns(path: Sequence[Level], tree: OrgTree, agent: str | None = None) -> tuple[list[str], list[str]]:
+    """Return codes and names, without the agent; a gap in the hierarchy is shown as one (trap T27)."""
     codes = [level.code or UNKNOWN for level in path]
-    return codes, [level.name or tree.name(code) for level, code in zip(path, codes, strict=True)]
+    names = [level.name or tree.name(code) for level, code in zip(path, codes, strict=True)]
+    is_agent = [agent is not None and code.lower() == agent.lower() for code in codes]
+    units = slice(int(is_agent[:1] == [True]), len(codes) - int(is_agent[-1:] == [True]))
+    return codes[units], names[units]
 
 
-def _relation(con: duckdb.DuckDBPyConnection, name: str, rows: Sequence[Mapping[str, object]], shape: str) -> None:
-    """Make a temporary table of rows; by way of JSON, as the Arrow bridge takes longer to import than a day to land."""
-    records = msgspec.json.encode(rows).decode()
+def _relation(
+    con: duckdb.DuckDBPyConnection,
+    name: str,
+    keys: Mapping[str, str | list[str]],
+    source: str,
+    rows: Sequence[tuple[object, ...]],
+) -> None:
+    """Make a temporary table of the places of some keys.
+
+    It goes by way of JSON, as the Arrow bridge takes longer to import than a day to land.
+    """
+    shape = {**keys, "path": ["VARCHAR"], "names": ["VARCHAR"]}
+    records = msgspec.json.encode([dict(zip(shape, row, strict=True)) for row in rows]).decode()
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT unnest(from_json(?, '[{shape}]'), max_depth := 2)", [records]
+        f"""
+        CREATE OR REPLACE TEMP TABLE {name} AS
+        SELECT {", ".join(keys)},
+            CASE WHEN len(path) > 0 THEN {{source: {literal(source)}, path: path, names: names, key: org_key(path)}} END AS place
+        FROM (SELECT unnest(from_json(?, {literal(msgspec.json.encode([shape]).decode())}), max_depth := 2))""",
+        [records],
     )

@@ -9,7 +9,7 @@ several AS (
     SELECT call_id FROM of_the_day GROUP BY call_id HAVING count(*) > 1
 ),
 scattered AS (  -- calls found under units of which none is below all others: nothing tells where they belong
-    SELECT call_id, arg_max(org_path, len(org_path)) AS deepest, list(org_path) AS found
+    SELECT call_id, arg_max(place.path, len(place.path)) AS deepest, list(place.path) AS found
     FROM of_the_day SEMI JOIN several USING (call_id) JOIN asked_units USING (asked)
     GROUP BY call_id
     HAVING len(list_filter(found, lambda path: path <> deepest[:len(path)])) > 0
@@ -21,14 +21,15 @@ once AS (
     QUALIFY row_number() OVER (
         PARTITION BY call_id
         ORDER BY
-            len(asked_units.org_path) DESC NULLS LAST,
+            len(asked_units.place.path) DESC NULLS LAST,
             ended_at DESC NULLS LAST,
             (call_status <> 'NotSet') DESC NULLS LAST,
             hash(of_the_day)
     ) = 1
 ),
 placed_before AS (  -- a place once found stays: a call that is asked for again without one has not moved (trap T24)
-    SELECT call_id, org_source AS source, org_path AS path, org_names AS names FROM seen WHERE org_source <> 'missing'
+    SELECT call_id, {source: org_source, path: org_path, names: org_names, key: org_key(org_path)} AS place
+    FROM seen WHERE org_source <> 'missing'
 ),
 placed AS (
     SELECT
@@ -49,28 +50,13 @@ placed AS (
         lead_id,
         coalesce(campaign_id, campaign_code) AS campaign_id,
         campaign_code,
-        agent,
-        -- some hierarchies have the agent at an end, who is no unit
-        if(lower(hierarchy.org_path[1]) = lower(agent), 2, 1) AS root,
-        if(lower(hierarchy.org_path[-1]) = lower(agent), -2, -1) AS leaf,
-        CASE
-            WHEN len(hierarchy.org_path[root:leaf]) > 0 THEN 'call'
-            WHEN before.call_id IS NOT NULL THEN before.source
-            WHEN $swept AND len(asked_units.org_path) > 0 AND scattered.call_id IS NULL THEN 'sweep'
-            ELSE 'missing'
-        END AS org_source,
-        CASE
-            WHEN len(hierarchy.org_path[root:leaf]) > 0 THEN hierarchy.org_path[root:leaf]
-            WHEN before.call_id IS NOT NULL THEN before.path
-            WHEN org_source = 'sweep' THEN asked_units.org_path
-            ELSE []
-        END AS org_path,
-        CASE
-            WHEN len(hierarchy.org_path[root:leaf]) > 0 THEN hierarchy.org_names[root:leaf]
-            WHEN before.call_id IS NOT NULL THEN before.names
-            WHEN org_source = 'sweep' THEN asked_units.org_names
-            ELSE []
-        END AS org_names,
+        once.agent,
+        coalesce(
+            hierarchy.place,
+            before.place,
+            CASE WHEN $swept AND scattered.call_id IS NULL THEN asked_units.place END,
+            {source: 'missing', path: [], names: [], key: ''}
+        ) AS place,
         phone_token,
         -- in progress, or its status not set yet: without an outcome until it is 8 days old (traps T8, T9)
         coalesce(end_cause <> 'NotApplicable' AND call_status <> 'NotSet', false)
@@ -79,8 +65,8 @@ placed AS (
         extra
     FROM once
     LEFT JOIN scattered ON scattered.call_id = once.call_id
-    LEFT JOIN hierarchy ON hierarchy.raw = once.hierarchy_raw
+    LEFT JOIN hierarchy ON hierarchy.raw = once.hierarchy_raw AND hierarchy.agent IS NOT DISTINCT FROM once.agent
     LEFT JOIN asked_units USING (asked)
     LEFT JOIN placed_before AS before ON before.call_id = once.call_id
 )
-SELECT *, org_key(org_path) AS org_key FROM placed
+SELECT *, place.source AS org_source, place.path AS org_path, place.names AS org_names, place.key AS org_key FROM placed
