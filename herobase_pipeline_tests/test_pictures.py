@@ -144,3 +144,25 @@ def test_very_many_end_causes_are_put_together():
 
 def test_days_without_any_dial_can_be_drawn():
     assert charts.png(drawn_of(("2026-11-02", None, 0))).startswith(b"\x89PNG")
+
+
+def test_closings_are_drawn_again_only_once_a_day_became_whole(centre, drawn):
+    here = centre()
+    here.load("calls,simple_leads,call_outcomes", "2026-11-09", "2026-11-15")
+    here.load("leads,lead_conversion")
+    first = shown(here, "lead_conversion")
+    drawn.clear()
+    here.load("leads,lead_conversion")
+    again = shown(here, "lead_conversion")
+    assert (drawn, again[pictures.CONVERSION], again["whole_days"]) == (
+        [],
+        first[pictures.CONVERSION],
+        first["whole_days"],
+    )
+    here.load("calls,simple_leads,call_outcomes", "2026-11-16")
+    drawn.clear()
+    here.load("leads,lead_conversion")
+    later = shown(here, "lead_conversion")
+    assert len(drawn) == 1
+    assert later["whole_days"].value == first["whole_days"].value + 1
+    assert later[pictures.CONVERSION] != first[pictures.CONVERSION]

@@ -10,9 +10,9 @@ from herobase_pipeline.assets.own_lake import own_lake
 from herobase_pipeline.assets.pulled import SettingsResource
 from herobase_pipeline.assets.sources import source_key
 from herobase_pipeline.assets.specs import POOL, spec
-from herobase_pipeline.erasing.procedure import NotErasedError, erase, number_of_rows, persons
+from herobase_pipeline.erasing.procedure import NotErasedError, erase, persons
 from herobase_pipeline.erasing.proof import Proof, prove
-from herobase_pipeline.erasing.requests import List, ListError, Request, delete, lists, read_list, seen_list
+from herobase_pipeline.erasing.requests import HandedOver, ListError, Request, delete, lists, read_list, seen
 from herobase_pipeline.erasing.sweep import sweep
 from herobase_pipeline.herobase.errors import HeroBaseError, NotFoundError, RightMissingError
 from herobase_pipeline.lake import catalogue
@@ -62,7 +62,7 @@ def erasures(
         wrong.append(f"HeroBase could not be asked whom it has anonymized: {asked}")
     try:
         erased = erase(lake, settings.zone, requests, everyone=True)
-        kept = [seen for seen in taken if not delete(seen)]
+        kept = [each for each in taken if not delete(each)]
         if taken:
             context.log.info(f"Lists taken over: {len(taken)}; deleted: {len(taken) - len(kept)}.")
         if kept:
@@ -74,7 +74,7 @@ def erasures(
     except NotErasedError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     catalogue.refresh(lake, settings.zone)
-    rows, registered = number_of_rows(lake), persons(lake, settings.zone)
+    registered, rows = persons(lake, settings.zone)
     known = max(known, rows)
     shown: dict[str, Any] = {
         "dagster/row_count": rows,
@@ -101,17 +101,17 @@ def erasures(
             yield from (check for check in checks if context.selected_asset_check_keys)
 
 
-def _handed_over(lake: Lake) -> tuple[list[Request], list[List], list[str]]:
+def _handed_over(lake: Lake) -> tuple[list[Request], list[HandedOver], list[str]]:
     """Return who stands on the lists that were handed over, the lists that could be read, and what is wrong with the others."""
     requests: list[Request] = []
-    taken: list[List] = []
+    taken: list[HandedOver] = []
     wrong: list[str] = []
     handed_over = lists(lake)
     for number, path in enumerate(handed_over, 1):
         try:
-            seen = seen_list(path)
+            as_it_is = seen(path)
             requests += read_list(path, f"List {number} of {len(handed_over)} by name, in {path.parent}")
-            taken.append(seen)
+            taken.append(as_it_is)
         except ListError as error:
             wrong.append(str(error))
     return requests, taken, wrong

@@ -11,7 +11,7 @@ import duckdb
 
 from herobase_pipeline.deriving import made
 from herobase_pipeline.deriving.made import Seen
-from herobase_pipeline.deriving.restating import Run, is_published, restate
+from herobase_pipeline.deriving.restating import Run, restate
 from herobase_pipeline.deriving.session import Derived, deriving
 from herobase_pipeline.deriving.sources import loaded_days_of, macros, require_loaded
 from herobase_pipeline.lake.catalogue import view
@@ -58,9 +58,7 @@ def derive_by_day(lake: Lake, zone: ZoneInfo, table: Table, run: Run | None = No
         con.execute(f"CREATE TEMP VIEW leads AS {rows}")
         con.execute(f"CREATE TEMP VIEW kept AS {kept}")
         con.execute(f"CREATE TEMP TABLE made AS {table.query}")
-        restated = (
-            sum(restate(lake, con, table, "FROM made", run=run, changed=changed).values()) if is_published(table) else 0
-        )
+        restated = sum(restate(lake, con, table, "FROM made", run=run, changed=changed).values())
         count = write(
             lake, con, table, "FROM made", complete=complete_days(con), loaded=loaded_days_of(con, lake, [LEADS])
         )
@@ -71,8 +69,8 @@ def derive_by_day(lake: Lake, zone: ZoneInfo, table: Table, run: Run | None = No
 def _look(lake: Lake, con: duckdb.DuckDBPyConnection, table: Table, known: Mapping[str, Seen]) -> dict[str, Seen]:
     """Return the files of ``leads``, each with a hash of what decides the table, by day."""
     day = table.columns[0].name
-    decisive = {of.removeprefix("leads.") for column in table for of in column.made_from if of.startswith("leads.")}
-    columns = ", ".join(sorted((decisive & {column.name for column in LEADS.in_file}) | {"lead_id", day}))
+    in_file = {column.name for column in LEADS.in_file}
+    columns = ", ".join(sorted((table.columns_made_from(LEADS) & in_file) | {"lead_id", day}))
     sources = {}
     for path in lake.files(LEADS):
         name = made.name(lake, path)
@@ -81,7 +79,7 @@ def _look(lake: Lake, con: duckdb.DuckDBPyConnection, table: Table, known: Mappi
             sources[name] = known[name]
             continue
         found = con.execute(f"""
-            SELECT {day}, sum(hash({columns})::HUGEINT)::VARCHAR
+            SELECT {day}, {made.digest(columns)}
             FROM read_parquet({file_literal(path)}, hive_partitioning = false)
             WHERE {day} IS NOT NULL GROUP BY {day}
         """).fetchall()

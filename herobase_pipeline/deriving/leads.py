@@ -19,7 +19,7 @@ from herobase_pipeline.lake.catalogue import view
 from herobase_pipeline.lake.completeness import complete_days, define_complete_days, known_in_full
 from herobase_pipeline.lake.engine import file_literal, literal, number
 from herobase_pipeline.lake.gone import define_gone_days, gone_days
-from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.lake.layout import Lake, place_of
 from herobase_pipeline.lake.writing import empty, stored, write, write_known
 from herobase_pipeline.tables import CALLS, LEADS, VERSIONS, Table
 
@@ -107,9 +107,10 @@ def _define_days(lake: Lake, con: duckdb.DuckDBPyConnection, sources: _Sources) 
     ]
     define_complete_days(con, [([], days) for days in whole])
     are_some = number(con, "SELECT count(*) FROM gone_days") > 0
+    files = [lake.file(LEADS, month) for month in lake.months(LEADS)] or lake.files(LEADS)  # also where .known is lost
     con.execute(f"""
         CREATE TEMP TABLE all_past AS
-        SELECT * FROM ({view(lake, LEADS) if are_some else empty(LEADS)})
+        SELECT * FROM ({view(lake, LEADS, files=files) if are_some else empty(LEADS)})
         WHERE cohort_date IN (FROM gone_days) OR closed_date IN (FROM gone_days)
             OR list_has_any(active_dates, (SELECT list(day) FROM gone_days))
     """)
@@ -129,13 +130,7 @@ def _changed(before: Made, now: dict[str, Seen]) -> set[tuple[str, dt.date]]:
         for name in names
         if name not in before.sources or name not in now or before.sources[name].mark != now[name].mark
     }
-    return {_place(name) for name in changed}
-
-
-def _place(name: str) -> tuple[str, dt.date]:
-    """Return the table and the day of a daily file by its path."""
-    *_, table, folder, _ = name.split("/")
-    return table, dt.date.fromisoformat(folder.removeprefix("date="))
+    return {place_of(name) for name in changed}
 
 
 # -- leads --------------------------------------------------------------------------------------------------------------
@@ -152,8 +147,8 @@ def _rows(lake: Lake, days: Collection[dt.date] | None = None) -> str:
 
 def _decisive(table: Table) -> list[str]:
     """Return the columns of a source by which leads are made."""
-    of = {of.split(".")[1] for column in LEADS for of in column.made_from if of.startswith(f"{table.name}.")}
-    return [name for name in table.names if name in of or name == "search"]
+    decisive = LEADS.columns_made_from(table)
+    return [name for name in table.names if name in decisive or name == "search"]
 
 
 def _gather(lake: Lake, con: duckdb.DuckDBPyConnection, days: Collection[dt.date]) -> None:
@@ -241,7 +236,7 @@ def _compare(
     changed = {day for _, day in places}
     con.execute(f"""
         CREATE TEMP TABLE digests AS
-        SELECT date, lead_id, sum(hash(it)::HUGEINT)::VARCHAR AS digest FROM ({_rows(lake, changed)}) AS it GROUP BY date, lead_id
+        SELECT date, lead_id, {made.digest("it")} AS digest FROM ({_rows(lake, changed)}) AS it GROUP BY date, lead_id
     """)
     kept = f"read_parquet({file_literal(lake.digests(LEADS))}, hive_partitioning = false)"
     if not made.is_kept(lake, before, lake.digests(LEADS)):
@@ -249,7 +244,7 @@ def _compare(
     con.execute(f"CREATE TEMP TABLE kept AS SELECT * FROM {kept}")
     days = {day for (day,) in con.execute("SELECT DISTINCT date FROM kept").fetchall()}
     with_versions = [
-        {day for table, day in map(_place, of) if table != CALLS.name} for of in (before.sources.keys(), now.keys())
+        {day for table, day in map(place_of, of) if table != CALLS.name} for of in (before.sources.keys(), now.keys())
     ]
     digested = (changed & days & with_versions[0] & with_versions[1]) - gone_days(lake, CALLS).keys()
     con.execute(
@@ -281,7 +276,7 @@ def _is_same(lake: Lake, con: duckdb.DuckDBPyConnection, month: dt.date) -> bool
     old = f"SELECT * FROM ({stored(lake, LEADS, month)}) SEMI JOIN wanted USING (lead_id)"
     new = f"SELECT * FROM made WHERE month = DATE {literal(str(month))}"
     were, are = (
-        con.execute(f"SELECT count(*), sum(hash({columns})::HUGEINT) FROM ({rows})").fetchall() for rows in (old, new)
+        con.execute(f"SELECT count(*), {made.digest(columns)} FROM ({rows})").fetchall() for rows in (old, new)
     )
     return were == are
 

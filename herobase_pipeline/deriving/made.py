@@ -56,6 +56,11 @@ def recipe(zone: ZoneInfo, *texts: str) -> str:
     return hashlib.sha256("\n".join([zone.key, duckdb.__version__, READING, *texts]).encode()).hexdigest()
 
 
+def digest(columns: str) -> str:
+    """Return the SQL of a hash of some rows in any order: two rows that are equal count as two."""
+    return f"sum(hash({columns})::HUGEINT)::VARCHAR"
+
+
 def marks(lake: Lake, paths: Sequence[Path]) -> dict[str, Mark]:
     """Return which files lie there, by their path in the data directory."""
     found = {name(lake, path): mark(path) for path in paths}

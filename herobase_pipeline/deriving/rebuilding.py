@@ -50,7 +50,7 @@ def differences(lake: Lake) -> list[tuple[dt.date, str]]:
 def _contents(lake: Lake, zone: ZoneInfo, table: Table) -> dict[str, object]:
     """Return for each file that has rows how many, and a hash of them in any order."""
     columns = ", ".join(column.name for column in table.in_file)
-    rows = f"SELECT count(*), sum(hash({columns})::HUGEINT) FROM read_parquet({{}}, hive_partitioning = false)"
+    rows = f"SELECT count(*), {made.digest(columns)} FROM read_parquet({{}}, hive_partitioning = false)"
     with spool(lake) as folder, connect(zone, folder) as con:
         files = {path: con.execute(rows.format(file_literal(path))).fetchone() for path in lake.files(table)}
     return {made.name(lake, path): found for path, found in files.items() if found and found[0]}

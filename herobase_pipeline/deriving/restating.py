@@ -44,11 +44,6 @@ class Run(NamedTuple):
     cause: Callable[[dt.date], str]
 
 
-def is_published(table: Table) -> bool:
-    """Whether changes of a table's numbers are noted."""
-    return any(published.table == table for published in PUBLISHED)
-
-
 def restate(
     lake: Lake,
     con: duckdb.DuckDBPyConnection,
@@ -59,6 +54,8 @@ def restate(
     changed: Collection[dt.date] | None = None,
 ) -> dict[dt.date, int]:
     """Add to ``restatements`` each published number that ``new`` changes; returns how many there are, by day.
+
+    Nothing of a table whose numbers are not published.
 
     A run that is killed between this and the writing of ``new`` finds the same changes again: they are not noted twice.
 
@@ -72,7 +69,9 @@ def restate(
         changed: the days whose numbers may change, where ``new`` has no others; all by default.
 
     """
-    (published,) = (published for published in PUBLISHED if published.table == table)
+    published = next((published for published in PUBLISHED if published.table == table), None)
+    if published is None:
+        return {}
     known = known_in_full(con, lake.footers(table, days))
     if changed is not None:
         known &= set(changed)

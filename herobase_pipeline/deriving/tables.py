@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from herobase_pipeline.deriving.restating import Run, is_published, restate
+from herobase_pipeline.deriving.restating import Run, restate
 from herobase_pipeline.deriving.session import Derived, NotDerivedError, NotLoadedError, deriving
 from herobase_pipeline.deriving.sources import Source, define_sources, loaded_days_of, require_loaded, tables_of
 from herobase_pipeline.lake.completeness import complete_days
@@ -37,7 +37,7 @@ def derive(
         define_sources(con, lake, sources)
         define_past(con, lake, table)
         con.execute(f"CREATE TEMP TABLE made AS {table.query}", dict(params or {}))
-        restated = sum(restate(lake, con, table, "FROM made", run=run).values()) if is_published(table) else 0
+        restated = sum(restate(lake, con, table, "FROM made", run=run).values())
         rows = write(lake, con, table, "FROM made", complete=complete_days(con), loaded=loaded)
         return Derived(rows, restated, is_whole=True)
 

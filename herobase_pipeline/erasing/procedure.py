@@ -115,7 +115,7 @@ def _erase(
         if not persons:
             return Erased(0, 0)
         _note(lake, con, done=False)
-        deletes = lake.forgetting is not None and lake.forgetting.deletes_rows
+        deletes = lake.deletes_rows
         lake.digests(LEADS).unlink(missing_ok=True)
         swapped: Swapped = {}
         for table, day in files:
@@ -124,7 +124,7 @@ def _erase(
         if deletes:  # the leads follow what they are made from; of their own files only which these are is noted
             made.rename(lake, LEADS, {path: marks for path, marks in swapped.items() if path in lake.files(LEADS)}, [])
         else:
-            aliases = con.execute("SELECT DISTINCT 'erased-' || key_of(lead_id) FROM ids").fetchall()
+            aliases = con.execute("SELECT DISTINCT alias_of_key(key_of(lead_id)) FROM ids").fetchall()
             made.rename(lake, LEADS, swapped, [alias for (alias,) in aliases])
         for table in HOLDING:
             lake.remove_leftovers(table)
@@ -174,17 +174,13 @@ def finish(lake: Lake, zone: ZoneInfo) -> Erased:
     return Erased(0, 0)
 
 
-def number_of_rows(lake: Lake) -> int:
-    """Return how many persons ``erasures`` has."""
-    import pyarrow.parquet as pq
-
-    return int(pq.read_metadata(lake.file(ERASURES)).num_rows)
-
-
-def persons(lake: Lake, zone: ZoneInfo) -> int:
-    """Return how many persons the register has."""
+def persons(lake: Lake, zone: ZoneInfo) -> tuple[int, int]:
+    """Return how many persons the register has, and how many ``erasures`` has."""
     with spool(lake) as folder, connect(zone, folder) as con:
-        return number(con, f"SELECT count(DISTINCT person) FROM ({stored(lake, ERASED)})")
+        registered, listed = (
+            number(con, f"SELECT count(DISTINCT person) FROM ({stored(lake, table)})") for table in (ERASED, ERASURES)
+        )
+        return registered, listed
 
 
 @contextmanager

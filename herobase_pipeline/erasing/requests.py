@@ -70,7 +70,7 @@ def lists(lake: Lake) -> list[Path]:
     return [path for folder in folders for path in sorted(folder.glob("*.txt")) if path.is_file()]
 
 
-class List(NamedTuple):
+class HandedOver(NamedTuple):
     """A list as it was when it was read.
 
     Attributes:
@@ -83,17 +83,17 @@ class List(NamedTuple):
     mark: Mark | None
 
 
-def seen_list(path: Path) -> List:
+def seen(path: Path) -> HandedOver:
     """Return a list as it is now, before it is read."""
-    return List(path, mark(path))
+    return HandedOver(path, mark(path))
 
 
-def delete(seen: List) -> bool:
+def delete(taken: HandedOver) -> bool:
     """Delete a list that was taken over, unless something was added to it since; returns whether it is gone."""
-    if mark(seen.path) not in (seen.mark, None):
+    if mark(taken.path) not in (taken.mark, None):
         return False
     try:
-        seen.path.unlink(missing_ok=True)
+        taken.path.unlink(missing_ok=True)
     except OSError:  # its name may be a person's, so the error is not shown
         return False
     return True

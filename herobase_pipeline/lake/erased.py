@@ -53,7 +53,7 @@ class Register:
         members = [f"CASE WHEN {_LEAD} AND NOT is_alias({lead}) THEN alias_of({lead}) ELSE {lead} END AS {lead}"]
         members += [f"CASE WHEN NOT {_CALL} THEN {name} END AS {name}" for name in tokens]
         members += [f"CASE WHEN NOT {_LEAD} THEN {name} END AS {name}" for name in table.holding(Holds.TEXT)]
-        deletes = self.lake.forgetting is not None and self.lake.forgetting.deletes_rows
+        deletes = self.lake.deletes_rows
         kept = f"NOT {_LEAD} OR is_alias({lead})" if deletes else "true"  # who was anonymised before stays so
         return (
             f"SELECT * EXCLUDE ({_LEAD}, {_CALL}) REPLACE ({', '.join(members)}) "
@@ -120,7 +120,7 @@ def forget(con: duckdb.DuckDBPyConnection, parts: Sequence[str], table: Table, f
     leads = table.holding(Holds.LEAD)
     if not found.identifiers or not leads:
         return 0
-    deletes = found.lake.forgetting is not None and found.lake.forgetting.deletes_rows
+    deletes = found.lake.deletes_rows
     goes = f"NOT ({found.kept(table)})" if table.private else f"is_erased({leads[0]})"
     gone = 0
     for part in parts:

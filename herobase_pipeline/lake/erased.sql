@@ -9,7 +9,8 @@ CREATE OR REPLACE MACRO mail_key(x) AS keyed('mail:' || lower(trim(x)));
 CREATE OR REPLACE MACRO person_of_number(x) AS keyed('phone:' || e164(x));
 
 -- What an erased lead is called instead: a name that leads nowhere, and is the same at each pull, so that counts stay.
-CREATE OR REPLACE MACRO alias_of(x) AS 'erased-' || lead_key(x);
+CREATE OR REPLACE MACRO alias_of_key(key) AS 'erased-' || key;
+CREATE OR REPLACE MACRO alias_of(x) AS alias_of_key(lead_key(x));
 CREATE OR REPLACE MACRO key_of(x) AS CASE WHEN is_alias(x) THEN x[length('erased-') + 1:] ELSE lead_key(x) END;
 CREATE OR REPLACE MACRO is_erased(x) AS is_alias(x) OR coalesce(lead_key(x) IN (SELECT identifier FROM erased), false);
 

@@ -45,6 +45,11 @@ class Lake:
     root: Path
     forgetting: Forgetting | None = field(default=None, compare=False)
 
+    @property
+    def deletes_rows(self) -> bool:
+        """Whether the calls and leads of erased persons go as a whole, for who writes."""
+        return self.forgetting is not None and self.forgetting.deletes_rows
+
     def folder(self, table: Table) -> Path:
         """Return a table's folder: ``lake/<name>``, or ``private/<name>`` for what identifies customers."""
         return self.root.absolute() / ("private" if table.private else "lake") / table.name
@@ -76,11 +81,14 @@ class Lake:
         return sorted(day for path in found if (day := named(path.name)) and (path / PART).exists())
 
     def files(self, table: Table, days: Collection[dt.date] | None = None) -> list[Path]:
-        """Return the files that a table has, of all days or of some."""
+        """Return the files that a table has, of all days or of some.
+
+        Months count only beside what is known of their days, which is written last.
+        """
         if table.daily:
             folder = self.folder(table)
             return [folder / f"date={day}" / PART for day in self.days(table) if days is None or day in days]
-        months = self.months(table) if table.monthly else []
+        months = self.months(table) if table.monthly and self.known(table).exists() else []
         return [self.file(table, month) for month in months] or [path for path in [self.file(table)] if path.exists()]
 
     def known(self, table: Table) -> Path:
@@ -177,6 +185,12 @@ def _month(folder: str) -> dt.date | None:
     """Return the first day of the month whose folder has that name; None for any other."""
     day = _day(f"date={folder.removeprefix('month=')}-01")
     return day if day and folder == f"month={day:%Y-%m}" else None
+
+
+def place_of(path: str) -> tuple[str, dt.date]:
+    """Return the name of the table and the day of a daily file, by its path in the data directory."""
+    *_, table, folder, _ = path.split("/")
+    return table, dt.date.fromisoformat(folder.removeprefix("date="))
 
 
 def mark(path: Path) -> Mark | None:

@@ -45,6 +45,18 @@ def _too_early(day: dt.date) -> dg.SkipReason | None:
     )
 
 
+def _plain(name: str, job: str, cron: str, description: str) -> dg.ScheduleDefinition:
+    """Return a schedule that runs a job without asking whether."""
+    return dg.ScheduleDefinition(
+        name=name,
+        job_name=job,
+        cron_schedule=cron,
+        execution_timezone=_SETTINGS.timezone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=description,
+    )
+
+
 @dg.schedule(
     job=REFRESH_TODAY,
     cron_schedule=_SETTINGS.refresh_cron,
@@ -90,28 +102,15 @@ def late_truth(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest 
             yield dg.RunRequest(partition_key=str(day), run_key=f"late truth of {day} on {today}")
 
 
-@dg.schedule(
-    job=PULL_LISTS,
-    cron_schedule="10 0 * * *",
-    execution_timezone=_SETTINGS.timezone,
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Pulls units, users, campaigns, projects and the account once a day.",
+pull_lists = _plain(
+    "pull_lists", PULL_LISTS.name, "10 0 * * *", "Pulls units, users, campaigns, projects and the account once a day."
 )
-def pull_lists(_: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    """Pull the small lists."""
-    return dg.RunRequest()
-
-
-@dg.schedule(
-    job=ERASE,
-    cron_schedule="30 4 * * *",
-    execution_timezone=_SETTINGS.timezone,
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Asks HeroBase once a day whom it has anonymized, erases them, and proves that all who were erased are gone.",
+erase = _plain(
+    "erase",
+    ERASE.name,
+    "30 4 * * *",
+    "Asks HeroBase once a day whom it has anonymized, erases them, and proves that all who were erased are gone.",
 )
-def erase(_: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    """Erase whoever asked."""
-    return dg.RunRequest()
 
 
 @dg.schedule(
@@ -128,28 +127,11 @@ def retain(_: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     return dg.RunRequest()
 
 
-@dg.schedule(
-    job=REBUILD,
-    cron_schedule="10 5 * * 0",
-    execution_timezone=_SETTINGS.timezone,
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Makes all derived tables anew on Sundays; the check rebuild_agrees says whether they were right before.",
+rebuild = _plain(
+    "rebuild",
+    REBUILD.name,
+    "10 5 * * 0",
+    "Makes all derived tables anew on Sundays; the check rebuild_agrees says whether they were right before.",
 )
-def rebuild(_: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    """Make what is made from all days anew."""
-    return dg.RunRequest()
-
-
-@dg.schedule(
-    job=CHECK,
-    cron_schedule="5 6-20 * * *",
-    execution_timezone=_SETTINGS.timezone,
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Looks hourly at what is wrong, also where nothing was pulled.",
-)
-def check(_: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    """Run all checks."""
-    return dg.RunRequest()
-
-
+check = _plain("check", CHECK.name, "5 6-20 * * *", "Looks hourly at what is wrong, also where nothing was pulled.")
 SCHEDULES = [refresh_today, close_yesterday, late_truth, pull_lists, erase, retain, rebuild, check]

@@ -148,6 +148,11 @@ class Table:
         """Return the names of its columns that hold this of a customer."""
         return [column.name for column in self.columns if column.holds is what]
 
+    def columns_made_from(self, other: "Table") -> set[str]:
+        """Return the columns of another table that decide a value of this one."""
+        of = (each.partition(".") for column in self for each in column.made_from)
+        return {column for name, _, column in of if name == other.name}
+
     @cached_property
     def campaigns(self) -> dict[str, tuple[str, dict[str, Column]]]:
         """What is looked up for the ids of campaigns, by the column that it stands behind.

@@ -220,6 +220,15 @@ def test_a_note_that_is_lost_or_broken_costs_time_and_nothing_else(lake, broken:
     assert_all_right(lake)
 
 
+def test_months_count_only_beside_what_is_known_of_their_days(lake):
+    before = rows(lake)
+    lake.known(LEADS).unlink()
+    assert lake.files(LEADS) == []
+    derive(lake)
+    assert rows(lake) == before
+    assert_all_right(lake)
+
+
 def test_files_that_are_put_back_from_a_backup_are_not_believed(lake):
     backup = {path: path.read_bytes() for path in lake.root.glob("lake/*/**/part.parquet")}
     fill(lake, CALLS, [call(at("09:10"), "two")], day(0), {day(0)})

@@ -20,7 +20,7 @@ import herobase_pipeline as hb
 from herobase_pipeline.lake.arrow import schema as arrow_schema
 from herobase_pipeline.lake.catalogue import refresh
 from herobase_pipeline.lake.layout import Lake
-from herobase_pipeline.lake.writing import empty, write
+from herobase_pipeline.lake.writing import empty, write, write_known
 from herobase_pipeline.reading import charts, reader
 from herobase_pipeline.settings import SandboxSettings, Settings
 from herobase_pipeline.tables import (
@@ -349,6 +349,8 @@ def test_leads_that_move_to_another_month_while_they_are_read_are_read_again(tmp
         leads = f"SELECT 'lead ' || range AS lead_id FROM range({number})"
         with duckdb.connect() as con:
             write(lake, con, LEADS, f"{empty(LEADS)} UNION ALL BY NAME {leads}", day=month)
+            con.execute("CREATE TEMP TABLE complete_days (day DATE, through DATE)")
+            write_known(lake, con, LEADS, [], {})
 
     def moving_meanwhile(*asked, **more):
         found = rows(*asked, **more)
