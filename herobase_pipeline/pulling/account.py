@@ -4,11 +4,14 @@ import atexit
 import hashlib
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from herobase_pipeline.herobase.client import HeroBase
 from herobase_pipeline.herobase.quota import Budget
-from herobase_pipeline.sandbox import Sandbox
 from herobase_pipeline.settings import SandboxSettings, Settings
+
+if TYPE_CHECKING:
+    from herobase_pipeline.sandbox import Sandbox
 
 
 def herobase(settings: Settings, attempts: int = 3) -> HeroBase:
@@ -37,8 +40,10 @@ def _budget(file: Path | None) -> Budget:
 
 
 @cache
-def _sandbox(settings: SandboxSettings) -> Sandbox:
+def _sandbox(settings: SandboxSettings) -> "Sandbox":
     """Start the sandbox once a process; it ends with the process."""
+    from herobase_pipeline.sandbox import Sandbox  # here, as a real account needs nothing of it, nor NumPy
+
     sandbox = Sandbox(settings).start()
     atexit.register(sandbox.stop)
     return sandbox

@@ -1,8 +1,10 @@
 """What columns are made from: those of a table as they are declared, those of a view of rates by the SQL of its metrics."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from herobase_pipeline.tables.cohorts import LEAD_COHORTS
 from herobase_pipeline.tables.conversion import LEAD_CONVERSION
@@ -11,6 +13,9 @@ from herobase_pipeline.tables.metrics import BASES, METRICS, Basis, Unit
 from herobase_pipeline.tables.outcomes import CALL_OUTCOMES
 from herobase_pipeline.tables.rates import NODE_NAMES
 from herobase_pipeline.tables.schema import Column, Table
+
+if TYPE_CHECKING:
+    import duckdb
 
 _COUNTED = (CALL_OUTCOMES, LEAD_CONVERSION, LEAD_COHORTS, LEADS)
 _ROWS = "*"  # which rows are counted (see Basis.computed)
@@ -29,17 +34,36 @@ def columns_in(*expressions: str) -> list[str]:
 
 @cache
 def _columns_in(expression: str) -> tuple[str, ...]:
-    from sqlglot import exp, parse_one  # here, as it takes most of a second, which a notebook need not wait for
-
-    columns = parse_one(expression, dialect="duckdb").find_all(exp.Column, bfs=False)
-    return tuple(column.name for column in columns)
+    found = [node for node in _parsed(f"SELECT {expression}") if node.get("type") == "COLUMN_REF"]
+    return tuple(node["column_names"][-1] for node in sorted(found, key=lambda node: node["query_location"]))
 
 
 @cache
 def _tables_in(source: str) -> frozenset[str]:
-    from sqlglot import exp, parse_one
+    return frozenset(node["table_name"] for node in _parsed(f"FROM {source}") if node.get("type") == "BASE_TABLE")
 
-    return frozenset(table.name for table in parse_one(f"FROM {source}", dialect="duckdb").find_all(exp.Table))
+
+def _parsed(sql: str) -> Iterator[dict[str, Any]]:
+    """Yield the nodes of a statement as DuckDB parses it; nothing of it is run."""
+    ((text,),) = _parser().cursor().execute("SELECT json_serialize_sql(?)", [sql]).fetchall()
+    tree = json.loads(text)
+    if tree["error"]:
+        raise AssertionError(f"{tree['error_message']}: {sql}")
+    yield from _nodes(tree)
+
+
+@cache
+def _parser() -> "duckdb.DuckDBPyConnection":
+    import duckdb  # here, as who only reads what is declared need not wait for it
+
+    return duckdb.connect()
+
+
+def _nodes(tree: object) -> Iterator[dict[str, Any]]:
+    if isinstance(tree, dict):
+        yield tree
+    for inner in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
+        yield from _nodes(inner)
 
 
 @cache
