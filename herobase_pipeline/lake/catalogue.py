@@ -1,6 +1,7 @@
 """The catalogue: a DuckDB file of views over the lake, with comments. Generated, disposable, replaced as a whole."""
 
 import datetime as dt
+import fnmatch
 import hashlib
 import shutil
 import tempfile
@@ -83,7 +84,7 @@ def _pattern(lake: Lake, table: Table) -> str:
         return file_literal(lake.file(table))
     folder, each = lake.folder(table), _DAY if table.daily else _MONTH
     # DuckDB parts a pattern at a backslash, and a folder such as date=2026-02-30 fits the pattern of a day
-    if "\\" in str(folder) or len([*folder.glob(f"{each}/{PART}")]) > len(files):
+    if "\\" in str(folder) or len(fnmatch.filter(lake.folders(table), each)) > len(files):
         return _listed(files)
     return file_literal(folder)[:-1] + f"/{each}/{PART}'"
 
@@ -202,6 +203,7 @@ def _openable(catalogue: Path) -> Iterator[Path]:
 
 def _wanted(lake: Lake, timezone: str) -> tuple[str, list[str]]:
     """Return the statements that make the catalogue, and the mark by which it is known."""
+    lake = lake.at_one_moment()
     shown = [table for table in (*TABLES, *VIEWS) if not table.private]
     statements = [INTERVAL, *(statement for table in shown for statement in _statements(lake, table))]
     mark = hashlib.sha256("\n".join([timezone, *statements]).encode()).hexdigest()

@@ -6,7 +6,7 @@ import fcntl
 import os
 import uuid
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from herobase_pipeline.tables.schema import Table
@@ -39,11 +39,17 @@ class Lake:
     Attributes:
         root: where it lies (``HEROBASE_DATA_DIR``).
         forgetting: how erased persons are left out, for who writes; None for who only reads.
+        listed: the files of tables that were listed, for who looks at one moment (see ``at_one_moment``); None for others.
 
     """
 
     root: Path
     forgetting: Forgetting | None = field(default=None, compare=False)
+    listed: dict[Path, tuple[list[str], list[Path]]] | None = field(default=None, compare=False, repr=False)
+
+    def at_one_moment(self) -> "Lake":
+        """Return the lake for who asks for many files at once: each folder is listed once, however often it is asked for."""
+        return replace(self, listed={})
 
     @property
     def deletes_rows(self) -> bool:
@@ -76,20 +82,41 @@ class Lake:
 
     def _parts(self, table: Table, named: Callable[[str], dt.date | None]) -> list[dt.date]:
         """Return the days by which the folders with a file are named, in order."""
-        folder = self.folder(table)
-        found = folder.iterdir() if folder.exists() else ()
-        return sorted(day for path in found if (day := named(path.name)) and (path / PART).exists())
+        return sorted(day for name in self.folders(table) if (day := named(name)))
+
+    def folders(self, table: Table) -> list[str]:
+        """Return the names of the folders in a table's that have a file, whatever they are called."""
+        if self.listed is not None:
+            return self._listed(table)[0]
+        try:
+            with os.scandir(
+                self.folder(table)
+            ) as entries:  # of years there are thousands, and paths of pathlib are dear
+                return [entry.name for entry in entries if os.path.exists(f"{entry.path}/{PART}")]  # noqa: PTH110
+        except FileNotFoundError:
+            return []
 
     def files(self, table: Table, days: Collection[dt.date] | None = None) -> list[Path]:
         """Return the files that a table has, of all days or of some.
 
         Months count only beside what is known of their days, which is written last.
         """
+        if days is None and self.listed is not None:
+            return self._listed(table)[1]
         if table.daily:
             folder = self.folder(table)
             return [folder / f"date={day}" / PART for day in self.days(table) if days is None or day in days]
         months = self.months(table) if table.monthly and self.known(table).exists() else []
         return [self.file(table, month) for month in months] or [path for path in [self.file(table)] if path.exists()]
+
+    def _listed(self, table: Table) -> tuple[list[str], list[Path]]:
+        """Return the names of a table's folders and its files, as they were when they were asked for first."""
+        if self.listed is None:
+            raise AssertionError("asked of a lake that remembers nothing: a defect of this program")
+        folder, now = self.folder(table), replace(self, listed=None)
+        if folder not in self.listed:
+            self.listed[folder] = now.folders(table), now.files(table)
+        return self.listed[folder]
 
     def known(self, table: Table) -> Path:
         """Return the hidden file beside a table's: for all months what is known of days, or of each day its units."""

@@ -1,9 +1,11 @@
 """The catalogue: views over the lake that open at any time, say what they mean, and show nothing private."""
 
 import datetime as dt
+import os
 import re
 import shutil
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -166,6 +168,23 @@ def test_a_catalogue_that_is_right_is_left_alone(lake, con):
     refresh(lake, ZONE)
     assert path.stat().st_ino == second.st_ino, "a new day needs no new view"
     assert ask(path, "SELECT count(*) FROM calls") == [(2,)]
+
+
+def test_each_folder_is_listed_once_or_twice_however_many_views_there_are(lake, con, monkeypatch):
+    put(lake, con, CALLS, DAY)
+    listed: Counter[str] = Counter()
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda folder: listed.update([str(folder)]) or scandir(folder))
+    refresh(lake, ZONE)
+    assert 0 < listed[str(lake.folder(CALLS))] <= 2
+    assert max(listed.values()) <= 2
+
+
+def test_a_lake_at_one_moment_does_not_see_what_comes_later(lake, con):
+    then = lake.at_one_moment()
+    assert then.files(CALLS) == []
+    put(lake, con, CALLS, DAY)
+    assert (then.files(CALLS), lake.files(CALLS)) == ([], [lake.file(CALLS, DAY)])
 
 
 @pytest.mark.parametrize("content", [b"", b"not a database", b"\0" * 20_000])
