@@ -54,9 +54,19 @@ def _duckdb(material: str, source: Path, kind: str, target: Path) -> Work:
 
 def ours(material: str, folder: Path, port: int) -> Work:
     """The pipeline itself: over HTTP, typed, hierarchy placed, numbers apart, put in place atomically."""
+    return _ours(material, folder, port, is_first=False)
+
+
+def ours_first(material: str, folder: Path, port: int) -> Work:
+    """The same for the first day of a night, or the largest: the answer's ends are asked for again, as it may be cut."""
+    return _ours(material, folder, port, is_first=True)
+
+
+def _ours(material: str, folder: Path, port: int, *, is_first: bool) -> Work:
     import pyarrow.parquet  # noqa: F401  loaded at the first private file; imports are not what is measured
 
     from herobase_pipeline.herobase.client import HeroBase
+    from herobase_pipeline.lake import notes
     from herobase_pipeline.lake.layout import Lake
     from herobase_pipeline.pulling.calls import pull_calls
     from herobase_pipeline.pulling.leads import pull_simple_leads
@@ -65,9 +75,16 @@ def ours(material: str, folder: Path, port: int) -> Work:
     settings = Settings(
         url=f"http://127.0.0.1:{port}", username="a", password="b", pii_key="k", data_dir=folder / "lake"
     )
-    client = HeroBase(str(settings.url), "a", "b", settings.zone)
+    client, lake = HeroBase(str(settings.url), "a", "b", settings.zone), Lake(settings.data_dir)
     pull, table = {CALLS: (pull_calls, "calls"), LEADS: (pull_simple_leads, "simple_leads")}[material]
-    return lambda: pull(DAY, client, Lake(settings.data_dir), settings).rows[table]
+    if not is_first:
+        with (
+            notes.updating(lake, "answers") as note,
+            (folder / LINES[material]).open() as lines,
+        ):  # see pulling/answers.py
+            whole, today = sum(1 for _ in lines) + 1, str(client.budget.utcnow().date())
+            note[_PATHS[material]] = {"whole": whole, "on": today, "believed": ("", 0)}
+    return lambda: pull(DAY, client, lake, settings).rows[table]
 
 
 def download(material: str, _: Path, port: int) -> Work:

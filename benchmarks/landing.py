@@ -18,6 +18,7 @@ from pathlib import Path
 from benchmarks import contestants, material
 from benchmarks.report import show
 
+OURS = ("ours", "ours_first")
 PEERS = ("obvious", "pandas", "dlt_arrow", "dlt_dicts")
 SLOW = {"pandas", "dlt_arrow", "dlt_dicts"}  # so slow that one round shows it
 _Runs = dict[str, list[dict[str, float]]]
@@ -69,7 +70,7 @@ def main() -> None:
     asked = options.parse_args()
     what = material.LEADS if asked.leads else material.CALLS
     bases = ["download"] if asked.megabytes else ["tuned_floor", "floor"]
-    names = [*bases, "ours", *asked.only]
+    names = [*bases, *OURS, *asked.only]
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         made = [str(folder), "--calls", str(1_000 if asked.leads else asked.calls), "--leads", str(asked.leads)]
@@ -114,7 +115,7 @@ def _row(name: str, results: _Runs, bases: list[str], goal: str) -> list[str]:
         f"{median[name]:.2f}",
         f"{min(seconds):.2f} – {max(seconds):.2f}",
         *(f"{ratio:.2f}" for ratio in paired),
-        goal if name == "ours" else "",
+        goal if name in OURS else "",
         f"{median[name] / median['ours']:.1f}" if name in PEERS else "",
         f"{max(each['peak_mb'] for each in results[name]):.0f}",
         str(len(seconds)),
