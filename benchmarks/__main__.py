@@ -26,7 +26,8 @@ _FULL = (
     ("landing", "--megabytes", "125", "--rounds", "3", "--only", "obvious", "--goal", "≤ 1.25"),
     ("refresh",),
     ("simulated_day",),
-    ("growth", "--plot", str(_PLOT)),
+    ("growth", "--days", "365", "--with-reading"),
+    ("growth", "--calls", "10000", "--plot", str(_PLOT)),
 )
 _SHORT = (
     ("landing", "--calls", "2000", "--rounds", "1", "--only", "obvious", "pandas"),
@@ -34,7 +35,7 @@ _SHORT = (
     ("landing", "--calls", "2000", "--megabytes", "25", "--rounds", "1", "--only", "obvious"),
     ("refresh", "--calls", "1000", "--rounds", "1"),
     ("simulated_day", "--shapes", "objects"),
-    ("growth", "--days", "40", "--calls", "500"),
+    ("growth", "--days", "40", "--calls", "500", "--with-reading"),
 )
 
 

@@ -29,7 +29,7 @@ def test_the_short_form_runs_all_of_it_and_keeps_nothing(tmp_path):
         "Requests of a day of refreshes",
         "The derived tables of 40 days",
         "Reading the year in a notebook",
-        "The derived tables as the lake grows",
+        "The derived tables as a lake of 500 calls a workday grows",
     ):
         assert title in done.stdout
     assert page.read_bytes() == before
