@@ -27,7 +27,7 @@ def run(*command: str, cwd: Path, **environment: str) -> subprocess.CompletedPro
         env={**inherited, "HEROBASE_SANDBOX_NOW": NOW, "COLUMNS": "160", **environment},
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=600,  # it hangs: how long it takes is the machine's affair
         check=False,
     )
 
