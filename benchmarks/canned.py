@@ -54,11 +54,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
     """Chunked answers, as HeroBase streams them."""
 
     protocol_version = "HTTP/1.1"
+    server: Server
 
     def do_GET(self) -> None:
         """Answer with the records of the window that is asked for, or of all, or with the units."""
         server = self.server
-        assert isinstance(server, Server)  # noqa: S101  the handler's own attribute is typed more widely
         path, _, query = self.path.partition("?")
         asked = dict(urllib.parse.parse_qsl(query))
         if path.endswith("/simpleleads") and server.leads:
@@ -86,9 +86,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 def _span(start: str, span: str) -> tuple[str, str]:
-    match = _SPAN.fullmatch(span)
-    assert match is not None, span  # noqa: S101  the client's own form
-    hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    ((hours, minutes, seconds),) = ([int(part or 0) for part in found] for found in _SPAN.findall(span))
     first = dt.datetime.fromisoformat(start).astimezone(_ZONE)
     last = first + dt.timedelta(hours=hours, minutes=minutes, seconds=seconds)
     return f"{first:%Y-%m-%dT%H:%M:%S}", f"{last:%Y-%m-%dT%H:%M:%S}"
