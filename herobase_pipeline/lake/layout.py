@@ -89,10 +89,8 @@ class Lake:
         if self.listed is not None:
             return self._listed(table)[0]
         try:
-            with os.scandir(
-                self.folder(table)
-            ) as entries:  # of years there are thousands, and paths of pathlib are dear
-                return [entry.name for entry in entries if os.path.exists(f"{entry.path}/{PART}")]  # noqa: PTH110
+            with os.scandir(self.folder(table)) as entries:
+                return [entry.name for entry in entries if Path(entry.path, PART).exists()]
         except FileNotFoundError:
             return []
 
