@@ -5,18 +5,23 @@ backfill, a saved search, a file that was restored from a backup and is written 
 """
 
 import datetime as dt
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import Path
 
 import duckdb
 
-from herobase_pipeline.lake.engine import define_token, file_literal, literal, number, quoted
+from herobase_pipeline.lake.engine import READING, define_token, file_literal, literal, number, quoted
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.tables import CALL_PHONES, CALLS, ERASED, Holds, Table
 from herobase_pipeline.tables.schema import HASH
 
+_RULES = files("herobase_pipeline.lake").joinpath("erased.sql").read_text(encoding="utf-8")
 _LEAD, _CALL = '"its lead is erased"', '"its number is forgotten"'
+_NEW_LEAD, _NEW_TEXT = '"a lead to judge"', '"a text to judge"'
+_KEY = "without_erased"  # of a file's footer: by what register and rules its rows were judged
 
 
 @dataclass(frozen=True)
@@ -24,62 +29,100 @@ class Register:
     """The register as a connection has it.
 
     Attributes:
+        con: the connection.
         lake: whose it is.
         identifiers: how many there are.
         asked_numbers: how many numbers were asked for: whatever has one of them is erased.
+        digest: the same for the same register.
 
     """
 
+    con: duckdb.DuckDBPyConnection
     lake: Lake
     identifiers: int
     asked_numbers: int
+    digest: str
 
-    def without(self, table: Table, rows: str, day: dt.date | None = None) -> str:
+    def footer(self, table: Table) -> dict[str, str]:
+        """Return what the footer of a table's file says of the register and the rules that its rows were judged by."""
+        if not self.identifiers or not table.identifies:
+            return {}
+        holds = [f"{column.name} {column.holds}" for column in table]
+        rules = [self.digest, READING, _RULES, str(self.lake.deletes_rows), *holds]
+        return {_KEY: hashlib.sha256("\n".join(rules).encode()).hexdigest()}
+
+    def has_judged(self, table: Table, file: Path) -> bool:
+        """Whether a file was written without the erased persons of this register; a restored one has the footer of before."""
+        if not file.exists():
+            return False
+        query = f"SELECT decode(key), decode(value) FROM parquet_kv_metadata({file_literal(file)})"
+        return self.footer(table).items() <= dict(self.con.execute(query).fetchall()).items()
+
+    def without(self, table: Table, rows: str, day: dt.date | None = None, judged: str = "") -> str:
         """Return a SELECT of a table's rows without what tells an erased person.
 
         Args:
             table: the table.
             rows: a SELECT of its rows.
             day: their day, for a daily table.
+            judged: a SELECT of rows of the table that are without; their leads and texts are not judged again, as the keyed
+                hash of each is what a write takes longest for.
 
         """
         if not self.identifiers or not table.identifies:
             return rows
+        leads, text = table.holding(Holds.LEAD), text_of(table)
+        of_private = self._kept(table, _NEW_LEAD, _NEW_TEXT, day) if table.private else ""
+        news = {_NEW_LEAD: leads[0]} if leads else {}
+        news |= {_NEW_TEXT: text} if _NEW_TEXT in of_private else {}
+        judging = [
+            f"CASE WHEN {told} IN (SELECT {told} FROM ({judged})) THEN NULL ELSE {told} END AS {name}"
+            if judged
+            else f"{told} AS {name}"
+            for name, told in news.items()
+        ]
+        rows = f"SELECT {', '.join(['*', *judging])} FROM ({rows})"
         if table.private:
-            return f"SELECT * FROM ({rows}) AS it WHERE {self.kept(table, day)}"
-        (lead,), tokens = table.holding(Holds.LEAD), table.holding(Holds.NUMBER)
-        forgotten = f"is_forgotten({lead}, {tokens[0]})" if tokens else "false"
-        flags = f"is_erased({lead}) AS {_LEAD}, {forgotten} AS {_CALL}"
+            shown = f"* EXCLUDE ({', '.join(news)})" if news else "*"
+            return f"SELECT {shown} FROM ({rows}) AS it WHERE {of_private}"
+        (lead,), tokens = leads, table.holding(Holds.NUMBER)
+        forgotten = f"is_number_forgotten({lead}, {tokens[0]})" if tokens else "false"
+        flags = f"is_alias({lead}) OR is_erased({_NEW_LEAD}) AS {_LEAD}, {forgotten} AS {_CALL}"
         members = [f"CASE WHEN {_LEAD} AND NOT is_alias({lead}) THEN alias_of({lead}) ELSE {lead} END AS {lead}"]
-        members += [f"CASE WHEN NOT {_CALL} THEN {name} END AS {name}" for name in tokens]
+        members += [f"CASE WHEN NOT ({_LEAD} OR {_CALL}) THEN {name} END AS {name}" for name in tokens]
         members += [f"CASE WHEN NOT {_LEAD} THEN {name} END AS {name}" for name in table.holding(Holds.TEXT)]
         deletes = self.lake.deletes_rows
         kept = f"NOT {_LEAD} OR is_alias({lead})" if deletes else "true"  # who was anonymised before stays so
         return (
-            f"SELECT * EXCLUDE ({_LEAD}, {_CALL}) REPLACE ({', '.join(members)}) "
+            f"SELECT * EXCLUDE ({_NEW_LEAD}, {_LEAD}, {_CALL}) REPLACE ({', '.join(members)}) "
             f"FROM (SELECT *, {flags} FROM ({rows})) AS it WHERE {kept}"
         )
 
     def kept(self, table: Table, day: dt.date | None = None) -> str:
         """Return the condition for the rows of a private table that stay, of a day for a daily one."""
+        return self._kept(table, "".join(table.holding(Holds.LEAD)), text_of(table), day)
+
+    def _kept(self, table: Table, lead: str, text: str, day: dt.date | None) -> str:
+        """Return that condition, where ``lead`` and ``text`` are what of a row is judged."""
         if table.name == CALL_PHONES.name:
-            return self._kept_phones(day)
-        text = text_of(table)
+            return self._kept_phones(text, day)
         if not (leads := table.holding(Holds.LEAD)):
             return _tells_nobody(text)
-        kept = f"NOT is_erased({leads[0]})"
+        kept = f"NOT is_alias({leads[0]}) AND NOT is_erased({lead})"
         if not any(column.required for column in table if column.holds is Holds.LEAD):  # to look into texts is dear
             kept += f" AND ({leads[0]} IS NOT NULL OR {_tells_nobody(text)})"
         return f"{kept} AND {_tells_nobody(text, 'is_asked')}" if self.asked_numbers else kept
 
-    def _kept_phones(self, day: dt.date | None) -> str:
+    def _kept_phones(self, text: str, day: dt.date | None) -> str:
         """Return the condition for the numbers of a day that stay: what lead a call is of stands in ``calls``."""
-        kept = _tells_nobody(text_of(CALL_PHONES), "is_asked") if self.asked_numbers else "true"
+        kept = _tells_nobody(text, "is_asked") if self.asked_numbers else "true"
         file = self.lake.file(CALLS, day)
         if not file.exists():
             return kept
         calls = f"read_parquet({file_literal(file)}, hive_partitioning = false)"
         forgotten = f"is_forgotten(lead_id, left(phone_token, {HASH}))"
+        if self.has_judged(CALLS, file):
+            forgotten = "is_alias(lead_id)"
         return f"{kept} AND call_id NOT IN (SELECT call_id FROM {calls} WHERE {forgotten})"
 
 
@@ -94,7 +137,7 @@ def register(con: duckdb.DuckDBPyConnection, lake: Lake) -> Register:
     if lake.forgetting is None:
         if file.exists():
             raise AssertionError("a writer opened the lake without the key of erased persons: a defect of this program")
-        return Register(lake, 0, 0)
+        return Register(con, lake, 0, 0, "")
     state = file.stat() if file.exists() else None
     mark = f"{file} {state and (state.st_ino, state.st_mtime_ns)}"
     if con.execute("SELECT getvariable('register')").fetchone() != (mark,):  # else the connection has it already
@@ -106,10 +149,13 @@ def register(con: duckdb.DuckDBPyConnection, lake: Lake) -> Register:
                 f"INSERT INTO erased BY NAME SELECT * REPLACE (left(identifier, {HASH}) AS identifier) "
                 f"FROM read_parquet({file_literal(file)}, hive_partitioning = false)"
             )
-        con.execute(files("herobase_pipeline.lake").joinpath("erased.sql").read_text(encoding="utf-8"))
+        con.execute(_RULES)
         con.execute(f"SET VARIABLE register = {literal(mark)}")
-    everyone = number(con, "SELECT count(*) FROM erased")
-    return Register(lake, everyone, number(con, "SELECT count(*) FROM erased WHERE is_asked AND kind <> 'lead'"))
+    query = """
+        SELECT count(*), count(*) FILTER (is_asked AND kind <> 'lead'), sum(hash(identifier, kind, is_asked)::HUGEINT) FROM erased
+    """
+    ((everyone, asked_numbers, digest),) = con.execute(query).fetchall()
+    return Register(con, lake, everyone, asked_numbers, f"{everyone} {digest}")
 
 
 def forget(con: duckdb.DuckDBPyConnection, parts: Sequence[str], table: Table, found: Register) -> int:

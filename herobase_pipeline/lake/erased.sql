@@ -15,9 +15,10 @@ CREATE OR REPLACE MACRO key_of(x) AS CASE WHEN is_alias(x) THEN x[length('erased
 CREATE OR REPLACE MACRO is_erased(x) AS is_alias(x) OR coalesce(lead_key(x) IN (SELECT identifier FROM erased), false);
 
 -- A call is forgotten with its lead, or for its number: one that was asked for, or where it has no lead one of the person's.
-CREATE OR REPLACE MACRO is_forgotten(lead, token) AS is_erased(lead) OR coalesce(
-    token IN (SELECT identifier FROM erased WHERE is_asked), false) OR (
-    lead IS NULL AND coalesce(token IN (SELECT identifier FROM erased), false));
+CREATE OR REPLACE MACRO is_number_forgotten(lead, token) AS
+    coalesce(token IN (SELECT identifier FROM erased WHERE is_asked), false)
+    OR (lead IS NULL AND coalesce(token IN (SELECT identifier FROM erased), false));
+CREATE OR REPLACE MACRO is_forgotten(lead, token) AS is_erased(lead) OR is_number_forgotten(lead, token);
 
 -- The numbers and addresses in a text, and all of its words that may be a lead's id; stamps are no numbers.
 -- Two numbers with a blank between them are one run of digits, so each word of digits is looked at by itself too.

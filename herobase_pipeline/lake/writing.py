@@ -101,7 +101,10 @@ def _fill(
     seen = stored(lake, table, day)
     if table.identifies:  # the register as it is now
         erased = register(con, lake)
-        seen, rows = (erased.without(table, each, day) for each in (seen, rows))
+        judged = erased.has_judged(table, lake.file(table, day))
+        seen = seen if judged else erased.without(table, seen, day)
+        rows = erased.without(table, rows, day, "FROM seen" if judged else "")
+        kept = {**kept, **erased.footer(table)}
     con.execute(f"CREATE OR REPLACE TEMP VIEW seen AS {seen}")
 
     def copy(order: str) -> int:

@@ -85,6 +85,7 @@ class Day:
         landing: where the answers land.
         bounds: from when to when the day lasts.
         params: the same, as parameters of the tables' SQL.
+        whole: whether the day is asked for whole; a refresh asks only for what is new.
         complete: the day, if it was over and is pulled whole; else nothing.
         utcnow: returns the time, in UTC.
 
@@ -110,7 +111,7 @@ class Day:
             landing.con.execute(f"CREATE OR REPLACE MACRO happened_then(x) AS {steady}")
         self.complete = [day] if now >= self.bounds.end and since is None else []
         self.day, self.utcnow = day, herobase.budget.utcnow
-        self._service, self._herobase, self._lake, self._whole = service, herobase, lake, since is None
+        self._service, self._herobase, self._lake, self.whole = service, herobase, lake, since is None
         self._short = since is not None and now - since <= _SHORT
         self._answers: list[Answers] = []
         self._erased = 0
@@ -221,7 +222,7 @@ class Day:
             self.day,
             self.landing.unreadable,
             self._herobase.budget.utcnow(),
-            anew=anew and self._whole,
+            anew=anew and self.whole,
         )
 
     def pulled(

@@ -97,10 +97,11 @@ def _written(day_pull: Day, lake: Lake, versions: Table, data: Table) -> Pulled:
     con.execute(f"CREATE TEMP VIEW seen_versions AS {before}")
     seen = number(con, f"SELECT count(*) FROM ({before})")
     params = day_pull.params | {"day": day, "observed_at": day_pull.utcnow()}
+    sort = day_pull.whole  # a day that is refreshed is written again in minutes, and whole in the night
     rows = {
-        data.name: write(lake, con, data, LEAD_DATA.query, day=day, params=day_pull.params),
+        data.name: write(lake, con, data, LEAD_DATA.query, day=day, params=day_pull.params, sort=sort),
         versions.name: write(
-            lake, con, versions, SIMPLE_LEADS.query, day=day, params=params, complete=day_pull.complete
+            lake, con, versions, SIMPLE_LEADS.query, day=day, params=params, complete=day_pull.complete, sort=sort
         ),
     }
     account = replace(account, kept=max(rows[versions.name] - seen, 0))

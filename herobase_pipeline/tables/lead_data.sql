@@ -11,18 +11,21 @@ moved AS (
     FROM seen_versions
     GROUP BY ALL
     HAVING extra IS NOT NULL OR closure_data IS NOT NULL
+),
+before AS (
+    SELECT seen.* REPLACE (
+        coalesce(seen.closure_data, moved.closure_data) AS closure_data, coalesce(seen.extra, moved.extra) AS extra
+    )
+    FROM seen LEFT JOIN moved USING (lead_id, last_modified_at)
 )
+FROM before ANTI JOIN pulled_data USING (lead_id)
+UNION ALL BY NAME
 SELECT
     * EXCLUDE (closure_data, extra, is_new),
     arg_max(closure_data, (is_new, closure_data)) AS closure_data,
     arg_max(extra, (is_new, extra)) AS extra
 FROM (
-    SELECT
-        seen.* REPLACE (
-            coalesce(seen.closure_data, moved.closure_data) AS closure_data, coalesce(seen.extra, moved.extra) AS extra
-        ),
-        false AS is_new
-    FROM seen LEFT JOIN moved USING (lead_id, last_modified_at)
+    SELECT *, false AS is_new FROM before SEMI JOIN pulled_data USING (lead_id)
     UNION ALL BY NAME
     SELECT * REPLACE (nullif(closure_data, '[]') AS closure_data), true AS is_new
     FROM pulled_data

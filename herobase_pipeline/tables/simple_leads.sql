@@ -1,6 +1,12 @@
 -- The lead versions of one local day, of simple_leads or search_leads: those seen before and those pulled now (trap T1). A
 -- version that is seen again keeps the time and the origin of its first sight. What is in it that this version of the program
--- does not know makes no version: its form is the one seen last.
+-- does not know makes no version: its form is the one seen last. Leads that were not pulled now stay as they are.
+WITH
+before AS (
+    SELECT * REPLACE ($day AS modified_date, closure_codes(closure_data) AS closure_data, kinds(extra) AS extra) FROM seen
+)
+FROM before ANTI JOIN pulled_leads USING (lead_id)
+UNION ALL BY NAME
 SELECT
     * EXCLUDE (observed_at, origin, extra, closure_data, lead_pool),
     arg_max(lead_pool, (observed_at, lead_pool)) AS lead_pool,  -- files of older versions have none
@@ -9,7 +15,7 @@ SELECT
     min(observed_at) AS observed_at,
     arg_min(origin, observed_at) AS origin
 FROM (
-    SELECT * REPLACE ($day AS modified_date, closure_codes(closure_data) AS closure_data, kinds(extra) AS extra) FROM seen
+    FROM before SEMI JOIN pulled_leads USING (lead_id)
     UNION ALL BY NAME
     SELECT
         * REPLACE (coalesce(campaign_id, campaign_code) AS campaign_id, closure_codes(closure_data) AS closure_data),
