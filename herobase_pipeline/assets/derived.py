@@ -16,7 +16,7 @@ from herobase_pipeline.assets.pulled import REFRESH, WHOLE_DAY, SettingsResource
 from herobase_pipeline.assets.specs import spec
 from herobase_pipeline.deriving.by_day import derive_by_day
 from herobase_pipeline.deriving.history import derive_history
-from herobase_pipeline.deriving.leads import derive_leads
+from herobase_pipeline.deriving.leads import changed_days, derive_leads
 from herobase_pipeline.deriving.rebuilding import rebuild
 from herobase_pipeline.deriving.restating import Run
 from herobase_pipeline.deriving.session import Derived, NotDerivedError
@@ -101,9 +101,9 @@ def _followed(
     def derive_whole(context: dg.AssetExecutionContext, settings: SettingsResource) -> dg.MaterializeResult[None]:
         lake = own_lake(settings)
         try:
-            if table.identifies:
-                erase(lake, settings.zone)  # whom HeroBase anonymized in what the table is made from
-            pulled = [source for source in (*VERSIONS, CALLS) if lake.files(source)]
+            if table is LEADS:  # whom HeroBase anonymized in what they are made from, where nobody has looked yet
+                erase(lake, settings.zone, days=changed_days(lake, settings.zone))
+            pulled = [source for source in (*VERSIONS, CALLS) if lake.has(source)]
             why = cache(lambda: cause(context, table, pulled))
             run = Run(context.run.run_id, lambda _: why())
             if context.run.tags.get(ANEW) == "true":

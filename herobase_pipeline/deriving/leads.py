@@ -46,7 +46,7 @@ def derive_leads(lake: Lake, zone: ZoneInfo, *, anew: bool = False) -> Derived:
     """
     require_loaded(lake, LEADS, SOURCES)
     with deriving(lake, zone, LEADS) as con:
-        recipe = made.recipe(zone, LEADS.query, macros(), *map(str, LEADS.in_file))
+        recipe = _recipe(zone)
         before = None if anew else made.read(lake, LEADS, recipe)
         con.execute(macros())
         sources = _look(lake, con, before)
@@ -59,6 +59,20 @@ def derive_leads(lake: Lake, zone: ZoneInfo, *, anew: bool = False) -> Derived:
         rows = number(con, f"SELECT count(*) FROM ({view(lake, LEADS)})")
         versions = {table.name: sum(seen.told["versions"] for seen in sources[table].values()) for table in VERSIONS}
         return Derived(rows, 0, is_whole=True, versions={name: count for name, count in versions.items() if count})
+
+
+def changed_days(lake: Lake, zone: ZoneInfo) -> list[dt.date] | None:
+    """Return the days whose files are not those that the leads were made from last; None where that is not known."""
+    before = made.read(lake, LEADS, _recipe(zone))
+    if before is None:
+        return None
+    marks = made.marks(lake, [file for table in _DAILY for file in lake.files(table)])
+    changed = {name for name, mark in marks.items() if name not in before.sources or before.sources[name].mark != mark}
+    return sorted({day for _, day in map(place_of, changed)})
+
+
+def _recipe(zone: ZoneInfo) -> str:
+    return made.recipe(zone, LEADS.query, macros(), *map(str, LEADS.in_file))
 
 
 # -- what there is ------------------------------------------------------------------------------------------------------

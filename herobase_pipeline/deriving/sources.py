@@ -27,7 +27,7 @@ def require_loaded(lake: Lake, table: Table, sources: Sequence[Source]) -> None:
         NotLoadedError: a source has none.
 
     """
-    if lacking := [_name(source) for source in sources if not any(map(lake.files, tables_of(source)))]:
+    if lacking := [_name(source) for source in sources if not any(map(lake.has, tables_of(source)))]:
         raise NotLoadedError(
             f"{table.name} cannot be made: {' and '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} not loaded for any "
             f"day. Materialize {' and '.join(lacking)} first."
@@ -46,7 +46,7 @@ def _name(source: Source) -> str:
 def loaded_days_of(con: duckdb.DuckDBPyConnection, lake: Lake, sources: Sequence[Source]) -> dict[str, list[dt.date]]:
     """Return the days that are loaded of each pulled table that the sources are, or were made from."""
     loaded: dict[str, list[dt.date]] = {}
-    for source in filter(lake.files, tables_of(*sources)):
+    for source in filter(lake.has, tables_of(*sources)):
         days = sorted({*lake.days(source), *gone_days(lake, source)})
         loaded |= {source.name: days} if source.daily else loaded_in(con, lake.footers(source)[0])
     return loaded

@@ -84,7 +84,7 @@ def apply(lake: Lake, settings: Settings, planned: Plan) -> int:
         going = planned.files.get(CALLS, [])
         whole = known_in_full(con, lake.files(CALLS, going))
         remember(lake, CALLS, {day: day in whole for day in going})  # first, so that a crash loses no number
-        if settings.keep_private_days is not None and lake.files(LEAD_FIELDS):
+        if settings.keep_private_days is not None and lake.has(LEAD_FIELDS):
             cutoff = literal(str(planned.today - dt.timedelta(days=settings.keep_private_days)))
             kept = f"FROM seen WHERE local_day(last_modified_at) >= DATE {cutoff}"
             rewrite(lake, con, LEAD_FIELDS, query=kept, keeps_age=True)

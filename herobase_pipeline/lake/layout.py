@@ -69,7 +69,7 @@ class Lake:
 
     def days(self, table: Table) -> list[dt.date]:
         """Return the days that a table has a file for, in order."""
-        return self._parts(table, _day)
+        return _named(self.folders(table), _day)
 
     def months(self, table: Table) -> list[dt.date]:
         """Return the first days of the months that a monthly table has a file for, in order.
@@ -78,21 +78,24 @@ class Lake:
         """
         if self.file(table).exists():
             return []
-        return self._parts(table, _month)
-
-    def _parts(self, table: Table, named: Callable[[str], dt.date | None]) -> list[dt.date]:
-        """Return the days by which the folders with a file are named, in order."""
-        return sorted(day for name in self.folders(table) if (day := named(name)))
+        return _named(self.folders(table), _month)
 
     def folders(self, table: Table) -> list[str]:
         """Return the names of the folders in a table's that have a file, whatever they are called."""
-        if self.listed is not None:
-            return self._listed(table)[0]
+        return list(self._folders(table)) if self.listed is None else self._listed(table)[0]
+
+    def _folders(self, table: Table) -> Iterator[str]:
         try:
             with os.scandir(self.folder(table)) as entries:
-                return [entry.name for entry in entries if Path(entry.path, PART).exists()]
+                yield from (entry.name for entry in entries if Path(entry.path, PART).exists())
         except FileNotFoundError:
-            return []
+            return
+
+    def has(self, table: Table) -> bool:
+        """Whether a table has a file."""
+        if table.daily:
+            return any(map(_day, self._folders(table)))
+        return bool(self.files(table))
 
     def files(self, table: Table, days: Collection[dt.date] | None = None) -> list[Path]:
         """Return the files that a table has, of all days or of some.
@@ -101,19 +104,25 @@ class Lake:
         """
         if days is None and self.listed is not None:
             return self._listed(table)[1]
+        return self._files(table, self.folders(table), days)
+
+    def _files(self, table: Table, folders: Collection[str], days: Collection[dt.date] | None) -> list[Path]:
         if table.daily:
             folder = self.folder(table)
-            return [folder / f"date={day}" / PART for day in self.days(table) if days is None or day in days]
-        months = self.months(table) if table.monthly and self.known(table).exists() else []
-        return [self.file(table, month) for month in months] or [path for path in [self.file(table)] if path.exists()]
+            return [folder.joinpath(f"date={d}", PART) for d in _named(folders, _day) if days is None or d in days]
+        if self.file(table).exists():
+            return [self.file(table)]
+        months = _named(folders, _month) if table.monthly and self.known(table).exists() else []
+        return [self.file(table, month) for month in months]
 
     def _listed(self, table: Table) -> tuple[list[str], list[Path]]:
         """Return the names of a table's folders and its files, as they were when they were asked for first."""
         if self.listed is None:
             raise AssertionError("asked of a lake that remembers nothing: a defect of this program")
-        folder, now = self.folder(table), replace(self, listed=None)
+        folder = self.folder(table)
         if folder not in self.listed:
-            self.listed[folder] = now.folders(table), now.files(table)
+            folders = list(self._folders(table))
+            self.listed[folder] = folders, self._files(table, folders, None)
         return self.listed[folder]
 
     def known(self, table: Table) -> Path:
@@ -195,6 +204,11 @@ class Lake:
         for left in self.folder(table).glob(f"**/.{PART}.*"):
             with locked(left.parent):
                 left.unlink(missing_ok=True)
+
+
+def _named(folders: Collection[str], named: Callable[[str], dt.date | None]) -> list[dt.date]:
+    """Return the days by which folders are named, in order."""
+    return sorted(day for folder in folders if (day := named(folder)))
 
 
 def _day(folder: str) -> dt.date | None:

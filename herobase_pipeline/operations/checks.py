@@ -39,7 +39,7 @@ def findings(checks: Sequence[Check], look: Look) -> Iterator[tuple[Check, list[
     asked = [
         check
         for check in checks
-        if isinstance(check.find, str) and lake.files(check.table) and check.table not in unwanted
+        if isinstance(check.find, str) and lake.has(check.table) and check.table not in unwanted
     ]
     tables = tuple(dict.fromkeys(table for check in asked for table in check.tables))
     with spool(lake) as folder, connect(look.settings.zone, folder) as con:
@@ -103,7 +103,7 @@ def _checks_of(table: Table) -> dg.AssetChecksDefinition:
     def run(context: dg.AssetCheckExecutionContext, settings: SettingsResource) -> Iterator[dg.AssetCheckResult]:
         look = Look(context.instance, settings, utcnow())
         wanted = [checks[key.name] for key in context.selected_asset_check_keys]
-        otherwise = OK if look.lake.files(table) else NOTHING
+        otherwise = OK if look.lake.has(table) else NOTHING
         for check, found in findings(wanted, look):
             yield dg.AssetCheckResult(
                 asset_key=asset,

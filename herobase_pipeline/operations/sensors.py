@@ -66,7 +66,7 @@ def _why_not_to_derive(instance: dg.DagsterInstance, lake: Lake) -> str | None:
     if is_running(instance, DERIVE.name) or is_running(instance, REBUILD.name):
         return "Tables are being derived."
     pulled, made = _changed(lake, [CALLS, *VERSIONS]), min(_changed(lake, [table]) for table in FROM_ALL_DAYS)
-    if not lake.files(CALLS) or not any(map(lake.files, VERSIONS)) or pulled <= made:
+    if not lake.has(CALLS) or not any(map(lake.has, VERSIONS)) or pulled <= made:
         return "All is up to date."
     since = dt.datetime.now(dt.UTC).timestamp() - made
     if since < (PATIENCE if _is_pulling(instance) else CALM).total_seconds():
