@@ -25,6 +25,7 @@ _FULL = (
     ("landing", "--megabytes", "25", "--rounds", "3", "--only", "obvious", "--goal", "≤ 1.05"),
     ("landing", "--megabytes", "125", "--rounds", "3", "--only", "obvious", "--goal", "≤ 1.25"),
     ("refresh",),
+    ("backfill",),
     ("simulated_day",),
     ("growth", "--days", "365", "--with-reading"),
     ("growth", "--calls", "10000", "--plot", str(_PLOT)),
@@ -34,6 +35,7 @@ _SHORT = (
     ("landing", "--leads", "2000", "--rounds", "1", "--only", "obvious"),
     ("landing", "--calls", "2000", "--megabytes", "25", "--rounds", "1", "--only", "obvious"),
     ("refresh", "--calls", "1000", "--rounds", "1"),
+    ("backfill", "--days", "2", "--calls", "200", "--rounds", "1"),
     ("simulated_day", "--shapes", "objects"),
     ("growth", "--days", "40", "--calls", "500", "--with-reading"),
 )

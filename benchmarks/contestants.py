@@ -9,7 +9,7 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.material import CALLS, DAY, LEADS, LINES
@@ -140,6 +140,37 @@ def dlt_arrow(material: str, folder: Path, port: int) -> Work:
     from dlt.sources.helpers import requests
 
     return _dlt(material, folder, lambda: pa.Table.from_pylist(_records(requests, material, port)))
+
+
+def singer(material: str, folder: Path, port: int) -> Work:
+    """A target of Singer (``target-duckdb``), fed the messages of a tap in its own process, then to Parquet."""
+    import duckdb
+    import requests
+    from target_duckdb import persist_lines
+
+    types = {dict: "object", list: "array", bool: "boolean", int: "integer", float: "number"}
+    name = _PATHS[material]
+
+    def messages() -> Iterator[str]:
+        records = _records(requests, material, port)
+        kinds = {
+            key: types.get(type(value), "string")
+            for each in records
+            for key, value in each.items()
+            if value is not None
+        }
+        schema = {"properties": {key: {"type": ["null", kind]} for key, kind in kinds.items()}}
+        yield json.dumps({"type": "SCHEMA", "stream": name, "schema": schema, "key_properties": ["uniqueId"]})
+        yield from (json.dumps({"type": "RECORD", "stream": name, "record": each}) for each in records)
+
+    def work() -> int:
+        with duckdb.connect(str(folder / "singer.duckdb")) as con:
+            persist_lines(con, {"default_target_schema": "main", "filepath": "singer.duckdb"}, messages())
+            copy = f"COPY {name} TO '{folder / 'singer.parquet'}' (COMPRESSION zstd)"
+            ((rows,),) = con.execute(copy).fetchall()
+        return int(rows)
+
+    return work
 
 
 def _records(requests, material: str, port: int) -> list[dict[str, object]]:

@@ -19,8 +19,8 @@ from benchmarks import contestants, material
 from benchmarks.report import show
 
 OURS = ("ours", "ours_first")
-PEERS = ("obvious", "pandas", "dlt_arrow", "dlt_dicts")
-SLOW = {"pandas", "dlt_arrow", "dlt_dicts"}  # so slow that one round shows it
+PEERS = ("obvious", "pandas", "dlt_arrow", "dlt_dicts", "singer")
+SLOW = {"pandas", "dlt_arrow", "dlt_dicts", "singer"}  # so slow that one round shows it
 _Runs = dict[str, list[dict[str, float]]]
 
 
