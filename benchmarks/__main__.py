@@ -47,7 +47,7 @@ def main() -> None:
     options.add_argument("--short", action="store_true")
     is_short = options.parse_args().short
     with tempfile.TemporaryDirectory() as folder:
-        page = Path(folder) / "results.md"
+        page = Path(folder) / "results.md" if is_short else _PAGE.with_suffix(".part")  # stays if one of them fails
         if not is_short:
             page.write_text(_head(), encoding="utf-8")
         for module, *arguments in _SHORT if is_short else _FULL:
@@ -58,7 +58,7 @@ def main() -> None:
         if _PLOT.exists():
             with page.open("a", encoding="utf-8") as file:
                 file.write(f"![The derived tables as the lake grows]({_PLOT.name})\n")
-        _PAGE.write_text(page.read_text(encoding="utf-8"), encoding="utf-8")
+        page.replace(_PAGE)
 
 
 def _head() -> str:

@@ -16,14 +16,16 @@ from pathlib import Path
 
 import dagster as dg
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from herobase_pipeline.assets import erasures
 from herobase_pipeline.erasing import person, procedure
+from herobase_pipeline.erasing.looked import days_to_look_at
 from herobase_pipeline.erasing.requests import Request
 from herobase_pipeline.erasing.requests import named as read
-from herobase_pipeline.lake import registering
+from herobase_pipeline.lake import registering, writing
 from herobase_pipeline.lake.catalogue import define_views
 from herobase_pipeline.lake.engine import connect
 from herobase_pipeline.lake.erased import register
@@ -32,7 +34,7 @@ from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.lake.writing import write
 from herobase_pipeline.pulling.accounting import set_aside
 from herobase_pipeline.reading import reader as hb
-from herobase_pipeline.tables import CALLS, LEAD_DATA, LEADS, TABLES
+from herobase_pipeline.tables import CALL_PHONES, CALLS, LEAD_DATA, LEADS, SEARCH_ROWS, SIMPLE_LEADS, TABLES
 from herobase_pipeline_tests.conftest import ASSETS, NOW, Centre, alias, failure
 from herobase_pipeline_tests.test_lake_of_before import LAKE as LAKE_OF_BEFORE
 
@@ -288,6 +290,7 @@ import datetime as dt, os, signal, sys
 from pathlib import Path
 from herobase_pipeline.assets import erasures
 from herobase_pipeline.erasing import person, procedure
+from herobase_pipeline.erasing.looked import days_to_look_at
 from herobase_pipeline.erasing.requests import Request
 from herobase_pipeline.lake.catalogue import define_views
 from herobase_pipeline.lake.engine import connect
@@ -825,3 +828,97 @@ def test_a_foreign_number_is_one_however_it_is_written(centre, listed, called):
         register(con, lake)
         ((same,),) = con.execute("SELECT list_has_any(phone_keys($1), phone_keys($2))", [listed, called]).fetchall()
     assert same
+
+
+@pytest.mark.parametrize("lost", ["the call", "its lead and number", "the day's calls"])
+def test_a_number_whose_call_does_not_say_any_more_whose_it_is_goes_too(loaded, lost):
+    """A writer that was killed between the two files of a day left it so, or one file was put back from a backup."""
+    here, day = loaded, dt.date(2026, 9, 8)
+    ((lead, call, phone),) = here.rows(
+        "SELECT lead_id, call_id, phone FROM calls JOIN call_phones USING (date, call_id) "
+        f"WHERE date = DATE '{day}' AND lead_id IS NOT NULL AND phone IS NOT NULL ORDER BY call_id LIMIT 1"
+    )
+    lake = claim(here.lake, here.settings)
+    erase(here, phone)  # so that the number is registered with the leads that it is of
+    assert not here.rows(f"SELECT * FROM call_phones WHERE phone = '{phone}'")
+    with spool(lake) as folder, connect(here.settings.zone, folder) as con:
+        rest = {
+            "the call": f"FROM seen WHERE call_id <> '{call}'",
+            "its lead and number": f"SELECT * REPLACE (if(call_id = '{call}', NULL, lead_id) AS lead_id) FROM seen",
+        }
+        if lost in rest:
+            write(lake, con, CALLS, rest[lost], day=day)
+        else:
+            lake.remove(CALLS, day)
+        # put back by hand, as no writer of ours would
+        file = lake.file(CALL_PHONES, day)
+        rows = pq.ParquetFile(file).read()
+        back = {"call_id": [call], "phone": [phone], "extra": [None]}
+        pq.write_table(pa.concat_tables([rows, pa.table(back, rows.schema)]), file)
+        write(lake, con, CALL_PHONES, "FROM seen", day=day)
+    assert not here.rows(f"SELECT * FROM call_phones WHERE phone = '{phone}'"), lead
+    pq.write_table(pa.concat_tables([rows, pa.table(back, rows.schema)]), file)
+    procedure.erase(lake, here.settings.zone, everyone=True)
+    assert not here.rows(f"SELECT * FROM call_phones WHERE phone = '{phone}'"), lead
+
+
+def test_a_number_of_a_household_stays_in_a_new_call_of_another_lead(loaded):
+    here = loaded
+    ((phone, token),) = here.rows(
+        "SELECT phone, phone_token FROM calls JOIN call_phones USING (date, call_id) "
+        "WHERE lead_id IS NOT NULL AND phone IS NOT NULL AND date = DATE '2026-09-18' ORDER BY call_id LIMIT 1"
+    )
+    leads = here.rows(
+        f"SELECT DISTINCT lead_id FROM calls JOIN call_phones USING (date, call_id) WHERE phone = '{phone}'"
+    )
+    erase(here, *(lead for (lead,) in leads))
+    lake, day = claim(here.lake, here.settings), dt.date(2026, 9, 18)
+    with spool(lake) as folder, connect(here.settings.zone, folder) as con:
+        new = "FROM seen UNION ALL BY NAME SELECT 'new' AS call_id, {}"
+        write(lake, con, CALLS, new.format(f"'K4711X' AS lead_id, '{token}' AS phone_token"), day=day)
+        write(lake, con, CALL_PHONES, new.format(f"'{phone}' AS phone"), day=day)
+    assert here.rows(f"SELECT call_id FROM call_phones WHERE phone = '{phone}'") == [("new",)]
+
+
+def test_a_writer_that_was_under_way_when_somebody_was_registered_leaves_nobody(loaded, monkeypatch):
+    here = loaded
+    ((lead,),) = here.rows("SELECT min(lead_id) FROM simple_leads WHERE date = DATE '2026-09-18'")
+    lake, fill = claim(here.lake, here.settings), writing._fill
+
+    def slow(*arguments, **words):
+        rows = fill(*arguments, **words)
+        monkeypatch.setattr(writing, "_fill", fill)
+        with spool(lake) as aside, connect(here.settings.zone, aside) as other:  # and looks at the file of before
+            register(other, lake)
+            key = f"lead_key('{lead}')"
+            who = f"{key} AS person, 'lead' AS kind, {key} AS identifier, true AS is_asked, 'list' AS source, now() AS asked_at"
+            registering.add(lake, other, f"SELECT {who}")
+        return rows
+
+    with spool(lake) as folder, connect(here.settings.zone, folder) as con:
+        monkeypatch.setattr(writing, "_fill", slow)
+        write(lake, con, SIMPLE_LEADS, "FROM seen", day=dt.date(2026, 9, 18))
+    assert not here.rows(f"SELECT * FROM simple_leads WHERE lead_id = '{lead}' AND date = DATE '2026-09-18'")
+    assert here.rows(f"SELECT * FROM simple_leads WHERE lead_id = '{alias(lead)}' AND date = DATE '2026-09-18'")
+
+
+@pytest.mark.parametrize("table", [SIMPLE_LEADS, SEARCH_ROWS])
+def test_a_pull_that_was_killed_before_it_erased_is_looked_at_when_leads_are_made(loaded, table):
+    here, day = loaded, dt.date(2026, 9, 19)
+    lake = claim(here.lake, here.settings)
+    procedure.erase(lake, here.settings.zone)
+    assert days_to_look_at(lake) == []
+    ((lead,),) = here.rows(
+        "SELECT min(lead_id) FROM leads WHERE NOT erased AND lead_id NOT LIKE 'erased-%' AND status = 'UserProcessed'"
+    )
+    with spool(lake) as folder, connect(here.settings.zone, folder) as con:
+        if table is SIMPLE_LEADS:
+            row = f"SELECT '{lead}' AS lead_id, TIMESTAMPTZ '{day} 12:00Z' AS last_modified_at, 'Anonymized' AS status"
+        else:
+            row = f"SELECT 's' AS search, '{lead}' AS lead_id, '{{\"Status\": \"Anonymized\"}}' AS fields, "
+            row += f"TIMESTAMPTZ '{day} 12:00Z' AS observed_at"
+        write(lake, con, table, f"FROM seen UNION ALL BY NAME {row}", day=day)
+    assert days_to_look_at(lake) == [day]
+    here.load("leads")
+    assert not left(told(here.lake.root), {lead})
+    assert here.rows(f"SELECT erased FROM leads WHERE lead_id = '{alias(lead)}'") == [(True,)]

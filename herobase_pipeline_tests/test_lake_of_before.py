@@ -10,6 +10,8 @@ import zipfile
 from collections import Counter
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import herobase_pipeline as hb
@@ -71,6 +73,20 @@ def test_what_it_kept_of_unknown_fields_leaves_the_lake_with_the_next_pull(old):
         kept = f"SELECT extra FROM {table.name} WHERE coalesce(NOT starts_with(lead_id, 'erased-'), true)"
         extras = [json.loads(extra) for (extra,) in old.rows(kept)]
         assert all(set(extra.values()) <= {"text", "number", "flag", "list", "object"} for extra in extras)
+
+
+def test_versions_that_differ_in_what_is_kept_no_more_become_one(old):
+    file = old.lake.file(SIMPLE_LEADS, dt.date(2026, 11, 18))
+    rows = pq.ParquetFile(file).read()
+    other = rows.set_column(
+        rows.column_names.index("extra"), "extra", pa.array(['{"hop":"another"}'] * len(rows), pa.string())
+    )
+    pq.write_table(pa.concat_tables([rows, other]), file)
+    old.load("simple_leads", "2026-11-18")
+    key = "(lead_id, last_modified_at, status, closure)"
+    assert old.rows(f"SELECT count(*) = count(DISTINCT {key}) FROM simple_leads WHERE date = DATE '2026-11-18'") == [
+        (True,)
+    ]
 
 
 def test_it_is_refreshed(old):

@@ -73,6 +73,23 @@ def test_calls_in_progress_are_finished_by_the_next_refresh(centre):
     assert_is_the_truth(here, TODAY)
 
 
+def test_what_changes_while_a_slow_answer_comes_is_asked_for_by_the_next_refresh(centre, monkeypatch):
+    here, ask = centre(calls_per_day=3_000, now=dt.datetime(2026, 11, 18, 10, tzinfo=UTC)), HeroBase.simple_leads
+
+    def slow(*arguments):
+        segments = list(ask(*arguments))
+        here.clock[0] += dt.timedelta(minutes=40)
+        return iter(segments)
+
+    monkeypatch.setattr(HeroBase, "simple_leads", slow)
+    here.load("simple_leads", TODAY)
+    monkeypatch.setattr(HeroBase, "simple_leads", ask)
+    assert here.materialize("simple_leads", TODAY, tags=REFRESH).success
+    window = Window(here.window(TODAY).start, here.now)
+    leads = {(here.called(lead), lead.last_modified) for lead in here.world.leads(here.now, window.start, window.end)}
+    assert set(here.rows("SELECT lead_id, last_modified_at FROM simple_leads")) >= leads
+
+
 def test_what_a_refresh_cannot_know_the_nights_pull_brings(centre):
     here = centre(calls_per_day=1_000, now=dt.datetime(2026, 11, 18, 12, tzinfo=UTC))
     here.load("calls,simple_leads,call_outcomes", TODAY)

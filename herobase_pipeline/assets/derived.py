@@ -16,12 +16,13 @@ from herobase_pipeline.assets.pulled import REFRESH, WHOLE_DAY, SettingsResource
 from herobase_pipeline.assets.specs import spec
 from herobase_pipeline.deriving.by_day import derive_by_day
 from herobase_pipeline.deriving.history import derive_history
-from herobase_pipeline.deriving.leads import changed_days, derive_leads
+from herobase_pipeline.deriving.leads import derive_leads
 from herobase_pipeline.deriving.rebuilding import rebuild
 from herobase_pipeline.deriving.restating import Run
 from herobase_pipeline.deriving.session import Derived, NotDerivedError
 from herobase_pipeline.deriving.sources import Source, tables_of
 from herobase_pipeline.deriving.tables import derive, derive_days
+from herobase_pipeline.erasing.looked import days_to_look_at
 from herobase_pipeline.erasing.procedure import NotErasedError, erase
 from herobase_pipeline.lake import catalogue
 from herobase_pipeline.lake.layout import Lake
@@ -101,8 +102,8 @@ def _followed(
     def derive_whole(context: dg.AssetExecutionContext, settings: SettingsResource) -> dg.MaterializeResult[None]:
         lake = own_lake(settings)
         try:
-            if table is LEADS:  # whom HeroBase anonymized in what they are made from, where nobody has looked yet
-                erase(lake, settings.zone, days=changed_days(lake, settings.zone))
+            if table.identifies:  # whom HeroBase anonymized in what it is made from, where nobody has looked yet
+                erase(lake, settings.zone, days=days_to_look_at(lake))
             pulled = [source for source in (*VERSIONS, CALLS) if lake.has(source)]
             why = cache(lambda: cause(context, table, pulled))
             run = Run(context.run.run_id, lambda _: why())

@@ -19,7 +19,7 @@ from herobase_pipeline.lake.catalogue import view
 from herobase_pipeline.lake.completeness import complete_days, define_complete_days, known_in_full
 from herobase_pipeline.lake.engine import file_literal, literal, number
 from herobase_pipeline.lake.gone import define_gone_days, gone_days
-from herobase_pipeline.lake.layout import Lake, place_of
+from herobase_pipeline.lake.layout import Lake, month_of, place_of
 from herobase_pipeline.lake.writing import empty, stored, write, write_known
 from herobase_pipeline.tables import CALLS, LEADS, VERSIONS, Table
 
@@ -46,7 +46,7 @@ def derive_leads(lake: Lake, zone: ZoneInfo, *, anew: bool = False) -> Derived:
     """
     require_loaded(lake, LEADS, SOURCES)
     with deriving(lake, zone, LEADS) as con:
-        recipe = _recipe(zone)
+        recipe = made.recipe(zone, LEADS.query, macros(), *map(str, LEADS.in_file))
         before = None if anew else made.read(lake, LEADS, recipe)
         con.execute(macros())
         sources = _look(lake, con, before)
@@ -59,20 +59,6 @@ def derive_leads(lake: Lake, zone: ZoneInfo, *, anew: bool = False) -> Derived:
         rows = number(con, f"SELECT count(*) FROM ({view(lake, LEADS)})")
         versions = {table.name: sum(seen.told["versions"] for seen in sources[table].values()) for table in VERSIONS}
         return Derived(rows, 0, is_whole=True, versions={name: count for name, count in versions.items() if count})
-
-
-def changed_days(lake: Lake, zone: ZoneInfo) -> list[dt.date] | None:
-    """Return the days whose files are not those that the leads were made from last; None where that is not known."""
-    before = made.read(lake, LEADS, _recipe(zone))
-    if before is None:
-        return None
-    marks = made.marks(lake, [file for table in _DAILY for file in lake.files(table)])
-    changed = {name for name, mark in marks.items() if name not in before.sources or before.sources[name].mark != mark}
-    return sorted({day for _, day in map(place_of, changed)})
-
-
-def _recipe(zone: ZoneInfo) -> str:
-    return made.recipe(zone, LEADS.query, macros(), *map(str, LEADS.in_file))
 
 
 # -- what there is ------------------------------------------------------------------------------------------------------
@@ -193,8 +179,9 @@ def _make_all(lake: Lake, con: duckdb.DuckDBPyConnection) -> None:
     if not months:  # loaded, and empty, is not the same as not loaded
         months = [(first.replace(day=1), None) for first in lake.days(CALLS)[:1]]
         write(lake, con, LEADS, empty(LEADS), day=months[0][0])
-    for month in set(lake.months(LEADS)) - {month for month, _ in months}:
-        lake.remove(LEADS, month)
+    for month in map(month_of, lake.folders(LEADS)):  # also beside the one file of before
+        if month and month not in {made_of for made_of, _ in months}:
+            lake.remove(LEADS, month)
 
 
 def _make_touched(lake: Lake, con: duckdb.DuckDBPyConnection, before: Made, now: dict[str, Seen]) -> bool:

@@ -17,6 +17,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from herobase_pipeline.deriving import made
 from herobase_pipeline.deriving.session import turn
+from herobase_pipeline.erasing import looked
 from herobase_pipeline.erasing.requests import Request, anonymized
 from herobase_pipeline.lake import catalogue
 from herobase_pipeline.lake.catalogue import define_views, view
@@ -33,10 +34,8 @@ from herobase_pipeline.tables import (
     ERASURES,
     LEAD_FIELDS,
     LEADS,
-    SEARCH_ROWS,
     TABLES,
     USERS,
-    VERSIONS,
     Holds,
     Table,
 )
@@ -45,7 +44,7 @@ T = TypeVar("T")
 HOLDING = tuple(sorted((table for table in TABLES if table.identifies), key=lambda table: not table.private))
 """The tables in which a person may be, the private ones first."""
 _OF_LEADS = tuple(table for table in HOLDING if table.holding(Holds.LEAD))
-_FIELDS = tuple(table for table in _OF_LEADS if table.private and table.holding(Holds.TEXT))
+_FIELDS = tuple(table for table in _OF_LEADS if table.daily and table.private and table.holding(Holds.TEXT))
 """Those that have what leads say."""
 _PHONE_NAMES, _MAIL_NAMES = r"(?i)telefon|phone|mobil|tlf|\btel\b|^(nummer|number)$", "(?i)mail"
 """Names of fields that hold a person's number or address. An address of a user is an agent's, and not the person's."""
@@ -102,11 +101,13 @@ def _erase(
 ) -> Erased:
     with _turn(lake), spool(lake) as folder, connect(zone, folder, ROOMY) as con:
         register(con, lake)
-        for table in (*VERSIONS, SEARCH_ROWS):
+        looks_at = looked.files(lake, days)
+        for table in looked.TABLES:
             con.execute(
                 f'CREATE OR REPLACE TEMP VIEW "{table.name}" AS {view(lake, table, _loaded(lake, table, days))}'
             )
         _register(lake, con, [*requests, *anonymized(con)])
+        looked.note(lake, looks_at)
         if not _pending(lake, con, everyone=everyone):
             return Erased(0, 0)
         files = _held(lake, con)
@@ -367,6 +368,16 @@ def _rows_of_persons(table: Table) -> Iterator[str]:
     day, leads = "date" if table.daily else "month" if table.monthly else "NULL::DATE", table.holding(Holds.LEAD)
     if table is CALL_PHONES:
         yield f"SELECT {day}, person FROM {table.name} JOIN forgotten_calls USING (date, call_id)"
+        # and of a call that does not say any more whose it is
+        yield f"""
+            SELECT day, person
+            FROM (
+                SELECT {day} AS day, unnest(identifiers_in({text_of(table)})) AS identifier
+                FROM {table.name}
+                ANTI JOIN (FROM calls WHERE lead_id IS NOT NULL OR phone_token IS NOT NULL) USING (date, call_id)
+            )
+            JOIN hashes USING (identifier)
+        """
         return
     if table is CALLS:
         yield f"""

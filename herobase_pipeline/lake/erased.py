@@ -18,7 +18,9 @@ from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.tables import CALL_PHONES, CALLS, ERASED, Holds, Table
 from herobase_pipeline.tables.schema import HASH
 
-_RULES = files("herobase_pipeline.lake").joinpath("erased.sql").read_text(encoding="utf-8")
+_HERE = files("herobase_pipeline.lake")
+_RULES = _HERE.joinpath("erased.sql").read_text(encoding="utf-8")
+_ALL_RULES = _RULES + READING + _HERE.joinpath("erased.py").read_text(encoding="utf-8")
 _LEAD, _CALL = '"its lead is erased"', '"its number is forgotten"'
 _NEW_LEAD, _NEW_TEXT = '"a lead to judge"', '"a text to judge"'
 _KEY = "without_erased"  # of a file's footer: by what register and rules its rows were judged
@@ -48,7 +50,7 @@ class Register:
         if not self.identifiers or not table.identifies:
             return {}
         holds = [f"{column.name} {column.holds}" for column in table]
-        rules = [self.digest, READING, _RULES, str(self.lake.deletes_rows), *holds]
+        rules = [self.digest, _ALL_RULES, str(self.lake.deletes_rows), *holds]
         return {_KEY: hashlib.sha256("\n".join(rules).encode()).hexdigest()}
 
     def has_judged(self, table: Table, file: Path) -> bool:
@@ -75,8 +77,11 @@ class Register:
         of_private = self._kept(table, _NEW_LEAD, _NEW_TEXT, day) if table.private else ""
         news = {_NEW_LEAD: leads[0]} if leads else {}
         news |= {_NEW_TEXT: text} if _NEW_TEXT in of_private else {}
+        # a text without a lead is judged by more than one with a lead
+        known = {_NEW_TEXT: f"{{'without': {leads[0]} IS NULL, 'text': {text}}}"} if leads else {}
         judging = [
-            f"CASE WHEN {told} IN (SELECT {told} FROM ({judged})) THEN NULL ELSE {told} END AS {name}"
+            f"CASE WHEN {known.get(name, told)} IN (SELECT {known.get(name, told)} FROM ({judged})) "
+            f"THEN NULL ELSE {told} END AS {name}"
             if judged
             else f"{told} AS {name}"
             for name, told in news.items()
@@ -118,12 +123,15 @@ class Register:
         kept = _tells_nobody(text, "is_asked") if self.asked_numbers else "true"
         file = self.lake.file(CALLS, day)
         if not file.exists():
-            return kept
+            return f"{kept} AND {_tells_nobody(text_of(CALL_PHONES))}"
         calls = f"read_parquet({file_literal(file)}, hive_partitioning = false)"
         forgotten = f"is_forgotten(lead_id, left(phone_token, {HASH}))"
         if self.has_judged(CALLS, file):
             forgotten = "is_alias(lead_id)"
-        return f"{kept} AND call_id NOT IN (SELECT call_id FROM {calls} WHERE {forgotten})"
+        # where no call says any more whose it is, the number itself is looked at
+        known = f"SELECT call_id FROM {calls} WHERE lead_id IS NOT NULL OR phone_token IS NOT NULL"
+        orphan = f"CASE WHEN call_id IN ({known}) THEN NULL ELSE {text_of(CALL_PHONES)} END"
+        return f"{kept} AND call_id NOT IN (SELECT call_id FROM {calls} WHERE {forgotten}) AND {_tells_nobody(orphan)}"
 
 
 def register(con: duckdb.DuckDBPyConnection, lake: Lake) -> Register:

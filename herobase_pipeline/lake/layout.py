@@ -78,7 +78,7 @@ class Lake:
         """
         if self.file(table).exists():
             return []
-        return _named(self.folders(table), _month)
+        return _named(self.folders(table), month_of)
 
     def folders(self, table: Table) -> list[str]:
         """Return the names of the folders in a table's that have a file, whatever they are called."""
@@ -112,7 +112,7 @@ class Lake:
             return [folder.joinpath(f"date={d}", PART) for d in _named(folders, _day) if days is None or d in days]
         if self.file(table).exists():
             return [self.file(table)]
-        months = _named(folders, _month) if table.monthly and self.known(table).exists() else []
+        months = _named(folders, month_of) if table.monthly and self.known(table).exists() else []
         return [self.file(table, month) for month in months]
 
     def _listed(self, table: Table) -> tuple[list[str], list[Path]]:
@@ -179,7 +179,7 @@ class Lake:
             aside = target.with_name(f".{PART}.{uuid.uuid4().hex}")
             try:
                 yield aside
-                _flush(aside)
+                flush(aside)
                 if private:
                     aside.chmod(0o600)
                 if keeps_age:
@@ -189,7 +189,7 @@ class Lake:
                 aside.replace(target)
                 if swapped is not None:
                     swapped[target] = old, mark(target)
-                _flush(target.parent)
+                flush(target.parent)
             finally:
                 aside.unlink(missing_ok=True)
 
@@ -220,7 +220,7 @@ def _day(folder: str) -> dt.date | None:
     return day if folder == f"date={day}" else None  # 20261123 is a day too, and none of ours
 
 
-def _month(folder: str) -> dt.date | None:
+def month_of(folder: str) -> dt.date | None:
     """Return the first day of the month whose folder has that name; None for any other."""
     day = _day(f"date={folder.removeprefix('month=')}-01")
     return day if day and folder == f"month={day:%Y-%m}" else None
@@ -269,7 +269,8 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Make a file, or the names in a folder, durable."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -11,7 +11,8 @@ import duckdb
 from herobase_pipeline.lake import arrow, completeness
 from herobase_pipeline.lake.engine import file_literal, literal, number, quoted
 from herobase_pipeline.lake.erased import register
-from herobase_pipeline.lake.layout import Lake, Swapped
+from herobase_pipeline.lake.layout import Lake, Swapped, mark
+from herobase_pipeline.tables import ERASED
 from herobase_pipeline.tables.schema import Table
 
 _LEVEL = 1  # of 22: a fifth less work than the usual 3, for files that are 2 to 4 % larger
@@ -49,9 +50,14 @@ def write(
         The number of rows. Where there is no memory to sort them, they lie as they come.
 
     """
+    register_was = mark(lake.file(ERASED))
     with lake.replacing(table, day) as aside:
         kept = completeness.footer(complete, loaded)
-        return _fill(lake, con, table, query or table.query, day=day, params=params, sort=sort, aside=aside, kept=kept)
+        rows = _fill(lake, con, table, query or table.query, day=day, params=params, sort=sort, aside=aside, kept=kept)
+    if table.identifies and mark(lake.file(ERASED)) != register_was:
+        # somebody was registered meanwhile, and whoever did may have looked at the file of before
+        return rewrite(lake, con, table, day, keeps_age=True)
+    return rows
 
 
 def rewrite(

@@ -38,10 +38,9 @@ _SORTED = 50_000  # calls of a day; to sort more takes the memory that landing t
 _KEPT = {
     CALLS: """UNION ALL BY NAME
         SELECT * REPLACE ($day AS call_date, kinds(extra) AS extra) FROM seen ANTI JOIN pulled USING (call_id)""",
-    # files of older versions have the content of unknown fields in calls
     CALL_PHONES: """UNION ALL BY NAME
         SELECT call_id, phone, coalesce(seen.extra, of_calls.extra) AS extra
-        FROM seen FULL JOIN (SELECT call_id, extra FROM seen_calls WHERE NOT is_kinds(extra)) AS of_calls USING (call_id)
+        FROM seen FULL JOIN seen_calls AS of_calls USING (call_id)
         ANTI JOIN pulled USING (call_id)""",
 }
 """What a refresh keeps of a day's file."""
@@ -100,11 +99,14 @@ def pull_calls(
         con.execute(
             f"CREATE TEMP VIEW pulled_calls AS SELECT *, {raw(hierarchy.fields)} AS hierarchy_raw, {unknown} FROM pulled"
         )
-        con.execute(f"CREATE TEMP VIEW seen_calls AS {stored(lake, CALLS, day)}")
+        # as they are before they are written: files of older versions have the content of unknown fields there
+        con.execute(
+            f"CREATE TEMP TABLE seen_calls AS SELECT call_id, extra FROM ({stored(lake, CALLS, day)}) WHERE NOT is_kinds(extra)"
+        )
         if since is None:
             _refuse_to_shrink(con, lake, day, day_pull.params, accepted=mode.accept_shrunk)
         day_pull.set_aside(anew=True)
-        observed = {"day": day, "observed_at": herobase.budget.utcnow(), "swept": sweep is _Sweep.DONE}
+        observed = {"day": day, "observed_at": day_pull.asked_at, "swept": sweep is _Sweep.DONE}
         # a day that is refreshed is written again in minutes, and whole in the night
         sort = since is None and landing.records <= _SORTED
 
@@ -112,9 +114,6 @@ def pull_calls(
             return table.query if since is None else f"({table.query}) {_KEPT[table]}"
 
         rows = {
-            CALL_PHONES.name: write(
-                lake, con, CALL_PHONES, query(CALL_PHONES), day=day, params=day_pull.params, sort=sort
-            ),
             CALLS.name: write(
                 lake,
                 con,
@@ -124,6 +123,10 @@ def pull_calls(
                 params=day_pull.params | observed,
                 complete=day_pull.complete,
                 sort=sort,
+            ),
+            # last, as what lead a number is of stands in calls
+            CALL_PHONES.name: write(
+                lake, con, CALL_PHONES, query(CALL_PHONES), day=day, params=day_pull.params, sort=sort
             ),
         }
         if since is None:

@@ -87,7 +87,7 @@ class Day:
         params: the same, as parameters of the tables' SQL.
         whole: whether the day is asked for whole; a refresh asks only for what is new.
         complete: the day, if it was over and is pulled whole; else nothing.
-        utcnow: returns the time, in UTC.
+        asked_at: when the first request left, in UTC: what comes later is not known, however long the answers take.
 
     """
 
@@ -104,18 +104,18 @@ class Day:
         self.landing = landing
         self.bounds = day_bounds(day, settings.zone)
         self.params: dict[str, Any] = {"day_start": self.bounds.start, "day_end": self.bounds.end}
-        now = herobase.budget.utcnow()  # before anything is asked: what comes later is not known
+        now = herobase.budget.utcnow()
         latest = max(now, dt.datetime.now(dt.UTC), self.bounds.end) + dt.timedelta(days=1)
         landing.con.execute(f"CREATE OR REPLACE MACRO tomorrow() AS {literal(latest.isoformat())}::TIMESTAMPTZ")
         if steady := happened_then(self.bounds, settings.zone):
             landing.con.execute(f"CREATE OR REPLACE MACRO happened_then(x) AS {steady}")
         self.complete = [day] if now >= self.bounds.end and since is None else []
-        self.day, self.utcnow = day, herobase.budget.utcnow
+        self.day, self.asked_at = day, now
         self._service, self._herobase, self._lake, self.whole = service, herobase, lake, since is None
         self._short = since is not None and now - since <= _SHORT
         self._answers: list[Answers] = []
         self._erased = 0
-        self._now, self._zone = now, settings.zone
+        self._zone = settings.zone
         self._margin = margin(self.bounds, settings.zone) if landing.time else dt.timedelta()
         self._asked = self.bounds.widened(self._margin) if since is None else recent(since, now, settings.zone)
         if landing.time is None:  # what lies outside would be taken for the day's
@@ -134,13 +134,13 @@ class Day:
         landing = self.landing
         if one_of_many or not self._answers:
             of = f"{self._service} {asked}" if one_of_many else self._service
-            self._answers.append(Answers(self._lake, of, self.day, self._now, short=self._short))
+            self._answers.append(Answers(self._lake, of, self.day, self.asked_at, short=self._short))
         answers = self._answers[-1]
         source = Source(
             ask=lambda window: self._herobase.retrying(lambda: landing.document(answer(window), asked)),
             strays=lambda window: landing.strays(window.widened(self._margin)),
             edges=self._edges,
-            known=lambda: landing.different(self._now - _OVERLAP),
+            known=lambda: landing.different(self.asked_at - _OVERLAP),
             doubted=answers.doubted,
             found=answers.found,
         )
@@ -241,7 +241,7 @@ class Day:
             number(self.landing.con, "SELECT coalesce(sum(unreadable), 0) FROM pulled"),
             round(time.monotonic() - began, 2),
             None if reached is None else round((self._herobase.budget.utcnow() - reached).total_seconds()),
-            None if self.complete else self._now,
+            None if self.complete else self.asked_at,
             details or {},
         )
 

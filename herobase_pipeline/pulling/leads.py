@@ -96,7 +96,7 @@ def _written(day_pull: Day, lake: Lake, versions: Table, data: Table) -> Pulled:
     before = stored(lake, versions, day)
     con.execute(f"CREATE TEMP VIEW seen_versions AS {before}")
     seen = number(con, f"SELECT count(*) FROM ({before})")
-    params = day_pull.params | {"day": day, "observed_at": day_pull.utcnow()}
+    params = day_pull.params | {"day": day, "observed_at": day_pull.asked_at}
     sort = day_pull.whole  # a day that is refreshed is written again in minutes, and whole in the night
     rows = {
         data.name: write(lake, con, data, LEAD_DATA.query, day=day, params=day_pull.params, sort=sort),

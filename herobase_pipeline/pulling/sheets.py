@@ -80,7 +80,7 @@ def _pull(
         account = day_pull.account()
         day_pull.set_aside(anew=False)
         before = number(con, f"SELECT count(*) FROM ({stored(lake, table, day)})")
-        params: Record = {"observed_at": herobase.budget.utcnow()}
+        params: Record = {"observed_at": day_pull.asked_at}
         if table is RAW_LEADS:
             params["is_whole"] = not landing.unreadable
         rows = write(lake, con, table, day=day, params=params, complete=day_pull.complete)

@@ -17,15 +17,20 @@ before AS (
         coalesce(seen.closure_data, moved.closure_data) AS closure_data, coalesce(seen.extra, moved.extra) AS extra
     )
     FROM seen LEFT JOIN moved USING (lead_id, last_modified_at)
+),
+touched AS (
+    SELECT lead_id FROM pulled_data
+    UNION
+    SELECT lead_id FROM before GROUP BY lead_id, last_modified_at HAVING count(*) > 1
 )
-FROM before ANTI JOIN pulled_data USING (lead_id)
+FROM before ANTI JOIN touched USING (lead_id)
 UNION ALL BY NAME
 SELECT
     * EXCLUDE (closure_data, extra, is_new),
     arg_max(closure_data, (is_new, closure_data)) AS closure_data,
     arg_max(extra, (is_new, extra)) AS extra
 FROM (
-    SELECT *, false AS is_new FROM before SEMI JOIN pulled_data USING (lead_id)
+    SELECT *, false AS is_new FROM before SEMI JOIN touched USING (lead_id)
     UNION ALL BY NAME
     SELECT * REPLACE (nullif(closure_data, '[]') AS closure_data), true AS is_new
     FROM pulled_data

@@ -4,8 +4,13 @@
 WITH
 before AS (
     SELECT * REPLACE ($day AS modified_date, closure_codes(closure_data) AS closure_data, kinds(extra) AS extra) FROM seen
+),
+touched AS (  -- in files of older versions, what is now one version may stand twice
+    SELECT lead_id FROM pulled_leads
+    UNION
+    SELECT lead_id FROM before GROUP BY lead_id, last_modified_at HAVING count(*) > 1
 )
-FROM before ANTI JOIN pulled_leads USING (lead_id)
+FROM before ANTI JOIN touched USING (lead_id)
 UNION ALL BY NAME
 SELECT
     * EXCLUDE (observed_at, origin, extra, closure_data, lead_pool),
@@ -15,7 +20,7 @@ SELECT
     min(observed_at) AS observed_at,
     arg_min(origin, observed_at) AS origin
 FROM (
-    FROM before SEMI JOIN pulled_leads USING (lead_id)
+    FROM before SEMI JOIN touched USING (lead_id)
     UNION ALL BY NAME
     SELECT
         * REPLACE (coalesce(campaign_id, campaign_code) AS campaign_id, closure_codes(closure_data) AS closure_data),

@@ -229,6 +229,17 @@ def test_months_count_only_beside_what_is_known_of_their_days(lake):
     assert_all_right(lake)
 
 
+def test_a_month_that_has_no_lead_any_more_goes_also_beside_the_one_file_of_before(lake):
+    month = lake.file(LEADS, day(-1).replace(day=1))
+    stale = lake.file(LEADS, day(-80).replace(day=1))
+    stale.parent.mkdir()
+    shutil.copy(month, stale)
+    shutil.copy(month, lake.file(LEADS))  # a move to months that was cut short, or a backup
+    derive(lake)
+    derive(lake)
+    assert [row["lead_id"] for row in read(lake, LEADS)] == ["one"]
+
+
 def test_files_that_are_put_back_from_a_backup_are_not_believed(lake):
     backup = {path: path.read_bytes() for path in lake.root.glob("lake/*/**/part.parquet")}
     fill(lake, CALLS, [call(at("09:10"), "two")], day(0), {day(0)})

@@ -15,11 +15,12 @@ from herobase_pipeline.lake.erased import Register
 from herobase_pipeline.lake.layout import Forgetting, Lake
 from herobase_pipeline.lake.registering import add
 from herobase_pipeline.lake.writing import stored, write
-from herobase_pipeline.tables import CALL_PHONES, CALLS, LEAD_DATA, SIMPLE_LEADS, UNREADABLE
+from herobase_pipeline.tables import CALL_PHONES, CALLS, LEAD_DATA, SEARCH_ROWS, SIMPLE_LEADS, UNREADABLE
 
 DAY, KEY = dt.date(2026, 3, 2), b"a key"
 LEADS = [f"K{n}X" for n in range(4)]
 PHONES = [f"+4520304{n}50" for n in range(4)]
+TABLES = (CALLS, CALL_PHONES, SIMPLE_LEADS, LEAD_DATA, SEARCH_ROWS, UNREADABLE)
 _AT = "TIMESTAMPTZ '2026-03-02 10:00:00Z'"
 
 some = st.lists(st.tuples(st.sampled_from([None, *LEADS]), st.sampled_from([None, *PHONES])), max_size=4)
@@ -55,6 +56,7 @@ def rows(table, pulled, n):
                 SIMPLE_LEADS: f"SELECT coalesce({its}, 'K9X') AS lead_id, {_AT} AS last_modified_at, '{n}-{i}' AS status",
                 LEAD_DATA: f"SELECT coalesce({its}, 'K9X') AS lead_id, {_AT} AS last_modified_at, "
                 f'\'{{"Phone": "\' || {number} || \'", "n": "x{n}"}}\' AS data',
+                SEARCH_ROWS: f"SELECT 's' AS search, {its} AS lead_id, {_AT} AS observed_at, 'tel. ' || {number} AS fields",
                 UNREADABLE: f"SELECT 'calls' AS service, 'r{n}-{i}' AS reason, concat_ws(' ', {its}, {number}) AS text",
             }[table]
         )
@@ -66,7 +68,7 @@ def play(lake, con, done):
     backup = None
     for n, (what, of) in enumerate(done):
         if what == "pull":
-            for table in (CALL_PHONES, CALLS, SIMPLE_LEADS, LEAD_DATA, UNREADABLE):
+            for table in TABLES:
                 day = DAY if table.daily else None
                 if not lake.file(table, day).exists():
                     write(
@@ -91,7 +93,7 @@ def play(lake, con, done):
             )
     return {
         table.name: sorted(con.execute(stored(lake, table, DAY if table.daily else None)).fetchall(), key=repr)
-        for table in (CALL_PHONES, CALLS, SIMPLE_LEADS, LEAD_DATA, UNREADABLE)
+        for table in TABLES
     }
 
 
