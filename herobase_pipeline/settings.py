@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from dotenv.parser import parse_stream
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -22,6 +22,8 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as UnparsedError
 
 SANDBOX_FIELDS = Path(__file__).parent / "sandbox" / "declared"
+SANDBOX_DELIVERIES = Path(__file__).parent / "sandbox" / "deliveries"
+SANDBOX_HERO_KEY = "key of HERO in the box"
 SANDBOX_PII_KEY = "demo key of the sandbox, for invented people only"
 SANDBOX_SEARCH = "api_import_export"
 
@@ -229,6 +231,15 @@ class Settings(_FromDotEnv):
     fields_dir: Path | None = Field(
         None, description="where the files of declared lead fields lie; unset: fields, or for the sandbox its own"
     )
+    deliveries_dir: Path | None = Field(
+        None, description="where the files of deliveries lie; unset: deliveries, or for the sandbox its own"
+    )
+    hero_url: str | None = Field(
+        None, validation_alias=AliasChoices("HERO_URL", "hero_url"), description="where HERO is; unset: the sandbox's"
+    )
+    hero_api_key: SecretStr = Field(
+        SecretStr(""), validation_alias=AliasChoices("HERO_API_KEY", "hero_api_key"), description="its API key"
+    )
     org_codes: CommaSeparated = Field((), description="units whose calls are pulled; empty: the roots of the tree")
     call_org_field: str | None = Field(None, description="the call's hierarchy field, where finding it fails")
     backfill_days: int = Field(7, ge=1, description="days that one run of a backfill pulls")
@@ -266,7 +277,7 @@ class Settings(_FromDotEnv):
         except UnparsedError:
             raise SettingsError("HEROBASE_SANDBOX: is no setting; HEROBASE_SANDBOX_SEED and so on are.") from None
 
-    @field_validator("url", "call_org_field", "pii_key", mode="before")
+    @field_validator("url", "call_org_field", "pii_key", "hero_url", mode="before")
     @classmethod
     def _blank_is_unset(cls, value: object) -> object:
         return None if isinstance(value, str) and not value.strip() else value
@@ -282,7 +293,7 @@ class Settings(_FromDotEnv):
     def _split(cls, value: object) -> object:
         return _names(value)
 
-    @field_validator("data_dir", "fields_dir")
+    @field_validator("data_dir", "fields_dir", "deliveries_dir")
     @classmethod
     def _of_the_project(cls, value: Path | None) -> Path | None:
         """Return a folder as an absolute path: ``~`` is the home folder, the rest is relative to the project's."""
@@ -306,12 +317,22 @@ class Settings(_FromDotEnv):
         above = re.sub(r"/api(-docs)?(/.*)?$", "", parts.path.rstrip("/"))
         return f"{parts.scheme}://{parts.netloc}{above}/api"
 
-    @field_validator("fields_dir")
+    @field_validator("fields_dir", "deliveries_dir")
     @classmethod
     def _is_there(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_dir():
             raise ValueError("must be a folder that exists")
         return value
+
+    @field_validator("hero_url")
+    @classmethod
+    def _of_a_destination(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value.strip())
+        if not parts.hostname or parts.username or (parts.scheme != "https" and not is_loopback(parts.hostname)):
+            raise ValueError("must look like https://login.hero-software.de, with the key in its own setting")
+        return value.strip().rstrip("/")
 
     @field_validator("projects")
     @classmethod
@@ -368,6 +389,11 @@ class Settings(_FromDotEnv):
         return self.fields_dir or (SANDBOX_FIELDS if self.url is None else project_folder() / "fields")
 
     @property
+    def deliveries(self) -> Path:
+        """The folder of deliveries; the sandbox's are never those of a real account."""
+        return self.deliveries_dir or (SANDBOX_DELIVERIES if self.url is None else project_folder() / "deliveries")
+
+    @property
     def phone_key(self) -> bytes:
         """The HMAC key for phone tokens."""
         return (self.pii_key.get_secret_value() if self.pii_key else SANDBOX_PII_KEY).encode()
@@ -387,5 +413,6 @@ def _sentence(prefix: str, loc: tuple[int | str, ...], message: str) -> str:
     message = message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
     if not loc:
         return message
-    name = prefix + "_".join(str(part) for part in loc).upper()
+    name = "_".join(str(part) for part in loc).upper()
+    name = name if name.startswith(("HERO_", "HERON_")) else prefix + name
     return f"{name}: {message}." if not message.endswith(".") else f"{name}: {message}"

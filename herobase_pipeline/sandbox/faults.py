@@ -18,7 +18,9 @@ A rule is a path (``*`` and ``?`` allowed, without ``/api``), optionally ``?Para
 * ``duplicates=0.1`` (every tenth record again), ``max_rows=100`` (no more records than that, and no word about it,
   T14);
 * ``max_window=6h`` (``30m``, ``2d``: a longer window fails, with ``status=`` or 500);
-* ``deny`` (as if the right were missing: 403).
+* ``deny`` (as if the right were missing: 403);
+* for what is handed on to another system: ``commits`` (the request has its effect before ``status=`` is answered),
+  ``error`` (status 200 with ``status: error`` in the body).
 
 The first rule that fits a request is applied; rules with only delays are added to it.
 """
@@ -63,6 +65,8 @@ class Fault:
     max_rows: int | None = None
     max_window: float | None = None
     deny: bool = False
+    commits: bool = False
+    error: bool = False
     seen: int = 0
     used: int = 0
 
@@ -87,6 +91,7 @@ class Fault:
         """Whether it changes nothing but the time taken."""
         changes = (self.status, self.truncate, self.cut, self.max_rows, self.max_window)
         switched = self.html or self.empty or self.deny or self.no_headers or self.duplicates or self.reset is not None
+        switched = switched or self.commits or self.error
         return not switched and all(c is None for c in changes)
 
 
@@ -217,4 +222,6 @@ _READERS: dict[str, Any] = {
     "max_rows": int,
     "max_window": _seconds,
     "deny": _on,
+    "commits": _on,
+    "error": _on,
 }

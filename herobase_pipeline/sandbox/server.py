@@ -6,6 +6,7 @@ import binascii
 import datetime as dt
 import hmac
 import itertools
+import json
 import socket
 import threading
 import time
@@ -21,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 
 from herobase_pipeline.sandbox import answers
 from herobase_pipeline.sandbox.answers import ApiError, Body, Records, Table, Value
+from herobase_pipeline.sandbox.destinations import HERO, Destinations
 from herobase_pipeline.sandbox.faults import Fault, Script
 from herobase_pipeline.sandbox.limits import FAIR_USE_HEADER, FAIR_USE_VALUE, Limits, Verdict
 from herobase_pipeline.sandbox.query import BadQueryError, Query
@@ -69,6 +71,7 @@ class Application:
         )
         self.services = Services(world, self.shapes, self.limits)
         self.script = Script(self.settings.faults)
+        self.destinations = Destinations()
         self.requests: list[Served] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,7 +79,10 @@ class Application:
         if scope["type"] != "http":
             return
         request = Request(scope, receive)
-        reply = await run_in_threadpool(self._reply, request)
+        if scope["path"].lower().startswith(f"{HERO}/"):
+            reply = await run_in_threadpool(self._handed_on, request, await request.body())
+        else:
+            reply = await run_in_threadpool(self._reply, request)
         await self._send(request, reply, send)
 
     # -- making the answer -----------------------------------------------------------------------------------
@@ -120,6 +126,15 @@ class Application:
         if len(self.requests) < _KEPT_REQUESTS:
             self.requests.append(Served(request.method, inner or path, query.params, body.status, verdict.cost, now))
         return _Reply(body, fault)
+
+    def _handed_on(self, request: Request, given: bytes) -> _Reply:
+        path = request.scope["path"].rstrip("/").lower()
+        fault = self.script.pick(path, {}, None) or Fault()
+        status, told = self.destinations.answer(request.method, path, request.headers, given, fault)
+        headers = [("Retry-After", str(fault.reset))] if fault.reset is not None else []
+        if len(self.requests) < _KEPT_REQUESTS:
+            self.requests.append(Served(request.method, path, {}, status, 0, self.world.now()))
+        return _Reply(Body(status, _JSON, iter([json.dumps(told).encode()]), headers), fault)
 
     def _authenticate(self, request: Request) -> None:
         kind, _, token = request.headers.get("authorization", "").partition(" ")
@@ -286,6 +301,16 @@ class Sandbox:
     def url(self) -> str:
         """Where the API is: ``http://127.0.0.1:PORT/api``."""
         return f"http://{self._host}:{self._port}{PREFIX}"
+
+    @property
+    def hero_url(self) -> str:
+        """Where HERO is: ``http://127.0.0.1:PORT/hero``."""
+        return f"http://{self._host}:{self._port}{HERO}"
+
+    @property
+    def destinations(self) -> Destinations:
+        """What was handed on to other systems."""
+        return self.application.destinations
 
     @property
     def username(self) -> str:
