@@ -4,7 +4,7 @@ BIN := .venv/bin
 export DAGSTER_HOME := $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY := yes
 
-.PHONY: demo test test-long dev bench rebuild fields account person pin environment
+.PHONY: demo test test-long dev bench rebuild fields account person deliveries pin environment
 
 demo: .venv/ready
 	@$(BIN)/herobase-demo
@@ -42,6 +42,10 @@ account: .venv/ready
 # Prints all that is held of one lead or phone number, for an access request: make person ARGS="20 12 34 56".
 person: .venv/ready
 	@$(BIN)/herobase-person $(ARGS)
+
+# Lists the deliveries that a person has to decide, and takes the decision: make deliveries ARGS="3f2a90c1 arrived".
+deliveries: .venv/ready
+	@$(BIN)/herobase-deliveries $(ARGS)
 
 bench: .venv-bench/ready
 	.venv-bench/bin/python -m benchmarks

@@ -1,4 +1,4 @@
-"""``make demo``: two weeks of the sandbox's call centre, loaded by Dagster, as two tables on the terminal."""
+"""``make demo``: two weeks of the sandbox's call centre, loaded by Dagster, as three tables on the terminal."""
 
 import datetime as dt
 import os
@@ -15,16 +15,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table as Grid
 
 from herobase_pipeline.definitions import defs
+from herobase_pipeline.delivering.planning import DONE, INVALID, NOT_ELIGIBLE, NOT_YET, SEND
 from herobase_pipeline.enums import CallEndCause, LeadClosure
 from herobase_pipeline.lake.catalogue import at_hand
 from herobase_pipeline.lake.identity import ForeignLakeError, claim
 from herobase_pipeline.lake.layout import Lake
-from herobase_pipeline.operations.jobs import BY_DAY, DERIVE, FROM_ALL_DAYS, LISTS, PULL_DAYS, PULL_LISTS
+from herobase_pipeline.operations.jobs import BY_DAY, DELIVER, DERIVE, FROM_ALL_DAYS, LISTS, PULL_DAYS, PULL_LISTS
 from herobase_pipeline.settings import Settings
+from herobase_pipeline.tables import DELIVERIES
 
 DAYS = 14
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _NOWHERE = (chr(0x10FFFF),)  # sorts behind every code
+_DECISIONS = {SEND: "planned", INVALID: "invalid", NOT_YET: "waits", NOT_ELIGIBLE: "held back"}
 _HEADS = {
     "NotApplicable": "in progress",
     "NormalDisconnect": "talked",
@@ -68,6 +71,7 @@ def main() -> int:
     with at_hand(lake) as catalogue, duckdb.connect(catalogue, read_only=True) as con:
         _print_outcomes(console, con, days)
         _print_conversion(console, con, days)
+        _print_deliveries(console, con)
     console.print(f"Parquet:   {lake.root.absolute()}/lake/<table>/", highlight=False)
     console.print(f"Catalogue: {lake.catalogue}  (DuckDB views over it, with comments)", highlight=False)
     console.print("Next:      make dev  (the Dagster UI, where these days are listed and others can be loaded)")
@@ -78,12 +82,12 @@ def _load(console: Console, lake: Lake, days: Sequence[dt.date]) -> None:
     """Run Dagster for each day that has no file yet, then for the lists and what is derived from all days."""
     os.environ.setdefault("DAGSTER_HOME", str(Path.cwd()))
     lacking = [day for day in days if not all(lake.file(table, day).exists() for table in BY_DAY)]
-    if not lacking and all(lake.files(table) for table in (*LISTS, *FROM_ALL_DAYS)):
+    if not lacking and all(lake.files(table) for table in (*LISTS, *FROM_ALL_DAYS, DELIVERIES)):
         console.print(f"All {len(days)} days are loaded already; nothing was asked of HeroBase.")
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with dg.DagsterInstance.get() as instance, Progress(*columns, console=console) as progress:
-        task = progress.add_task("Loading", total=len(lacking) + 2)
+        task = progress.add_task("Loading", total=len(lacking) + 3)
 
         def run(what: str, job: str, day: dt.date | None = None) -> None:
             progress.update(task, description=what)
@@ -94,6 +98,7 @@ def _load(console: Console, lake: Lake, days: Sequence[dt.date]) -> None:
             run(f"Loading {day}", PULL_DAYS.name, day)
         run("Loading the lists", PULL_LISTS.name)
         run("Bringing leads and calls together", DERIVE.name)
+        run("Handing on what was sold", DELIVER.name)
 
 
 def _print_outcomes(console: Console, con: duckdb.DuckDBPyConnection, days: Sequence[dt.date]) -> None:
@@ -121,6 +126,21 @@ def _print_conversion(console: Console, con: duckdb.DuckDBPyConnection, days: Se
     title = f"How leads were closed, {days[0]} to {days[-1]}, by the team of the call that closed them"
     closures = [closure.name for closure in LeadClosure]
     _print(console, title, "leads", [*closures[1:], closures[0]], rows)
+
+
+def _print_deliveries(console: Console, con: duckdb.DuckDBPyConnection) -> None:
+    """Print what was handed on to the HERO in the box, what is planned, and what is held back and why."""
+    rows = con.execute(
+        "SELECT delivery, decision, coalesce(reason, ''), count(*) FROM delivery_plan GROUP BY ALL ORDER BY 1, 4 DESC, 2, 3"
+    ).fetchall()
+    if not rows:
+        return
+    title = "What was handed on to another system, what is planned, and what is held back"
+    grid = Grid("delivery", "what", "why", title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    grid.add_column("leads", justify="right")
+    for delivery, decision, reason, leads in rows:
+        grid.add_row(delivery, *([reason, ""] if decision == DONE else [_DECISIONS[decision], reason]), f"{leads:,}")
+    console.print(grid)
 
 
 def _print(console: Console, title: str, unit: str, values: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:

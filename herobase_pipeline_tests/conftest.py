@@ -15,6 +15,7 @@ import duckdb
 import pytest
 
 from herobase_pipeline.assets import daily_quota, derived, fields, pulled
+from herobase_pipeline.assets.deliveries import deliveries
 from herobase_pipeline.assets.erasures import erasures
 from herobase_pipeline.assets.retention import retention
 from herobase_pipeline.enums import OPEN_LEAD_STATUSES, LeadStatus
@@ -43,7 +44,7 @@ WHOLE = ",".join(
     if (table.snapshot or not table.daily) and table not in (RESTATEMENTS, UNREADABLE)
 )
 """The assets without partitions."""
-ASSETS = [*pulled.PULLED, *derived.DERIVED, fields.lead_fields, erasures, retention, health]
+ASSETS = [*pulled.PULLED, *derived.DERIVED, fields.lead_fields, deliveries, erasures, retention, health]
 
 
 @dataclass

@@ -51,12 +51,13 @@ def test_the_command_line_loads_exactly_the_worlds_calls(home, days):
 
 
 @pytest.mark.slow
-def test_the_demo_ends_with_two_tables_and_runs_again_in_no_time(home):
+def test_the_demo_ends_with_three_tables_and_runs_again_in_no_time(home):
     first = run("herobase-demo", cwd=home)
     assert first.returncode == 0, first.stderr
     assert re.search(r"\(all\) +[\d,]{5,} ", first.stdout)
     assert "Team Blå" in first.stdout
     assert "by the system" in first.stdout
+    assert re.search(r"hero +delivered +\d+", first.stdout)
     assert str(home / "data" / "lake") in first.stdout
     assert (home / ".dagster").is_dir()
     again = run("herobase-demo", cwd=home)

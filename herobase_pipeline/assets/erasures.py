@@ -10,6 +10,7 @@ from herobase_pipeline.assets.own_lake import own_lake
 from herobase_pipeline.assets.pulled import SettingsResource
 from herobase_pipeline.assets.sources import source_key
 from herobase_pipeline.assets.specs import POOL, spec
+from herobase_pipeline.delivering.ledger import LedgerError, ledger
 from herobase_pipeline.erasing.procedure import NotErasedError, erase, persons
 from herobase_pipeline.erasing.proof import Proof, prove
 from herobase_pipeline.erasing.requests import HandedOver, ListError, Request, delete, lists, read_list, seen
@@ -48,7 +49,7 @@ def erasures(
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Erase whoever asked, by status or by list, and look whether they are gone."""
     lake = own_lake(settings)
-    known = _persons_before(context)
+    known, utcnow = _persons_before(context), herobase(settings).budget.utcnow
     requests, taken, wrong = _handed_over(lake)
     asked, unreadable = "yes", 0
     try:
@@ -61,6 +62,8 @@ def erasures(
         asked = f"no, and those who were known are erased. {error}"
         wrong.append(f"HeroBase could not be asked whom it has anonymized: {asked}")
     try:
+        with ledger(lake, settings.zone, utcnow):  # what a sender that was killed left, to be found in its tables
+            pass
         erased = erase(lake, settings.zone, requests, everyone=True)
         kept = [each for each in taken if not delete(each)]
         if taken:
@@ -71,7 +74,7 @@ def erasures(
                 "they have now is taken over by the next run. Delete them by hand if nothing was added."
             )
         proof = prove(lake, settings.zone, _state(context.instance))
-    except NotErasedError as error:
+    except (LedgerError, NotErasedError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     catalogue.refresh(lake, settings.zone)
     registered, rows = persons(lake, settings.zone)

@@ -22,6 +22,7 @@ from herobase_pipeline.tables import (
     CALL_OUTCOMES,
     CALL_PHONES,
     CALLS,
+    DELIVERY_PAYLOADS,
     LEAD_FIELDS,
     LEADS,
     ORG_HISTORY,
@@ -32,6 +33,8 @@ from herobase_pipeline.tables import (
 
 _NOTE = "retention"
 _NOTICE = dt.timedelta(hours=20)
+_BY_ROW = {LEAD_FIELDS: "last_modified_at", DELIVERY_PAYLOADS: "happened_at"}
+"""The private tables that lie in one file, and what tells how old a row is."""
 _PRIVATE = tuple(table for table in TABLES if table.private and table.daily)
 
 
@@ -84,10 +87,12 @@ def apply(lake: Lake, settings: Settings, planned: Plan) -> int:
         going = planned.files.get(CALLS, [])
         whole = known_in_full(con, lake.files(CALLS, going))
         remember(lake, CALLS, {day: day in whole for day in going})  # first, so that a crash loses no number
-        if settings.keep_private_days is not None and lake.has(LEAD_FIELDS):
+        if settings.keep_private_days is not None:
             cutoff = literal(str(planned.today - dt.timedelta(days=settings.keep_private_days)))
-            kept = f"FROM seen WHERE local_day(last_modified_at) >= DATE {cutoff}"
-            rewrite(lake, con, LEAD_FIELDS, query=kept, keeps_age=True)
+            for table, since in _BY_ROW.items():
+                if lake.has(table):
+                    kept = f"FROM seen WHERE local_day({since}) >= DATE {cutoff}"
+                    rewrite(lake, con, table, query=kept, keeps_age=True)
         for table in (table for table in planned.files if table.private):
             for day in planned.files[table]:
                 lake.remove(table, day)

@@ -12,6 +12,9 @@ from herobase_pipeline.tables import (
     ACCOUNT,
     CALL_OUTCOMES,
     CUMULATIVE_INCIDENCE,
+    DELIVERIES,
+    DELIVERY_PAYLOADS,
+    DELIVERY_PLAN,
     DROP_RATES,
     ERASED,
     ERASURES,
@@ -99,4 +102,21 @@ CHECK = dg.define_asset_job(
     (dg.AssetSelection.all_asset_checks() - _PROOF) | _selection(HEALTH),
     description="All asset checks but the proof of erasures, and health: what is wrong, in words.",
 )
-JOBS = [REFRESH_TODAY, PULL_DAYS, PULL_LISTS, DERIVE, READ_FIELDS, REBUILD, COUNT_DAYS, ERASE, RETAIN, CHECK]
+DELIVER = dg.define_asset_job(
+    "deliver",
+    _selection(DELIVERY_PLAN, DELIVERIES, DELIVERY_PAYLOADS),
+    description="What is planned is sent, of the deliveries that are live.",
+)
+JOBS = [
+    REFRESH_TODAY,
+    PULL_DAYS,
+    PULL_LISTS,
+    DERIVE,
+    READ_FIELDS,
+    REBUILD,
+    COUNT_DAYS,
+    ERASE,
+    RETAIN,
+    DELIVER,
+    CHECK,
+]

@@ -25,6 +25,8 @@ from herobase_pipeline.tables import (
     ACCOUNT,
     CALL_OUTCOMES,
     CALLS,
+    DELIVERIES,
+    DELIVERY_PLAN,
     ERASURES,
     LEAD_CONVERSION,
     LEAD_FIELDS,
@@ -45,6 +47,7 @@ USUAL = 50  # calls a day: of fewer, chance alone leaves those bounds
 WEEKS = 2  # earlier weeks to compare with: of a single one nobody knows whether it was usual
 RULES_SINCE = dt.date(2020, 1, 1)  # zone rules are compared from then on
 RULES_AHEAD = 2  # years: a law that changes a zone is known for longer than that by few
+INVALID_LEADS = 0.1  # of a delivery's: a field that was renamed breaks all
 QUOTA_LEFT = 0.1  # of a service's limit: a night's pulls need less, a backfill more
 WARN, ERROR = dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR
 
@@ -337,6 +340,26 @@ _UNFINISHED = f"""
     SELECT local_day(done_at), 'something is left of ' || count(*) || ' persons'
     FROM erasures WHERE contains(proof, '{FOUND} ') GROUP BY ALL
 """
+_UNDECIDED = """
+    SELECT local_day(last_tried_at), format('{}: {} {}', delivery, count(*), state)
+    FROM deliveries WHERE state IN ('unknown', 'needs_action', 'sending')
+    GROUP BY local_day(last_tried_at), delivery, state
+"""
+_ADD_UP = """
+    WITH
+    done AS (SELECT delivery, lead_id FROM delivery_plan WHERE decision = 'done'),
+    kept AS (SELECT lead_id, max(last_tried_at) AS last_tried_at FROM deliveries GROUP BY lead_id)
+    SELECT coalesce(local_day(max(last_tried_at)), due()), format('{}: {} leads are done and in no ledger', delivery, count(*))
+    FROM done LEFT JOIN kept USING (lead_id)
+    WHERE last_tried_at IS NULL GROUP BY delivery
+"""
+_INVALID = f"""
+    SELECT due(), format(
+        '{{}}: {{}} of {{}} leads are invalid', delivery, count(*) FILTER (decision = 'invalid'), count(*)
+    )
+    FROM delivery_plan WHERE decision IN ('invalid', 'send', 'done') GROUP BY delivery
+    HAVING count(*) FILTER (decision = 'invalid') > {INVALID_LEADS} * count(*)
+"""
 _QUOTA = rf"""
     WITH latest AS (FROM account ORDER BY date DESC LIMIT 1),
     leaves AS (
@@ -511,6 +534,25 @@ _OTHERS = [
         "What is there now is right. Look into restatements for published numbers that changed with it, and report the tables "
         "and this sentence.",
         lambda look: differences(look.lake),
+    ),
+    Check(
+        "none_unknown", [DELIVERIES], ERROR,
+        "Of every delivery it is known whether it arrived, and none needs a person: what is unknown is never sent again by "
+        "itself (trap T39).",
+        "make deliveries lists them. Look in the destination for the key's first signs, and say there what you found.",
+        _UNDECIDED,
+    ),
+    Check(
+        "deliveries_add_up", [DELIVERIES, DELIVERY_PLAN], ERROR,
+        "What the plan calls done is in the ledger, and in no other number: delivered, rejected, unknown or in need of a person.",
+        "Materialize delivery_plan; if it stays, report it.",
+        _ADD_UP,
+    ),
+    Check(
+        "few_invalid", [DELIVERY_PLAN], WARN,
+        f"Of the leads that a delivery is for, at most {INVALID_LEADS:.0%} break a rule of its mapping: these are never sent.",
+        "Look at the reasons in delivery_plan; correct the leads in HeroBase, or the file in deliveries.",
+        _INVALID,
     ),
     Check(
         "erasures_are_finished", [ERASURES], ERROR,

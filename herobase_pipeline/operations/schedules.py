@@ -7,6 +7,7 @@ import dagster as dg
 
 from herobase_pipeline.operations.jobs import (
     CHECK,
+    DELIVER,
     ERASE,
     PULL_DAYS,
     PULL_LISTS,
@@ -133,5 +134,13 @@ rebuild = _plain(
     "10 5 * * 0",
     "Makes all derived tables anew on Sundays; the check rebuild_agrees says whether they were right before.",
 )
+deliver = dg.ScheduleDefinition(
+    name="deliver",
+    job_name=DELIVER.name,
+    cron_schedule="*/15 * * * *",
+    execution_timezone=_SETTINGS.timezone,
+    default_status=dg.DefaultScheduleStatus.STOPPED,  # until somebody has seen what it would send
+    description="Sends what is planned, of the deliveries that are live. Off until it is switched on here.",
+)
 check = _plain("check", CHECK.name, "5 6-20 * * *", "Looks hourly at what is wrong, also where nothing was pulled.")
-SCHEDULES = [refresh_today, close_yesterday, late_truth, pull_lists, erase, retain, rebuild, check]
+SCHEDULES = [refresh_today, close_yesterday, late_truth, pull_lists, erase, retain, rebuild, deliver, check]

@@ -23,14 +23,19 @@ def herobase(settings: Settings, attempts: int = 3) -> HeroBase:
 
     """
     if settings.url is None:
-        zone = {} if "timezone" in settings.sandbox.model_fields_set else {"timezone": settings.timezone}
-        sandbox = _sandbox(settings.sandbox.model_copy(update=zone))
-        login = sandbox.url, sandbox.username, sandbox.password
+        box = sandbox(settings)
+        login = box.url, box.username, box.password
         return HeroBase(*login, settings.zone, budget=_budget(None), attempts=attempts)
     account = hashlib.sha256(f"{settings.url} {settings.username}".encode()).hexdigest()[:8]
     budget = _budget(settings.data_dir.absolute() / f".requests-{account}")
     login = settings.url, settings.username, settings.password.get_secret_value()
     return HeroBase(*login, settings.zone, budget=budget, attempts=attempts)
+
+
+def sandbox(settings: Settings) -> "Sandbox":
+    """Return the sandbox inside this process."""
+    zone = {} if "timezone" in settings.sandbox.model_fields_set else {"timezone": settings.timezone}
+    return _sandbox(settings.sandbox.model_copy(update=zone))
 
 
 @cache
@@ -44,6 +49,6 @@ def _sandbox(settings: SandboxSettings) -> "Sandbox":
     """Start the sandbox once a process; it ends with the process."""
     from herobase_pipeline.sandbox import Sandbox  # here, as a real account needs nothing of it, nor NumPy
 
-    sandbox = Sandbox(settings).start()
-    atexit.register(sandbox.stop)
-    return sandbox
+    box = Sandbox(settings).start()
+    atexit.register(box.stop)
+    return box

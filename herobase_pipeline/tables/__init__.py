@@ -3,6 +3,7 @@
 from herobase_pipeline.tables.calls import CALL_PHONES, CALLS
 from herobase_pipeline.tables.cohorts import CUMULATIVE_INCIDENCE, LEAD_COHORTS
 from herobase_pipeline.tables.conversion import LEAD_CONVERSION
+from herobase_pipeline.tables.deliveries import DELIVERIES, DELIVERY_PAYLOADS, DELIVERY_PLAN
 from herobase_pipeline.tables.directory import (
     ACCOUNT,
     CAMPAIGNS,
@@ -77,6 +78,9 @@ TABLES = (
     ERASED,
     ERASURES,
     HEALTH,
+    DELIVERY_PLAN,
+    DELIVERIES,
+    DELIVERY_PAYLOADS,
 )
 """Those with files."""
 
@@ -92,6 +96,9 @@ __all__ = [
     "COHORT_RATES",
     "CONVERSION_RATES",
     "CUMULATIVE_INCIDENCE",
+    "DELIVERIES",
+    "DELIVERY_PAYLOADS",
+    "DELIVERY_PLAN",
     "DROP_RATES",
     "ERASED",
     "ERASURES",

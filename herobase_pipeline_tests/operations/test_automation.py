@@ -54,7 +54,8 @@ def tick(schedule, instance, at=LOCAL_MORNING):
 
 def test_every_schedule_and_sensor_runs_on_a_fresh_instance():
     repository = defs.get_repository_def()
-    assert {s.default_status for s in repository.schedule_defs} == {dg.DefaultScheduleStatus.RUNNING}
+    stopped = {s.name for s in repository.schedule_defs if s.default_status is not dg.DefaultScheduleStatus.RUNNING}
+    assert stopped == {"deliver"}  # until somebody has seen what it would send
     assert {s.default_status for s in repository.sensor_defs} == {dg.DefaultSensorStatus.RUNNING}
     assert {s.execution_timezone for s in repository.schedule_defs} == {"Europe/Copenhagen"}
 

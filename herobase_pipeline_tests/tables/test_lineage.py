@@ -24,6 +24,9 @@ from herobase_pipeline.lake.gone import define_past
 from herobase_pipeline.lake.writing import empty
 from herobase_pipeline.tables import (
     CALL_OUTCOMES,
+    DELIVERIES,
+    DELIVERY_PAYLOADS,
+    DELIVERY_PLAN,
     DROP_RATES,
     ERASED,
     ERASURES,
@@ -53,8 +56,10 @@ SERVICES = {source.key for source in SOURCES}
 EVERY = tuple(table for table in (*TABLES, *VIEWS) if table not in (UNREADABLE, HEALTH, ERASED, ERASURES))
 PULLED = [table for table in EVERY if any(dep.asset_key in SERVICES for dep in SPECS[dg.AssetKey(table.key)].deps)]
 DERIVED = [table for table in EVERY if table not in PULLED]
-BY_SQL = [table for table in DERIVED if table not in (KNOWN_DAYS, LOADED_DAYS, LEAD_FIELDS)]
-"""``known_days`` and ``loaded_days`` come from the footers of files; what ``lead_fields`` reads, people declare."""
+HANDED_ON = (DELIVERY_PLAN, DELIVERIES, DELIVERY_PAYLOADS)
+BY_SQL = [table for table in DERIVED if table not in (KNOWN_DAYS, LOADED_DAYS, LEAD_FIELDS, *HANDED_ON)]
+"""``known_days`` and ``loaded_days`` come from the footers of files; what ``lead_fields`` reads, and what is handed on, people
+declare."""
 
 PARAMS: dict[Table, dict[str, Any]] = {
     CALL_OUTCOMES: {"first_day": DAY, "last_day": DAY},
@@ -68,6 +73,8 @@ FROM_NOTHING = {
     "drop_rates": {"regime", "limit_rate", "metric_version"},  # as declared
     "restatements": {"restated_at", "run_id", "cause", "table_name", "measure"},  # when, and by what names
     "metrics": set(METRIC_REGISTRY.names),
+    "delivery_plan": {"delivery"},  # as declared
+    **{table.name: set(table.names) - {"delivery", "lead_id", "state"} for table in HANDED_ON[1:]},  # what happened
     **{
         table.name: {"metric", "category", "metric_version"}
         for table in VIEWS

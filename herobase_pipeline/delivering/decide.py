@@ -1,0 +1,87 @@
+"""``make deliveries``: what a person has to decide, and the decision.
+
+``herobase-deliveries`` lists the deliveries of which nobody knows whether they arrived (``unknown``), and those that are another
+since (``needs_action``). ``herobase-deliveries KEY DECISION`` takes a decision: ``arrived``, ``settled`` (what was to be done
+is done), or ``again`` (it did not arrive: it is planned and sent anew). The first signs of a key are enough.
+"""
+
+import argparse
+import datetime as dt
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from herobase_pipeline.delivering.ledger import (
+    DELIVERED,
+    NEEDS_ACTION,
+    NOT_SENT,
+    UNKNOWN,
+    Event,
+    Ledger,
+    LedgerError,
+    ledger,
+)
+from herobase_pipeline.lake.identity import ForeignLakeError, claim
+from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.settings import Settings, SettingsError
+
+_OPEN = (UNKNOWN, NEEDS_ACTION)
+_DECISIONS = {"arrived": DELIVERED, "settled": DELIVERED, "again": NOT_SENT}
+_SHORT = 10
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """List what is to be decided, or take a decision; returns the exit code: 0, or 2 with a sentence."""
+    options = argparse.ArgumentParser(prog="herobase-deliveries", description=__doc__)
+    options.add_argument("key", nargs="?", help="the key of a delivery, or how it begins")
+    options.add_argument("decision", nargs="?", choices=_DECISIONS)
+    chosen = options.parse_args(arguments)
+    try:
+        settings = Settings.load()
+        lake = claim(Lake(settings.data_dir), settings)
+        with ledger(lake, settings.zone, lambda: dt.datetime.now(dt.UTC)) as book:
+            if chosen.key:
+                told = [decide(book, chosen.key, chosen.decision)]
+            else:
+                told = list(_listed([event for event in book.latest.values() if event.state in _OPEN]))
+    except (SettingsError, ForeignLakeError, LedgerError, ValueError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    sys.stdout.write("\n".join(told) + "\n")
+    return 0
+
+
+def decide(book: Ledger, key: str, decision: str | None) -> str:
+    """Take a decision; returns what was done, in a sentence.
+
+    Raises:
+        ValueError: no delivery waits under that key, several do, or the decision is none for it.
+
+    """
+    found = [event for event in book.latest.values() if event.key.startswith(key.lower())]
+    if len(found) != 1 or found[0].state not in _OPEN:
+        raise ValueError(
+            f"{'No delivery' if not found else 'Several deliveries' if len(found) > 1 else 'Nothing to decide: the delivery'} "
+            f"{'has' if len(found) != 1 else 'with'} a key that begins with {key}"
+            f"{f' is {found[0].state}' if len(found) == 1 else ''}. herobase-deliveries lists those that wait."
+        )
+    (event,) = found
+    if decision is None:
+        raise ValueError(f"Say what is decided: {', '.join(_DECISIONS)}.")
+    if decision == "again" and event.state != UNKNOWN:
+        raise ValueError("It arrived before, so it is not sent again: correct it in the destination, then say settled.")
+    state = _DECISIONS[decision]
+    book.record(
+        replace(event, happened_at=dt.datetime.now(dt.UTC), state=state, reason=f"by hand: {decision}", body=None)
+    )
+    return f"{event.key[:_SHORT]} is {state}: {'it is planned anew' if state == NOT_SENT else 'decided by hand'}."
+
+
+def _listed(waiting: Sequence[Event]) -> Iterator[str]:
+    if not waiting:
+        yield "Nothing is to be decided."
+    for event in sorted(waiting, key=lambda each: each.happened_at):
+        yield (
+            f"{event.key[:_SHORT]}  {event.state}  {event.delivery} → {event.destination}  lead {event.lead_id}  "
+            f"{event.happened_at:%Y-%m-%d %H:%M} UTC  {event.reason or ''}"
+        )

@@ -1,0 +1,205 @@
+"""What became of each delivery, kept so that no success is sent twice (trap T39).
+
+An event is durable in the journal before what it says happens: a request leaves only once ``sending`` is on the disk. The journal
+lies in the private zone and lasts as long as a run of the sender; then its events are in ``delivery_payloads`` and their latest
+states in ``deliveries``. What a killed run was sending is ``unknown`` from then on: it may have arrived.
+"""
+
+import datetime as dt
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pyarrow as pa
+
+from herobase_pipeline.lake import arrow
+from herobase_pipeline.lake.engine import connect
+from herobase_pipeline.lake.layout import Lake, flush, locked, make_folder
+from herobase_pipeline.lake.spool import spool
+from herobase_pipeline.lake.writing import stored, write
+from herobase_pipeline.tables import DELIVERIES, DELIVERY_PAYLOADS
+
+SENDING, NOT_SENT, DELIVERED, REJECTED, UNKNOWN, NEEDS_ACTION = (
+    "sending",
+    "not_sent",
+    "delivered",
+    "rejected",
+    "unknown",
+    "needs_action",
+)
+_STOPPED = "the sender was stopped before an answer came"
+_LATEST = """
+    SELECT
+        any_value(delivery) AS delivery,
+        any_value(destination) AS destination,
+        arg_max(lead_id, step) AS lead_id,
+        key,
+        arg_max(state, step) AS state,
+        max(attempts) AS attempts,
+        arg_max(remote_id, step) AS remote_id,
+        arg_max({'it': reason}, step).it AS reason,
+        min(first_at) AS first_tried_at,
+        max(happened_at) AS last_tried_at
+    FROM (
+        SELECT *, happened_at AS first_at, (happened_at, n + 1) AS step FROM events
+        UNION ALL BY NAME
+        SELECT * RENAME (last_tried_at AS happened_at, first_tried_at AS first_at), (last_tried_at, 0::BIGINT) AS step FROM seen
+    )
+    GROUP BY key
+    HAVING state <> 'not_sent'
+"""
+
+
+class LedgerError(Exception):
+    """The ledger cannot be used, so nothing is sent; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a delivery, or is about to.
+
+    Attributes:
+        happened_at: when, in UTC.
+        delivery: name of the file.
+        destination: where it goes.
+        lead_id: whose it is.
+        key: what is sent once.
+        state: see the constants.
+        attempts: requests made for it until now.
+        remote_id: what the destination calls it.
+        reason: why, without anything of the customer.
+        said: the destination's words; private.
+        body: what is sent, as JSON; private.
+
+    """
+
+    happened_at: dt.datetime
+    delivery: str
+    destination: str
+    lead_id: str
+    key: str
+    state: str
+    attempts: int = 0
+    remote_id: str | None = None
+    reason: str | None = None
+    said: str | None = None
+    body: str | None = None
+
+
+class Ledger:
+    """The ledger of a run that has its turn.
+
+    Attributes:
+        events: all that are known, in order; of erased persons none is.
+        latest: the latest event of each key, but of those that were not sent.
+
+    """
+
+    def __init__(self, lake: Lake, zone: ZoneInfo, journal: Path, utcnow: Callable[[], dt.datetime]) -> None:
+        self._lake, self._zone, self._path, self._utcnow = lake, zone, journal, utcnow
+        self.events: list[Event] = []
+        self.latest: dict[str, Event] = {}
+        left = _read(journal)
+        self._load()
+        for event in left:
+            self._know(event)
+        for event in [event for event in self.latest.values() if event.state == SENDING]:
+            self.record(replace(event, happened_at=utcnow(), state=UNKNOWN, reason=_STOPPED, body=None))
+
+    def _load(self) -> None:
+        """Read the two tables: either one alone still says what was sent, should the other be lost."""
+        with spool(self._lake) as folder, connect(self._zone, folder) as con:
+            self.events = _events(
+                con, f"SELECT * FROM ({stored(self._lake, DELIVERY_PAYLOADS)}) ORDER BY happened_at, state DESC"
+            )
+            renamed = "SELECT * EXCLUDE (first_tried_at) RENAME (last_tried_at AS happened_at)"
+            states = f"{renamed} FROM ({stored(self._lake, DELIVERIES)})"
+            kept = _events(con, states)
+        for event in self.events:
+            self._settle(event)
+        for event in kept:
+            if event.key not in self.latest or self.latest[event.key].happened_at <= event.happened_at:
+                self._settle(event)
+
+    def record(self, event: Event) -> None:
+        """Make an event durable, and then known."""
+        line = json.dumps(asdict(event) | {"happened_at": event.happened_at.isoformat()}, ensure_ascii=False) + "\n"
+        is_new = not self._path.exists()
+        with self._path.open("ab") as journal:
+            journal.write(line.encode())
+            journal.flush()
+            os.fsync(journal.fileno())
+        if is_new:
+            self._path.chmod(0o600)
+            flush(self._path.parent)  # so that the file itself is found again
+        self._know(event)
+
+    def _know(self, event: Event) -> None:
+        self.events.append(event)
+        self._settle(event)
+
+    def _settle(self, event: Event) -> None:
+        if event.state == NOT_SENT:
+            self.latest.pop(event.key, None)
+        else:
+            self.latest[event.key] = event
+
+    def keep(self) -> int:
+        """Move the journal's events into the tables; returns how many leads ``deliveries`` has."""
+        left = _read(self._path)
+        rows = [asdict(event) for event in left]
+        with spool(self._lake) as folder, connect(self._zone, folder) as con:
+            con.register("journal", pa.Table.from_pylist(rows, arrow.schema(DELIVERY_PAYLOADS)))
+            con.execute("CREATE TEMP TABLE events AS SELECT *, row_number() OVER () AS n FROM journal")
+            new = f"SELECT {', '.join(DELIVERY_PAYLOADS.names)} FROM events"
+            # a run that was killed between the two writes finds the same events again
+            write(self._lake, con, DELIVERY_PAYLOADS, f"FROM seen UNION ALL BY NAME ({new} EXCEPT ALL FROM seen)")
+            count = write(self._lake, con, DELIVERIES, _LATEST)
+        self._path.unlink(missing_ok=True)
+        return count
+
+
+@contextmanager
+def ledger(lake: Lake, zone: ZoneInfo, utcnow: Callable[[], dt.datetime]) -> Iterator[Ledger]:
+    """Wait for a turn, as only one sender is at work at a time, and hand out the ledger; what happened is kept at the end."""
+    folder = lake.under_way("delivering")
+    make_folder(folder, private=True)
+    with locked(folder):
+        journal = folder / "journal.jsonl"
+        found = Ledger(lake, zone, journal, utcnow)
+        try:
+            yield found
+        finally:
+            if journal.exists():
+                found.keep()
+
+
+def _events(con: duckdb.DuckDBPyConnection, query: str) -> list[Event]:
+    found = con.execute(query)
+    names = [column[0] for column in found.description]
+    rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    return [Event(**row | {"happened_at": row["happened_at"].astimezone(dt.UTC)}) for row in rows]
+
+
+def _read(journal: Path) -> list[Event]:
+    """Return the events of a journal. A last line that was cut was not durable, so nothing left for it."""
+    if not journal.exists():
+        return []
+    *lines, rest = journal.read_text(encoding="utf-8", errors="replace").split("\n")
+    try:
+        found: list[dict[str, Any]] = [json.loads(line) for line in lines]
+    except ValueError:
+        raise LedgerError(
+            f"{journal} cannot be read, so nothing is sent: without it a success could be sent twice. Put it back from a backup; "
+            "if there is none, look in the destination what arrived last, then remove it."
+        ) from None
+    if rest:
+        with journal.open("r+b") as file:
+            file.truncate(sum(len(line.encode()) + 1 for line in lines))
+    return [Event(**event | {"happened_at": dt.datetime.fromisoformat(event["happened_at"])}) for event in found]

@@ -1,0 +1,270 @@
+"""What a delivery does with each lead, and with what: the plan, which is made without asking anybody anything."""
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pyarrow as pa
+
+from herobase_pipeline.delivering.declarations import Delivery
+from herobase_pipeline.delivering.destinations import DESTINATIONS
+from herobase_pipeline.delivering.ledger import DELIVERED, REJECTED, SENDING, Event, Ledger
+from herobase_pipeline.delivering.mapping import Lead, Mapped, mapped
+from herobase_pipeline.deriving.session import NotLoadedError
+from herobase_pipeline.deriving.sources import macros
+from herobase_pipeline.fields.columns import MACROS
+from herobase_pipeline.fields.declarations import pattern
+from herobase_pipeline.fields.projection import SOURCES as FIELDS_FROM
+from herobase_pipeline.lake.arrow import as_written
+from herobase_pipeline.lake.catalogue import view
+from herobase_pipeline.lake.engine import ROOMY, connect, define_token, literal
+from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.lake.spool import spool
+from herobase_pipeline.lake.writing import stored, write
+from herobase_pipeline.tables import CAMPAIGNS, DELIVERY_PLAN, LEAD_FIELDS, LEADS, RAW_LEADS
+
+_CLOSED = """
+    closed_at IS NOT NULL AND closure IN (SELECT unnest($closures::VARCHAR[]))
+    AND status NOT IN ('Removed', 'Anonymized', 'DoNotCall', 'GlobalDoNotCall')
+"""
+SEND, DONE, INVALID, NOT_YET, NOT_ELIGIBLE = "send", "done", "invalid", "not_yet", "not_eligible"
+_ELIGIBLE = files("herobase_pipeline.delivering").joinpath("eligible.sql").read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What is done with a lead.
+
+    Attributes:
+        delivery: name of the file.
+        lead_id: the lead.
+        key: what is sent once: a keyed hash of destination, account, lead and closure.
+        decision: one of the constants.
+        reason: why, without anything of the customer.
+        body: what is sent, of those that are.
+
+    """
+
+    delivery: str
+    lead_id: str
+    key: str
+    decision: str
+    reason: str | None
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Planner:
+    """Plans deliveries of a lake, one after the other.
+
+    Attributes:
+        lake: the lake.
+        zone: the business time zone.
+        phone_key: the key of keyed hashes (``HEROBASE_PII_KEY``).
+        utcnow: returns the time, in UTC.
+
+    """
+
+    lake: Lake
+    zone: ZoneInfo
+    phone_key: bytes
+    utcnow: Callable[[], dt.datetime]
+
+    def plan(self, delivery: Delivery, account: str, ledger: Ledger) -> list[Planned]:
+        """Return what a delivery does with each lead that was closed as it asks for, those closed first at the front.
+
+        Args:
+            delivery: the file.
+            account: whose system it goes to, as its address names it; another one is sent to anew.
+            ledger: what was sent before.
+
+        Raises:
+            NotLoadedError: there are no leads yet.
+
+        """
+        if not self.lake.has(LEADS):
+            raise NotLoadedError("delivery_plan cannot be made: leads are not made yet. Materialize leads first.")
+        now = self.utcnow()
+        with spool(self.lake) as folder, connect(self.zone, folder, ROOMY) as con:
+            define_token(con, self.phone_key)
+            states = [{"key": key, "state": event.state} for key, event in ledger.latest.items()]
+            of_states = pa.schema([("key", pa.string()), ("state", pa.string())])
+            con.register("ledger", pa.Table.from_pylist(states, of_states))
+            con.execute(f"CREATE TEMP VIEW leads AS {view(self.lake, LEADS)}")
+            con.execute(f"CREATE TEMP VIEW known AS {_keys(delivery.destination, account)}")
+            rows = con.execute(
+                _ELIGIBLE,
+                {
+                    "closures": list(delivery.closures),
+                    "statuses": list(delivery.statuses),
+                    "campaigns": pattern(delivery.campaigns),
+                    "deliver_from": delivery.deliver_from,
+                    "settle_minutes": delivery.settle_minutes,
+                    "now": now,
+                },
+            ).fetchall()
+            found = [
+                Planned(delivery.name, lead, key, decided["decision"], decided["reason"], {})
+                for lead, key, decided, _ in rows
+            ]
+            leads = self._leads(con, [each.lead_id for each in found if each.decision == SEND])
+        today = now.astimezone(self.zone).date()
+        return list(_filled(delivery, found, leads, today, _customers(delivery.destination, ledger)))
+
+    def _leads(self, con: duckdb.DuckDBPyConnection, wanted: Sequence[str]) -> dict[str, Lead]:
+        """Return what some leads may be sent with."""
+        con.register("asked", pa.table({"lead_id": pa.array(wanted, pa.string())}))
+        con.execute("CREATE TEMP TABLE wanted AS FROM asked")
+        ((days,),) = con.execute(
+            "SELECT list_sort(list_distinct(flatten(list(active_dates)))) FROM leads SEMI JOIN wanted USING (lead_id)"
+        ).fetchall()
+        con.execute(macros())
+        con.execute(MACROS)
+        for table in FIELDS_FROM:
+            some = None if table in (CAMPAIGNS, RAW_LEADS) else (days or [])
+            its = "" if table is CAMPAIGNS else "SEMI JOIN wanted USING (lead_id)"
+            con.execute(f"CREATE TEMP VIEW {table.name} AS SELECT * FROM ({view(self.lake, table, some)}) {its}")
+        fields = {
+            lead: json.loads(data or "{}") | json.loads(custom or "{}")
+            for lead, data, custom in con.execute(
+                f"SELECT lead_id, custom_data, data FROM ({LEAD_FIELDS.query})", {"declared": []}
+            ).fetchall()
+        }
+        columns: dict[str, dict[str, Any]] = {lead: {} for lead in wanted}
+        for rows in ("FROM leads", self._typed()):
+            found = con.execute(f"SELECT * FROM ({rows}) SEMI JOIN wanted USING (lead_id)")
+            names = [column[0] for column in found.description]
+            for row in found.fetchall():
+                of_lead = dict(zip(names, row, strict=True))
+                columns[of_lead["lead_id"]] = of_lead | columns[of_lead["lead_id"]]
+        return {lead: Lead(lead, fields.get(lead, {}), columns[lead]) for lead in wanted}
+
+    def _typed(self) -> str:
+        """Return a SELECT of the declared fields of leads."""
+        file = self.lake.file(LEAD_FIELDS)
+        return stored(self.lake, as_written(LEAD_FIELDS, file) if file.exists() else LEAD_FIELDS)
+
+    def changed(self, delivery: Delivery, ledger: Ledger) -> Iterator[tuple[Event, str]]:
+        """Yield what was delivered and is another since, with what a person should know of it (trap T12).
+
+        Only leads that something happened to since they were sent are looked at; a file whose mappings changed changes no lead.
+        """
+        sent = {event.key: event for event in ledger.events if event.state == SENDING and event.body}
+        delivered = {
+            event.lead_id: event
+            for event in ledger.latest.values()
+            if event.state == DELIVERED and event.delivery == delivery.name
+        }
+        if not delivered:
+            return
+        with spool(self.lake) as folder, connect(self.zone, folder, ROOMY) as con:
+            ids = list(delivered)
+            days = [delivered[lead].happened_at.astimezone(self.zone).date() for lead in ids]
+            con.register(
+                "delivered", pa.table({"lead_id": pa.array(ids, pa.string()), "day": pa.array(days, pa.date32())})
+            )
+            con.execute(f"CREATE TEMP VIEW leads AS {view(self.lake, LEADS)}")
+            found = con.execute(
+                f"SELECT delivered.lead_id, ({_CLOSED}) FROM delivered LEFT JOIN leads USING (lead_id) "
+                "WHERE is_alias(delivered.lead_id) OR coalesce(list_max(active_dates) >= day, true)",
+                {"closures": list(delivery.closures)},
+            ).fetchall()
+            leads = self._leads(con, [lead for lead, is_closed in found if is_closed])
+        for lead, is_closed in found:
+            event = delivered[lead]
+            was = sent.get(event.key)
+            if lead.startswith("erased-"):
+                yield event, f"the person was erased here: erase them in {event.destination} too"
+            elif not is_closed:
+                yield event, f"the lead is no longer closed as {' or '.join(delivery.closures)}"
+            elif was and was.body and was.reason == mapped_by(delivery):
+                on = was.happened_at.astimezone(self.zone).date()
+                if other := _differing(json.loads(was.body), mapped(delivery, leads[lead], on)):
+                    yield event, f"the lead has another {', '.join(other)} since"
+
+    def keep(self, planned: Sequence[Planned]) -> int:
+        """Write the plan; returns its rows."""
+        rows = [
+            {"delivery": p.delivery, "lead_id": p.lead_id, "decision": p.decision, "reason": p.reason} for p in planned
+        ]
+        types = pa.schema([(name, pa.string()) for name in DELIVERY_PLAN.names])
+        with spool(self.lake) as folder, connect(self.zone, folder) as con:
+            con.register("planned", pa.Table.from_pylist(rows, types))
+            return write(self.lake, con, DELIVERY_PLAN, "FROM planned")
+
+
+def _keys(destination: str, account: str) -> str:
+    """Return a SELECT of each lead and the key under which it is sent, in a connection that has ``keyed``."""
+    what = (
+        f"{literal(destination)} || chr(31) || {literal(account)} || chr(31) || plain_id(lead_id) || chr(31) || closure"
+    )
+    return f"SELECT lead_id, keyed('delivery' || chr(31) || {what}) AS key FROM leads WHERE closure IS NOT NULL"
+
+
+def _customers(destination: str, ledger: Ledger) -> set[str]:
+    """Return who was sent to a destination, as far as its field for the customer says."""
+    field = DESTINATIONS[destination].customer
+    sent = {event.key: event.body for event in ledger.events if event.destination == destination and event.body}
+    kept = (
+        json.loads(body) for key, body in sent.items() if key in ledger.latest and ledger.latest[key].state != REJECTED
+    )
+    return {customer for body in kept if (customer := _customer(body, field))}
+
+
+def _customer(body: Mapping[str, Any], field: str) -> str:
+    """Return whom a body is about, in one spelling."""
+    value: Any = body
+    for part in field.split("."):
+        value = value.get(part, {}) if isinstance(value, Mapping) else {}
+    return str(value).strip().casefold() if value else ""
+
+
+def mapped_by(delivery: Delivery) -> str:
+    """Return by which mappings a lead is mapped, as a short hash."""
+    told = delivery.model_dump_json(include={"destination", "field_mappings", "value_mappings"})
+    return f"mapped by {hashlib.sha256(told.encode()).hexdigest()[:12]}"
+
+
+def _differing(was: Mapping[str, Any], now: Mapped) -> list[str]:
+    """Return the fields in which what was sent is not what would be now."""
+    old, new = dict(_flat(was)), dict(_flat(now.body))
+    broken = {rule.partition(":")[0] for rule in now.broken}
+    return sorted({name for name in old.keys() | new.keys() if old.get(name) != new.get(name)} | broken)
+
+
+def _flat(body: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in body.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", value
+
+
+def _filled(
+    delivery: Delivery, found: Sequence[Planned], leads: Mapping[str, Lead], today: dt.date, customers: set[str]
+) -> Iterator[Planned]:
+    """Give those that are sent their body, or say which rule they break."""
+    destination = DESTINATIONS[delivery.destination]
+    for each in found:
+        if each.decision != SEND:
+            yield each
+            continue
+        its = mapped(delivery, leads[each.lead_id], today)
+        broken = [*its.broken]
+        for field in sorted(destination.required):
+            if not broken and not _customer(its.body, field):
+                broken.append(f"{field}: {delivery.destination} takes nothing without it")
+        customer = _customer(its.body, destination.customer)
+        if not broken and customer in customers:
+            broken.append(f"{destination.customer}: another lead with the same was sent, or is planned")
+        if broken:
+            yield replace(each, decision=INVALID, reason="; ".join(broken))
+            continue
+        customers.add(customer)
+        yield replace(each, body=its.body)
