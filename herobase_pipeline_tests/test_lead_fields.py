@@ -8,15 +8,21 @@ import stat
 import dagster as dg
 import pytest
 
+from herobase_pipeline.assets.derived import ANEW
+from herobase_pipeline.erasing.procedure import erase
+from herobase_pipeline.erasing.requests import Request
+from herobase_pipeline.fields import projection
 from herobase_pipeline.fields.columns import typed
 from herobase_pipeline.fields.declarations import read_declarations
+from herobase_pipeline.lake import notes
 from herobase_pipeline.lake.catalogue import view
 from herobase_pipeline.lake.engine import connect
 from herobase_pipeline.lake.identity import claim
+from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.lake.writing import write
 from herobase_pipeline.operations.checks import CHECKS
 from herobase_pipeline.settings import SANDBOX_FIELDS
-from herobase_pipeline.tables import LEAD_FIELDS, SIMPLE_LEADS
+from herobase_pipeline.tables import LEAD_DATA, LEAD_FIELDS, SIMPLE_LEADS
 from herobase_pipeline_tests.conftest import ASSETS, failure
 
 KEY = "private/lead_fields"
@@ -245,3 +251,76 @@ def test_without_its_sources_it_says_what_to_do_first(centre):
     assert (
         "lead_fields cannot be made: lead_data or search_lead_data or raw_leads is not loaded for any day." in sentence
     )
+
+
+def numbers(here):
+    """What the UI shows of the fields, apart from when."""
+    return {name: value for name, value in told(here).items() if not name.startswith("dagster/column")}
+
+
+@pytest.mark.parametrize("raw_leads", [False, True])
+def test_increments_are_what_a_full_rebuild_makes(declared, raw_leads):
+    here, folder = declared()
+    if raw_leads:
+        here.settings = here.settings.model_copy(update={"raw_leads": True})
+    pulled = "simple_leads,private/lead_data,calls,private/call_phones" + (",private/raw_leads" if raw_leads else "")
+
+    def compare():
+        here.load(KEY)
+        by_changes = rows(here), numbers(here)
+        result = here.materialize(KEY, tags={ANEW: "true"})
+        assert result.success, failure(result)
+        assert (rows(here), numbers(here)) == by_changes
+        assert notes.read(here.lake, "rebuilt")["lead_fields"]["different"] == []
+
+    compare()
+    for day in ("2026-11-19", "2026-11-16", "2026-11-18"):  # new, earlier, and again
+        here.load(pulled, day)
+        compare()
+    text = (folder / "telefoni.toml").read_text()
+    (folder / "telefoni.toml").write_text(text.replace('"Kampagne" =', '"Kampanje" ='))  # one is new, one has vanished
+    compare()
+    here.load(pulled, "2026-11-20")
+    compare()
+    assert numbers(here)["vanished_fields"] == 1
+    ((lead, data),) = here.rows("SELECT lead_id, data FROM lead_data WHERE data LIKE '%Kampagne%' ORDER BY ALL LIMIT 1")
+    lake = claim(here.lake, here.settings)
+    with spool(lake) as aside, connect(here.settings.zone, aside) as con:
+        row = {**json.loads(data), "Helt nyt": "x"}
+        text = json.dumps(row).replace("'", "''")
+        write(
+            lake, con, LEAD_DATA, f"FROM seen UNION ALL BY NAME SELECT '{lead}' AS lead_id, now() AS last_modified_at, "
+            f"'{text}' AS data", day=dt.date(2026, 11, 20),
+        )  # fmt: skip
+    compare()
+    assert numbers(here)["new_fields"] == 2
+    erase(lake, here.settings.zone, [Request("lead", lead, "list", here.now)])
+    compare()
+    assert numbers(here)["new_fields"] == 1
+    assert lead not in rows(here)
+
+
+def test_a_day_that_brings_nothing_reads_no_lead_again(declared, monkeypatch):
+    here, _ = declared()
+    here.load(KEY)
+    monkeypatch.setattr(projection, "gather", lambda *_: pytest.fail("everything was made anew"))
+    here.load("simple_leads", "2026-11-19")  # which erases some leads too
+    here.load(KEY)
+    here.load(KEY)
+    assert len(rows(here)) == here.rows("SELECT count(DISTINCT lead_id) FROM lead_data")[0][0]
+
+
+@pytest.mark.parametrize("lost", [".known", "note"])
+def test_what_is_lost_costs_time_and_nothing_else(declared, lost):
+    here, _ = declared()
+    here.load(KEY)
+    if lost == "note":
+        (here.lake.root / "lake" / ".notes" / "made_lead_fields.json").write_text("{}")
+    else:
+        here.lake.known(LEAD_FIELDS).write_bytes(b"PAR1 not really")
+    here.load("simple_leads", "2026-11-19")
+    here.load(KEY)
+    found = rows(here), numbers(here)
+    assert here.materialize(KEY, tags={ANEW: "true"}).success
+    assert (rows(here), numbers(here)) == found
+    assert stat.S_IMODE(here.lake.known(LEAD_FIELDS).stat().st_mode) == 0o600

@@ -5,10 +5,13 @@ from typing import Any
 
 import dagster as dg
 
+from herobase_pipeline.assets.derived import ANEW
 from herobase_pipeline.assets.own_lake import own_lake
 from herobase_pipeline.assets.pulled import SettingsResource
 from herobase_pipeline.assets.specs import lineage, schema, spec
+from herobase_pipeline.deriving.rebuilding import rebuild
 from herobase_pipeline.deriving.session import NotDerivedError
+from herobase_pipeline.erasing.looked import days_to_look_at
 from herobase_pipeline.erasing.procedure import NotErasedError, erase
 from herobase_pipeline.fields.columns import typed
 from herobase_pipeline.fields.declarations import FieldsError, read_declarations
@@ -23,9 +26,16 @@ def lead_fields(context: dg.AssetExecutionContext, settings: SettingsResource) -
     """Read the declared fields of all leads; names and counts are shown, never a value."""
     lake = own_lake(settings)
     try:
-        erase(lake, settings.zone)  # first, whatever is wrong with the files of declared fields
+        erase(
+            lake, settings.zone, days=days_to_look_at(lake)
+        )  # first, whatever is wrong with the files of declared fields
         declarations = read_declarations(settings.declared_fields, LEAD_FIELDS.names)
-        projected = project(lake, settings.zone, declarations)
+
+        def make(anew: bool) -> Projected:
+            return project(lake, settings.zone, declarations, anew=anew)
+
+        is_anew = context.run.tags.get(ANEW) == "true"
+        projected = rebuild(lake, settings.zone, LEAD_FIELDS, make) if is_anew else make(False)
     except (FieldsError, NotDerivedError, NotErasedError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     for line in projected.fields:

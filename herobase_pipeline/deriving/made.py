@@ -123,7 +123,7 @@ def rename(lake: Lake, table: Table, swapped: Swapped, aliases: Sequence[str]) -
         except ValidationError:
             return
         for path, (old, new) in swapped.items():
-            for seen in filter(None, (of.get(name(lake, path)) for of in (made.files, made.sources))):
+            for seen in filter(None, (of.get(name(lake, path)) for of in (made.files, made.sources, made.beside))):
                 if new and seen.mark == old:
                     seen.mark = new
         note.update(made.model_copy(update={"renamed": sorted({*made.renamed, *aliases})}).model_dump(mode="json"))

@@ -21,7 +21,7 @@ from herobase_pipeline.erasing import looked
 from herobase_pipeline.erasing.requests import Request, anonymized
 from herobase_pipeline.lake import catalogue
 from herobase_pipeline.lake.catalogue import define_views, view
-from herobase_pipeline.lake.engine import ROOMY, connect, literal, number
+from herobase_pipeline.lake.engine import ROOMY, connect, file_literal, literal, number
 from herobase_pipeline.lake.erased import register, text_of
 from herobase_pipeline.lake.layout import Lake, Mark, Swapped, locked, make_folder, mark
 from herobase_pipeline.lake.registering import add
@@ -119,6 +119,7 @@ def _erase(
         deletes = lake.deletes_rows
         lake.digests(LEADS).unlink(missing_ok=True)
         swapped: Swapped = {}
+        _rewrite_known_fields(lake, con, swapped)
         for table, day in files:
             # where only names change a file stays as old as it is, so that nothing is made anew from it
             rewrite(lake, con, table, day, keeps_age=table.private or not deletes, swapped=swapped)
@@ -127,6 +128,7 @@ def _erase(
         else:
             aliases = con.execute("SELECT DISTINCT alias_of_key(key_of(lead_id)) FROM ids").fetchall()
             made.rename(lake, LEADS, swapped, [alias for (alias,) in aliases])
+        made.rename(lake, LEAD_FIELDS, swapped, [])  # who is erased has no row there, so nothing is made anew
         for table in HOLDING:
             lake.remove_leftovers(table)
         catalogue.refresh(lake, zone, anew=True)
@@ -393,6 +395,22 @@ def _rows_of_persons(table: Table) -> Iterator[str]:
             FROM (SELECT {day} AS day, unnest(identifiers_in({text_of(table)})) AS identifier FROM {table.name} {leadless})
             JOIN hashes USING (identifier)
         """
+
+
+def _rewrite_known_fields(lake: Lake, con: duckdb.DuckDBPyConnection, swapped: Swapped) -> None:
+    """Take the erased leads out of what is kept beside ``lead_fields``; where that cannot be read it goes, and is made anew."""
+    known = lake.known(LEAD_FIELDS)
+    if not known.exists():
+        return
+    rows = f"FROM read_parquet({file_literal(known)}, hive_partitioning = false) WHERE lead_id NOT IN (SELECT lead_id FROM ids)"
+    was = mark(known)
+    try:
+        with lake.replacing_beside(known) as aside:
+            con.execute(f"COPY ({rows}) TO {literal(str(aside))} (FORMAT parquet, COMPRESSION zstd)")
+    except duckdb.Error:
+        known.unlink(missing_ok=True)
+    else:
+        swapped[known] = was, mark(known)
 
 
 # -- what is done --------------------------------------------------------------------------------------------------------

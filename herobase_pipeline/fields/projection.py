@@ -1,20 +1,28 @@
-"""``lead_fields``: the declared fields of every lead as typed columns, and what is new or gone among the fields."""
+"""``lead_fields``: the declared fields of every lead as typed columns, and what is new or gone among the fields.
+
+A change is a day whose file is another than at the last time. It touches the leads that have rows on that day; what of all
+leads is needed to make these anew, and to say which fields are new or gone, is kept beside the table, without a value.
+"""
 
 import datetime as dt
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from zoneinfo import ZoneInfo
 
 import duckdb
 
+from herobase_pipeline.deriving import made
+from herobase_pipeline.deriving.made import Made, Seen
 from herobase_pipeline.deriving.session import NotDerivedError, deriving
-from herobase_pipeline.deriving.sources import Source, define_sources, require_loaded
+from herobase_pipeline.deriving.sources import Source, define_sources, macros, require_loaded
+from herobase_pipeline.fields.census import Census, Finding, by_name, campaigns, counted, misfits, spellings
 from herobase_pipeline.fields.columns import MACROS, covering, texts, typed, values
-from herobase_pipeline.fields.declarations import RAW, Declaration, Kind, normal
-from herobase_pipeline.lake.engine import literal, number, quoted
-from herobase_pipeline.lake.layout import Lake
-from herobase_pipeline.lake.writing import write
+from herobase_pipeline.fields.declarations import Declaration
+from herobase_pipeline.lake.catalogue import view
+from herobase_pipeline.lake.engine import file_literal, literal, number
+from herobase_pipeline.lake.layout import Lake, place_of
+from herobase_pipeline.lake.writing import stored, write
 from herobase_pipeline.tables import (
     CALLS,
     CAMPAIGNS,
@@ -23,49 +31,16 @@ from herobase_pipeline.tables import (
     RAW_LEADS,
     SEARCH_LEAD_DATA,
     VERSIONS,
+    Table,
 )
 
 FIELDS_OF_LEADS = (LEAD_DATA, SEARCH_LEAD_DATA, RAW_LEADS)
 """Where the fields of leads are; any of them will do."""
 SOURCES = (*FIELDS_OF_LEADS, *VERSIONS, CAMPAIGNS, CALLS)
-
-RECENT = 35  # days: a field that no lead changed in them has, has vanished
-_LISTED = 80  # signs of a name
-_MANY = 8  # digits: a phone number has as many
-WITHHELD = "(withheld)"
-
-
-@dataclass(frozen=True)
-class Census:
-    """How often a declared field was there, and read; numbers only, so it may be shown."""
-
-    declaration: str
-    field: str
-    column: str
-    type: str
-    filled: int
-    unreadable: int
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A field or a campaign that the declarations do not fit.
-
-    Attributes:
-        day: the last local day on which it was seen; of what was never seen, that of the file's latest lead.
-        what: ``new``: not declared; ``vanished``: declared, and no longer there; ``unreadable``: fields that are no JSON
-            object; ``campaign``: without a file.
-        declaration: the file it is about; empty for a campaign.
-        name: the field's name, or the campaign's code; withheld where a new one looks like a customer's data.
-        leads: how many leads have it.
-
-    """
-
-    day: dt.date
-    what: str
-    declaration: str
-    name: str
-    leads: int
+_OF_LEADS = (*FIELDS_OF_LEADS, *VERSIONS)
+_AT_ONCE = 400_000  # leads: what touches more is as dear as everything
+_COLUMNS = files("herobase_pipeline.fields").joinpath("columns.py").read_text(encoding="utf-8")
+_KEYS = "list_distinct(list_concat(coalesce(json_keys(data), []), coalesce(json_keys(custom_data), [])))"
 
 
 @dataclass(frozen=True)
@@ -78,48 +53,73 @@ class Projected:
     findings: Sequence[Finding]
 
 
-@dataclass(frozen=True)
-class Seen:
-    """A key as it is spelled in the data of a file's leads."""
+def project(lake: Lake, zone: ZoneInfo, declarations: Sequence[Declaration], *, anew: bool = False) -> Projected:
+    """Make ``lead_fields`` from all lead versions, or only what has changed since it was made last.
 
-    key: str
-    leads: int
-    last_day: dt.date
-
-
-def project(lake: Lake, zone: ZoneInfo, declarations: Sequence[Declaration]) -> Projected:
-    """Make ``lead_fields`` from all lead versions.
+    Args:
+        lake: where.
+        zone: the business time zone.
+        declarations: the files of declared fields.
+        anew: make every lead again, whatever has changed.
 
     Raises:
         NotLoadedError: there are no leads, or a file is for projects and the campaigns, which name them, are not loaded.
         NotDerivedError: two files are for the same campaign.
 
     """
+    table, known = typed(declarations), lake.known(LEAD_FIELDS)
     with deriving(lake, zone, LEAD_FIELDS) as con:
-        gather(con, lake, declarations)
-        seen = spellings(con)
-        made = [
+        recipe = made.recipe(zone, LEAD_FIELDS.query, MACROS, macros(), _COLUMNS, repr(declarations))
+        before = None if anew else made.read(lake, LEAD_FIELDS, recipe)
+        sources = {
+            name: Seen(mark=mark)
+            for name, mark in made.marks(lake, [f for t in SOURCES for f in lake.files(t)]).items()
+        }
+        changed = _changed(lake, before, sources, declarations)
+        if changed is None or not _gather_touched(con, lake, declarations, changed):
+            gather(con, lake, declarations)
+            con.execute("CREATE TEMP TABLE others AS SELECT * FROM leads_now WHERE false")
+            kept = ""
+        else:
+            kept = "SELECT * FROM seen ANTI JOIN wanted USING (lead_id) UNION ALL BY NAME "
+        con.execute("CREATE TEMP TABLE told AS FROM leads_now UNION ALL BY NAME FROM others")
+        now = spellings(con, "leads_now")
+        rows = [
             "SELECT lead_id, last_modified_at, declaration, declaration_version FROM latest WHERE declaration IS NULL"
         ]
         for n, each in enumerate(declarations):  # texts first: to plan both at once takes minutes for 300 fields
-            con.execute(f"CREATE TEMP TABLE texts_{n} AS {texts(each, _by_name(seen[each.name]))}")
+            con.execute(f"CREATE TEMP TABLE texts_{n} AS {texts(each, by_name(now[each.name]))}")
             con.execute(f"CREATE TEMP TABLE values_{n} AS {values(each, f'texts_{n}')}")
             con.execute(f"DROP TABLE texts_{n}")
-            made.append(f"FROM values_{n}")
-        con.execute(f"CREATE TEMP VIEW made AS {' UNION ALL BY NAME '.join(made)}")
-        fields = [line for each in declarations for line in _counted(con, each)]
-        findings = [*_campaigns(con)] if declarations else []
-        findings += [found for each in declarations for found in _misfits(con, each, seen[each.name])]
-        ((undeclared,),) = con.execute("SELECT count(*) FROM made WHERE declaration IS NULL").fetchall()
-        rows = write(lake, con, typed(declarations), "FROM made")
-        return Projected(rows, undeclared, fields, findings)
+            rows.append(f"FROM values_{n}")
+        with lake.replacing_beside(known) as aside:
+            con.execute(f"COPY told TO {literal(str(aside))} (FORMAT parquet, COMPRESSION zstd)")
+        count = write(lake, con, table, f"{kept}({' UNION ALL BY NAME '.join(rows)})")
+        made.keep(lake, LEAD_FIELDS, recipe, sources, beside=[known])
+        written = stored(lake, table)
+        con.execute("CREATE TEMP VIEW leads_told AS SELECT * FROM told WHERE is_there")
+        seen = spellings(con, "leads_told")
+        fields = [line for each in declarations for line in counted(con, written, each)]
+        findings = campaigns(con, "leads_told") if declarations else []
+        findings += [found for each in declarations for found in misfits(con, "leads_told", each, seen[each.name])]
+        undeclared = number(con, f"SELECT count(*) FROM ({written}) WHERE declaration IS NULL")
+        return Projected(count, undeclared, fields, findings)
 
 
 def gather(con: duckdb.DuckDBPyConnection, lake: Lake, declarations: Sequence[Declaration]) -> None:
     """Make ``latest``, every lead with its fields as they came and the file that is for it, and the macros to read them."""
+    _require(lake, declarations)
+    define_sources(con, lake, SOURCES)
+    _make_latest(con, declarations)
+
+
+def _require(lake: Lake, declarations: Sequence[Declaration]) -> None:
     needed: list[Source] = [FIELDS_OF_LEADS, *([CAMPAIGNS] if any(each.projects for each in declarations) else [])]
     require_loaded(lake, LEAD_FIELDS, needed)
-    define_sources(con, lake, SOURCES)
+
+
+def _make_latest(con: duckdb.DuckDBPyConnection, declarations: Sequence[Declaration]) -> None:
+    """Make ``latest`` from the sources as the connection has them, and ``leads_now``, what is kept of these leads."""
     con.execute(MACROS)
     con.execute(f"CREATE TEMP TABLE latest AS {LEAD_FIELDS.query}", {"declared": covering(declarations)})
     for campaign, names in con.execute(
@@ -129,102 +129,78 @@ def gather(con: duckdb.DuckDBPyConnection, lake: Lake, declarations: Sequence[De
             f"The campaign {campaign} is in {' and '.join(f'{name}.toml' for name in names)}, so which of them reads its leads "
             "is not clear. Make their patterns of campaigns and projects apart."
         )
+    sightings = " UNION ALL ".join(f"SELECT lead_id, date FROM {table.name}" for table in _OF_LEADS)
+    con.execute(f"""
+        CREATE TEMP TABLE leads_now AS
+        SELECT
+            lead_id,
+            days,
+            latest.lead_id IS NOT NULL AS is_there,
+            declaration,
+            campaign,
+            last_modified_at,
+            data IS NOT NULL OR custom_data IS NOT NULL AS has_fields,
+            coalesce(is_unreadable, false) AS is_unreadable,
+            {_KEYS} AS keys
+        FROM (SELECT lead_id, list(DISTINCT date) AS days FROM ({sightings}) GROUP BY lead_id)
+        LEFT JOIN latest USING (lead_id)
+    """)
 
 
-def spellings(con: duckdb.DuckDBPyConnection) -> dict[str, list[Seen]]:
-    """Return the keys in the data of each file's leads; of those without one under an empty name."""
-    found: dict[str, list[Seen]] = defaultdict(list)
-    for declaration, *seen in con.execute("""
-        SELECT coalesce(declaration, ''), key, count(*), local_day(max(last_modified_at))
-        FROM (
-            SELECT declaration, last_modified_at, unnest(
-                list_distinct(list_concat(coalesce(json_keys(data), []), coalesce(json_keys(custom_data), [])))
-            ) AS key
-            FROM latest
-        )
-        GROUP BY ALL ORDER BY ALL
-    """).fetchall():
-        found[declaration].append(Seen(*seen))
-    return found
+def _changed(
+    lake: Lake, before: Made | None, now: dict[str, Seen], declarations: Sequence[Declaration]
+) -> dict[str, list[dt.date]] | None:
+    """Return the days that changed, by table; None where every lead has to be made again."""
+    if before is None or not made.is_kept(lake, before, lake.known(LEAD_FIELDS)) or before.sources.keys() - now.keys():
+        return None
+    changed: dict[str, list[dt.date]] = {}
+    for name, seen in now.items():
+        if name not in before.sources or before.sources[name].mark != seen.mark:
+            table, day = place_of(name)
+            changed.setdefault(table, []).append(day)
+    # which project a campaign is of decides for any lead; so do calls for those that RawLeads alone gives
+    if CAMPAIGNS.name in changed and any(each.projects for each in declarations):
+        return None
+    if CALLS.name in changed and lake.has(RAW_LEADS):
+        return None
+    return changed
 
 
-def _by_name(seen: Sequence[Seen]) -> Mapping[str, Sequence[str]]:
-    found: dict[str, list[str]] = defaultdict(list)
-    for each in seen:
-        found[normal(each.key)].append(each.key)
-    return found
+def _gather_touched(
+    con: duckdb.DuckDBPyConnection, lake: Lake, declarations: Sequence[Declaration], changed: dict[str, list[dt.date]]
+) -> bool:
+    """Make ``latest`` of the leads that have rows on changed days, and ``others``, what is kept of those that have none.
 
-
-def _counted(con: duckdb.DuckDBPyConnection, declaration: Declaration) -> list[Census]:
-    fields = list(declaration.fields.items())
-    counts = [
-        f"count({quoted(field.column)}), "
-        + ("0" if field.type is Kind.TEXT else f"count({quoted(field.column + RAW)})")
-        for _, field in fields
+    Returns False, and makes neither, where they are too many.
+    """
+    _require(lake, declarations)
+    of_days = [
+        f"SELECT lead_id FROM ({view(lake, table, changed[table.name])})"
+        for table in _OF_LEADS
+        if table.name in changed
     ]
-    if not fields:
-        return []
-    query = f"SELECT {', '.join(counts)} FROM made WHERE declaration = {literal(declaration.name)}"
-    ((*numbers,),) = con.execute(query).fetchall()
-    pairs = zip(numbers[::2], numbers[1::2], strict=True)
-    return [
-        Census(declaration.name, name, field.column, field.type, read + unread, unread)
-        for (name, field), (read, unread) in zip(fields, pairs, strict=True)
-    ]
-
-
-def _campaigns(con: duckdb.DuckDBPyConnection) -> list[Finding]:
-    """Return the campaigns that no file is for."""
-    rows = con.execute("""
-        SELECT local_day(max(last_modified_at)), coalesce(campaign, '(none)'), count(*)
-        FROM latest WHERE declaration IS NULL GROUP BY campaign ORDER BY ALL
-    """).fetchall()
-    return [Finding(day, "campaign", "", campaign, leads) for day, campaign, leads in rows]
-
-
-def _misfits(con: duckdb.DuckDBPyConnection, declaration: Declaration, seen: Sequence[Seen]) -> list[Finding]:
-    """Return a file's new fields, its vanished ones, and how many leads' fields are no JSON object."""
-    found = []
-    its = f"FROM latest WHERE declaration = {literal(declaration.name)}"
-    ((unreadable, day),) = con.execute(
-        f"SELECT count(*), local_day(max(last_modified_at)) {its} AND is_unreadable"
-    ).fetchall()
-    if unreadable:
-        found.append(Finding(day, "unreadable", declaration.name, "", unreadable))
-    ((last_day,),) = con.execute(
-        f"SELECT local_day(max(last_modified_at)) {its} AND (data IS NOT NULL OR custom_data IS NOT NULL)"
-    ).fetchall()
-    if last_day is None:
-        return found
-    by_name: dict[str, list[Seen]] = defaultdict(list)
-    for each in seen:
-        by_name[normal(each.key)].append(each)
-    for name, spelled in by_name.items():
-        if name not in declaration.known:
-            leads, day = _with_any(con, declaration, spelled), max(each.last_day for each in spelled)
-            found.append(Finding(day, "new", declaration.name, shown_name(spelled[0].key), leads))
-    for name, field in declaration.fields.items():
-        spelled = [each for other in (name, *field.formerly) for each in by_name.get(normal(other), [])]
-        last_seen = max((each.last_day for each in spelled), default=None)
-        if last_seen is None or last_seen <= last_day - dt.timedelta(days=RECENT):
-            leads = _with_any(con, declaration, spelled)
-            found.append(Finding(last_seen or last_day, "vanished", declaration.name, name, leads))
-    return found
-
-
-def _with_any(con: duckdb.DuckDBPyConnection, declaration: Declaration, spelled: Sequence[Seen]) -> int:
-    """Return how many of a file's leads have a field in any of its spellings; some have several."""
-    if len(spelled) <= 1:
-        return sum(each.leads for each in spelled)
-    return number(
-        con,
-        "SELECT count(*) FROM latest WHERE declaration = $name AND "
-        "list_has_any(list_concat(coalesce(json_keys(data), []), coalesce(json_keys(custom_data), [])), $keys)",
-        {"name": declaration.name, "keys": [each.key for each in spelled]},
+    con.execute(
+        f"CREATE TEMP TABLE wanted AS {' UNION '.join(of_days) or 'SELECT NULL::VARCHAR AS lead_id WHERE false'}"
     )
+    if number(con, "SELECT count(*) FROM wanted") > _AT_ONCE:
+        return False
+    known = f"read_parquet({file_literal(lake.known(LEAD_FIELDS))}, hive_partitioning = false)"
+    con.execute(f"CREATE TEMP TABLE others AS SELECT * FROM {known} ANTI JOIN wanted USING (lead_id)")
+    before = con.execute(
+        f"SELECT DISTINCT unnest(days) FROM (FROM {known} SEMI JOIN wanted USING (lead_id))"
+    ).fetchall()
+    days = {day for (day,) in before}.union(*(of for name, of in changed.items() if name != CAMPAIGNS.name))
+    con.execute(macros())
+    for table in SOURCES:
+        con.execute(f"CREATE TEMP VIEW {table.name} AS {_of_wanted(lake, table, days)}")
+    _make_latest(con, declarations)
+    return True
 
 
-def shown_name(name: str) -> str:
-    """Return a field's name as it may be shown: what looks like a number or an address was a value once."""
-    digits = sum(sign.isdigit() for sign in name)
-    return WITHHELD if digits >= _MANY or "@" in name or len(name) > _LISTED else " ".join(name.split())
+def _of_wanted(lake: Lake, table: Table, days: Collection[dt.date]) -> str:
+    """Return a SELECT of what is needed of a source to make the leads that are ``wanted``."""
+    if table is CAMPAIGNS:
+        return view(lake, table)
+    # the calls of leads that RawLeads alone gives may lie on any day
+    some = None if table is CALLS and lake.has(RAW_LEADS) else [] if table is CALLS else days
+    return f"SELECT * FROM ({view(lake, table, some)}) SEMI JOIN wanted USING (lead_id)"

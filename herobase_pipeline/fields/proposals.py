@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from herobase_pipeline.deriving.session import NotDerivedError
+from herobase_pipeline.fields.census import WITHHELD, shown_name
 from herobase_pipeline.fields.declarations import RAW, FieldsError, Kind, normal, read_declarations
-from herobase_pipeline.fields.projection import WITHHELD, shown_name
 from herobase_pipeline.fields.survey import Definition, Locale, Surveyed, survey
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.settings import Settings, SettingsError

@@ -165,7 +165,8 @@ class Lake:
     @contextlib.contextmanager
     def replacing_beside(self, target: Path) -> Iterator[Path]:
         """Hand out a path to write a hidden file beside a table's to, as ``replacing`` does."""
-        with self._replacing(target, private=False) as aside:
+        is_private = target.is_relative_to(self.root.absolute() / "private")
+        with self._replacing(target, private=is_private) as aside:
             yield aside
 
     @contextlib.contextmanager

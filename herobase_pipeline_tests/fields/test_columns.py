@@ -7,9 +7,10 @@ import unicodedata
 import duckdb
 import pytest
 
+from herobase_pipeline.fields.census import Finding
 from herobase_pipeline.fields.columns import MACROS, typed
 from herobase_pipeline.fields.declarations import declaration
-from herobase_pipeline.fields.projection import Finding, project
+from herobase_pipeline.fields.projection import project
 from herobase_pipeline.lake.engine import connect
 from herobase_pipeline.tables import CAMPAIGNS, LEAD_DATA, SIMPLE_LEADS
 from herobase_pipeline_tests.tables.making import DAY, ZONE, at, fill, read, temporary_lake, version
