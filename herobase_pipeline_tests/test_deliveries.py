@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import pytest
 
 from herobase_pipeline.delivering import decide
+from herobase_pipeline.delivering.ledger import ledger
 from herobase_pipeline.erasing.procedure import erase
 from herobase_pipeline.erasing.requests import Request
 from herobase_pipeline.lake.catalogue import view
@@ -304,6 +305,12 @@ def test_t12_what_changes_after_it_was_sent_is_shown_and_never_sent_again(delive
         alias(erased): "the person was erased here: erase them in hero too",
     }
     assert not here.rows(f"SELECT * FROM delivery_payloads WHERE lead_id IN ('{erased}', '{alias(erased)}')")
+    with ledger(lake, zone, lambda: here.now) as book:
+        for key in [event.key for event in book.latest.values() if event.state == "needs_action"]:
+            decide.decide(book, key, "settled")
+    here.load(SENDS)
+    assert states(here) == Counter(delivered=sum(sent.values()))  # what a person has settled stays so
+    assert emails(here) == sent
 
 
 def test_no_customer_and_no_key_leaves_the_private_zone(delivering):

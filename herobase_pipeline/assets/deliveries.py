@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,7 +11,7 @@ from herobase_pipeline.assets.own_lake import own_lake
 from herobase_pipeline.assets.pulled import SettingsResource
 from herobase_pipeline.assets.specs import spec
 from herobase_pipeline.delivering.declarations import Delivery, DeliveryError, read_deliveries
-from herobase_pipeline.delivering.ledger import NEEDS_ACTION, Ledger, LedgerError, ledger
+from herobase_pipeline.delivering.ledger import Ledger, LedgerError, ledger
 from herobase_pipeline.delivering.planning import Planned, Planner
 from herobase_pipeline.delivering.sending import Sender, Sent, Target
 from herobase_pipeline.delivering.stop import is_stopped
@@ -65,8 +64,8 @@ def deliveries(context: dg.AssetExecutionContext, settings: SettingsResource) ->
                 if not delivery.is_enabled:
                     context.log.info(f"{name} is not enabled, so it was not looked at.")
                     continue
-                for event, why in planner.changed(delivery, book):
-                    book.record(replace(event, happened_at=budget.utcnow(), state=NEEDS_ACTION, reason=why))
+                for event in planner.changed(delivery, book):
+                    book.record(event)
                 account, target = _target(settings, delivery, where=f"{settings.deliveries / name}.toml")
                 its = planner.plan(delivery, account, book)
                 if sends and delivery.is_live:

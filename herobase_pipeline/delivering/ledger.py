@@ -33,6 +33,8 @@ SENDING, NOT_SENT, DELIVERED, REJECTED, UNKNOWN, NEEDS_ACTION = (
     "unknown",
     "needs_action",
 )
+SETTLED = "by hand: settled"
+"""Why a delivery that a person has settled is delivered."""
 _STOPPED = "the sender was stopped before an answer came"
 _LATEST = """
     SELECT

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from herobase_pipeline.delivering.declarations import Delivery
 from herobase_pipeline.delivering.destinations import DESTINATIONS
-from herobase_pipeline.delivering.ledger import DELIVERED, REJECTED, SENDING, Event, Ledger
+from herobase_pipeline.delivering.ledger import DELIVERED, NEEDS_ACTION, REJECTED, SENDING, SETTLED, Event, Ledger
 from herobase_pipeline.delivering.mapping import Lead, Mapped, mapped
 from herobase_pipeline.deriving.session import NotLoadedError
 from herobase_pipeline.deriving.sources import macros
@@ -150,12 +150,13 @@ class Planner:
         file = self.lake.file(LEAD_FIELDS)
         return stored(self.lake, as_written(LEAD_FIELDS, file) if file.exists() else LEAD_FIELDS)
 
-    def changed(self, delivery: Delivery, ledger: Ledger) -> Iterator[tuple[Event, str]]:
-        """Yield what was delivered and is another since, with what a person should know of it (trap T12).
+    def changed(self, delivery: Delivery, ledger: Ledger) -> Iterator[Event]:
+        """Yield what to record of what was delivered and is another since: that a person is needed, and for what (trap T12).
 
         Only leads that something happened to since they were sent are looked at; a file whose mappings changed changes no lead.
+        What a person has settled is as it was then.
         """
-        sent = {event.key: event for event in ledger.events if event.state == SENDING and event.body}
+        sent = {event.key: event for event in ledger.events if event.state in (SENDING, NEEDS_ACTION) and event.body}
         delivered = {
             event.lead_id: event
             for event in ledger.latest.values()
@@ -177,16 +178,17 @@ class Planner:
             ).fetchall()
             leads = self._leads(con, [lead for lead, is_closed in found if is_closed])
         for lead, is_closed in found:
-            event = delivered[lead]
-            was = sent.get(event.key)
-            if lead.startswith("erased-"):
-                yield event, f"the person was erased here: erase them in {event.destination} too"
-            elif not is_closed:
-                yield event, f"the lead is no longer closed as {' or '.join(delivery.closures)}"
-            elif was and was.body and was.reason == mapped_by(delivery):
-                on = was.happened_at.astimezone(self.zone).date()
-                if other := _differing(json.loads(was.body), mapped(delivery, leads[lead], on)):
-                    yield event, f"the lead has another {', '.join(other)} since"
+            event = replace(delivered[lead], happened_at=self.utcnow(), state=NEEDS_ACTION)
+            was, is_settled = sent.get(event.key), event.reason == SETTLED
+            if lead.startswith("erased-") and not is_settled:
+                yield replace(event, reason=f"the person was erased here: erase them in {event.destination} too")
+            elif not is_closed and not is_settled:
+                yield replace(event, reason=f"the lead is no longer closed as {' or '.join(delivery.closures)}")
+            elif is_closed and was and was.body and (is_settled or was.reason == mapped_by(delivery)):
+                now = mapped(delivery, leads[lead], was.happened_at.astimezone(self.zone).date())
+                if other := _differing(json.loads(was.body), now):
+                    reason = f"the lead has another {', '.join(other)} since"
+                    yield replace(event, reason=reason, body=json.dumps(now.body, ensure_ascii=False, sort_keys=True))
 
     def keep(self, planned: Sequence[Planned]) -> int:
         """Write the plan; returns its rows."""

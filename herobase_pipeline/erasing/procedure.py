@@ -19,7 +19,7 @@ from herobase_pipeline.deriving import made
 from herobase_pipeline.deriving.session import turn
 from herobase_pipeline.erasing import looked
 from herobase_pipeline.erasing.requests import Request, anonymized
-from herobase_pipeline.lake import catalogue
+from herobase_pipeline.lake import arrow, catalogue
 from herobase_pipeline.lake.catalogue import define_views, view
 from herobase_pipeline.lake.engine import ROOMY, connect, file_literal, literal, number
 from herobase_pipeline.lake.erased import register, text_of
@@ -406,7 +406,7 @@ def _rewrite_known_fields(lake: Lake, con: duckdb.DuckDBPyConnection, swapped: S
     was = mark(known)
     try:
         with lake.replacing_beside(known) as aside:
-            con.execute(f"COPY ({rows}) TO {literal(str(aside))} (FORMAT parquet, COMPRESSION zstd)")
+            arrow.write_beside(con, rows, aside)
     except duckdb.Error:
         known.unlink(missing_ok=True)
     else:

@@ -19,8 +19,9 @@ from herobase_pipeline.deriving.sources import Source, define_sources, macros, r
 from herobase_pipeline.fields.census import Census, Finding, by_name, campaigns, counted, misfits, spellings
 from herobase_pipeline.fields.columns import MACROS, covering, texts, typed, values
 from herobase_pipeline.fields.declarations import Declaration
+from herobase_pipeline.lake import arrow
 from herobase_pipeline.lake.catalogue import view
-from herobase_pipeline.lake.engine import file_literal, literal, number
+from herobase_pipeline.lake.engine import file_literal, number
 from herobase_pipeline.lake.layout import Lake, place_of
 from herobase_pipeline.lake.writing import stored, write
 from herobase_pipeline.tables import (
@@ -93,7 +94,7 @@ def project(lake: Lake, zone: ZoneInfo, declarations: Sequence[Declaration], *, 
             con.execute(f"DROP TABLE texts_{n}")
             rows.append(f"FROM values_{n}")
         with lake.replacing_beside(known) as aside:
-            con.execute(f"COPY told TO {literal(str(aside))} (FORMAT parquet, COMPRESSION zstd)")
+            arrow.write_beside(con, "FROM told", aside)
         count = write(lake, con, table, f"{kept}({' UNION ALL BY NAME '.join(rows)})")
         made.keep(lake, LEAD_FIELDS, recipe, sources, beside=[known])
         written = stored(lake, table)

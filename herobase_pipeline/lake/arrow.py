@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from herobase_pipeline.tables.schema import Column, Table, Type
 
+_BATCH = 100_000  # rows
 _KEY = "ARROW:schema"  # where Arrow looks for what Parquet has no place for
 _TYPES = {
     Type.TEXT: pa.string(),
@@ -79,3 +80,13 @@ def write(
             rows += batch.num_rows
         file.add_key_value_metadata(footer)
     return rows
+
+
+def write_beside(con: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
+    """Write what a query yields as a hidden file beside a private table's, without statistics too."""
+    import pyarrow.parquet as pq
+
+    reader = con.sql(query).to_arrow_reader(_BATCH)
+    with pq.ParquetWriter(path, reader.schema, compression="zstd", write_statistics=False) as file:
+        for batch in reader:
+            file.write_batch(batch)
