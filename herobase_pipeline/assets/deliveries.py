@@ -12,7 +12,7 @@ from herobase_pipeline.assets.pulled import SettingsResource
 from herobase_pipeline.assets.specs import spec
 from herobase_pipeline.delivering.declarations import Delivery, DeliveryError, read_deliveries
 from herobase_pipeline.delivering.ledger import Ledger, LedgerError, ledger
-from herobase_pipeline.delivering.planning import Planned, Planner
+from herobase_pipeline.delivering.planning import Planned, Planner, erased
 from herobase_pipeline.delivering.sending import Sender, Sent, Target
 from herobase_pipeline.delivering.stop import is_stopped
 from herobase_pipeline.deriving.session import NotDerivedError
@@ -57,6 +57,8 @@ def deliveries(context: dg.AssetExecutionContext, settings: SettingsResource) ->
         with ledger(lake, settings.zone, budget.utcnow) as book:
             planner = Planner(lake, settings.zone, settings.phone_key, budget.utcnow)
             sender = Sender(book, budget.utcnow, budget.sleep, lambda: is_stopped(lake))
+            for event in erased(book, budget.utcnow()):
+                book.record(event)
             for name, delivery in found.items():
                 if isinstance(delivery, DeliveryError):
                     wrong.append(str(delivery))

@@ -62,9 +62,10 @@ def erasures(
         asked = f"no, and those who were known are erased. {error}"
         wrong.append(f"HeroBase could not be asked whom it has anonymized: {asked}")
     try:
-        with ledger(lake, settings.zone, utcnow):  # what a sender that was killed left, to be found in its tables
-            pass
-        erased = erase(lake, settings.zone, requests, everyone=True)
+        with ledger(
+            lake, settings.zone, utcnow
+        ):  # nothing is sent meanwhile; what a killed sender left is in its tables then
+            erased = erase(lake, settings.zone, requests, everyone=True)
         kept = [each for each in taken if not delete(each)]
         if taken:
             context.log.info(f"Lists taken over: {len(taken)}; deleted: {len(taken) - len(kept)}.")

@@ -1,8 +1,9 @@
 """``make deliveries``: what a person has to decide, and the decision.
 
-``herobase-deliveries`` lists the deliveries of which nobody knows whether they arrived (``unknown``), and those that are another
-since (``needs_action``). ``herobase-deliveries KEY DECISION`` takes a decision: ``arrived``, ``settled`` (what was to be done
-is done), or ``again`` (it did not arrive: it is planned and sent anew). The first signs of a key are enough.
+``herobase-deliveries`` lists the deliveries of which nobody knows whether they arrived (``unknown``), those that the
+destination refused (``rejected``), and those that are another since (``needs_action``). ``herobase-deliveries KEY DECISION``
+takes a decision: ``arrived``, ``again`` (it did not arrive, or what was refused is corrected: it is planned and sent anew), or
+``settled`` (what was to be done is done). The first signs of a key are enough.
 """
 
 import argparse
@@ -15,6 +16,8 @@ from herobase_pipeline.delivering.ledger import (
     DELIVERED,
     NEEDS_ACTION,
     NOT_SENT,
+    REJECTED,
+    SETTLED,
     UNKNOWN,
     Event,
     Ledger,
@@ -25,8 +28,11 @@ from herobase_pipeline.lake.identity import ForeignLakeError, claim
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.settings import Settings, SettingsError
 
-_OPEN = (UNKNOWN, NEEDS_ACTION)
-_DECISIONS = {"arrived": DELIVERED, "settled": DELIVERED, "again": NOT_SENT}
+_DECISIONS = {
+    UNKNOWN: {"arrived": DELIVERED, "again": NOT_SENT},
+    REJECTED: {"again": NOT_SENT},
+    NEEDS_ACTION: {"settled": DELIVERED},
+}
 _SHORT = 10
 
 
@@ -34,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     """List what is to be decided, or take a decision; returns the exit code: 0, or 2 with a sentence."""
     options = argparse.ArgumentParser(prog="herobase-deliveries", description=__doc__)
     options.add_argument("key", nargs="?", help="the key of a delivery, or how it begins")
-    options.add_argument("decision", nargs="?", choices=_DECISIONS)
+    options.add_argument("decision", nargs="?", choices=sorted({each for of in _DECISIONS.values() for each in of}))
     chosen = options.parse_args(arguments)
     try:
         settings = Settings.load()
@@ -43,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
             if chosen.key:
                 told = [decide(book, chosen.key, chosen.decision)]
             else:
-                told = list(_listed([event for event in book.latest.values() if event.state in _OPEN]))
+                told = list(_listed([event for event in book.latest.values() if event.state in _DECISIONS]))
     except (SettingsError, ForeignLakeError, LedgerError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -59,21 +65,18 @@ def decide(book: Ledger, key: str, decision: str | None) -> str:
 
     """
     found = [event for event in book.latest.values() if event.key.startswith(key.lower())]
-    if len(found) != 1 or found[0].state not in _OPEN:
+    if len(found) != 1 or found[0].state not in _DECISIONS:
         raise ValueError(
             f"{'No delivery' if not found else 'Several deliveries' if len(found) > 1 else 'Nothing to decide: the delivery'} "
             f"{'has' if len(found) != 1 else 'with'} a key that begins with {key}"
             f"{f' is {found[0].state}' if len(found) == 1 else ''}. herobase-deliveries lists those that wait."
         )
     (event,) = found
-    if decision is None:
-        raise ValueError(f"Say what is decided: {', '.join(_DECISIONS)}.")
-    if decision == "again" and event.state != UNKNOWN:
-        raise ValueError("It arrived before, so it is not sent again: correct it in the destination, then say settled.")
-    state = _DECISIONS[decision]
-    book.record(
-        replace(event, happened_at=dt.datetime.now(dt.UTC), state=state, reason=f"by hand: {decision}", body=None)
-    )
+    may = _DECISIONS[event.state]
+    if decision not in may:
+        raise ValueError(f"Of one that is {event.state} can be said: {', '.join(may)}.")
+    state, reason = may[decision], f"{SETTLED}: {event.reason}" if decision == "settled" else f"by hand: {decision}"
+    book.record(replace(event, happened_at=dt.datetime.now(dt.UTC), state=state, reason=reason, body=None))
     return f"{event.key[:_SHORT]} is {state}: {'it is planned anew' if state == NOT_SENT else 'decided by hand'}."
 
 

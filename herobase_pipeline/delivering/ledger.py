@@ -49,9 +49,9 @@ _LATEST = """
         min(first_at) AS first_tried_at,
         max(happened_at) AS last_tried_at
     FROM (
-        SELECT *, happened_at AS first_at, (happened_at, n + 1) AS step FROM events
+        SELECT *, happened_at AS first_at, happened_at AS step FROM events
         UNION ALL BY NAME
-        SELECT * RENAME (last_tried_at AS happened_at, first_tried_at AS first_at), (last_tried_at, 0::BIGINT) AS step FROM seen
+        SELECT * RENAME (last_tried_at AS happened_at, first_tried_at AS first_at), last_tried_at AS step FROM seen
     )
     GROUP BY key
     HAVING state <> 'not_sent'
@@ -107,6 +107,7 @@ class Ledger:
         self._lake, self._zone, self._path, self._utcnow = lake, zone, journal, utcnow
         self.events: list[Event] = []
         self.latest: dict[str, Event] = {}
+        self._times: dict[str, dt.datetime] = {}
         left = _read(journal)
         self._load()
         for event in left:
@@ -123,14 +124,13 @@ class Ledger:
             renamed = "SELECT * EXCLUDE (first_tried_at) RENAME (last_tried_at AS happened_at)"
             states = f"{renamed} FROM ({stored(self._lake, DELIVERIES)})"
             kept = _events(con, states)
-        for event in self.events:
+        for event in (*self.events, *kept):
             self._settle(event)
-        for event in kept:
-            if event.key not in self.latest or self.latest[event.key].happened_at <= event.happened_at:
-                self._settle(event)
 
     def record(self, event: Event) -> None:
-        """Make an event durable, and then known."""
+        """Make an event durable, and then known; it is later than all of its key, also where the clock was set back."""
+        if (last := self._times.get(event.key)) is not None and event.happened_at <= last:
+            event = replace(event, happened_at=last + dt.timedelta(microseconds=1))
         line = json.dumps(asdict(event) | {"happened_at": event.happened_at.isoformat()}, ensure_ascii=False) + "\n"
         is_new = not self._path.exists()
         with self._path.open("ab") as journal:
@@ -147,6 +147,9 @@ class Ledger:
         self._settle(event)
 
     def _settle(self, event: Event) -> None:
+        if event.key in self._times and self._times[event.key] > event.happened_at:  # from a backup
+            return
+        self._times[event.key] = event.happened_at
         if event.state == NOT_SENT:
             self.latest.pop(event.key, None)
         else:
@@ -158,10 +161,12 @@ class Ledger:
         rows = [asdict(event) for event in left]
         with spool(self._lake) as folder, connect(self._zone, folder) as con:
             con.register("journal", pa.Table.from_pylist(rows, arrow.schema(DELIVERY_PAYLOADS)))
-            con.execute("CREATE TEMP TABLE events AS SELECT *, row_number() OVER () AS n FROM journal")
-            new = f"SELECT {', '.join(DELIVERY_PAYLOADS.names)} FROM events"
+            new = f"SELECT {', '.join(DELIVERY_PAYLOADS.names)} FROM journal"
             # a run that was killed between the two writes finds the same events again
             write(self._lake, con, DELIVERY_PAYLOADS, f"FROM seen UNION ALL BY NAME ({new} EXCEPT ALL FROM seen)")
+            # of all of them, so that what a backup of deliveries lacks comes back
+            events = f"FROM ({stored(self._lake, DELIVERY_PAYLOADS)}) UNION ALL BY NAME ({new})"
+            con.execute(f"CREATE TEMP TABLE events AS {events}")
             count = write(self._lake, con, DELIVERIES, _LATEST)
         self._path.unlink(missing_ok=True)
         return count

@@ -15,7 +15,7 @@ _FLAGS = {
     **dict.fromkeys(("false", "no", "nej", "0"), False),
 }
 _DAY_FIRST = re.compile(r"(\d\d?)[-./](\d\d?)[-./](\d{4})")
-_WHOLE, _DECIMAL = re.compile(r"[+-]?\d+"), re.compile(r"[+-]?\d+([.,]\d+)?")
+_WHOLE, _DECIMAL = re.compile(r"[+-]?\d{1,18}"), re.compile(r"[+-]?\d{1,18}([.,]\d{1,18})?")
 
 
 @dataclass(frozen=True)

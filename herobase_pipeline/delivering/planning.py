@@ -33,6 +33,8 @@ _CLOSED = """
     closed_at IS NOT NULL AND closure IN (SELECT unnest($closures::VARCHAR[]))
     AND status NOT IN ('Removed', 'Anonymized', 'DoNotCall', 'GlobalDoNotCall')
 """
+ERASED = "erased-"
+"""How a lead is called that was erased."""
 SEND, DONE, INVALID, NOT_YET, NOT_ELIGIBLE = "send", "done", "invalid", "not_yet", "not_eligible"
 _ELIGIBLE = files("herobase_pipeline.delivering").joinpath("eligible.sql").read_text(encoding="utf-8")
 
@@ -160,7 +162,7 @@ class Planner:
         delivered = {
             event.lead_id: event
             for event in ledger.latest.values()
-            if event.state == DELIVERED and event.delivery == delivery.name
+            if event.state == DELIVERED and event.delivery == delivery.name and not event.lead_id.startswith(ERASED)
         }
         if not delivered:
             return
@@ -173,20 +175,20 @@ class Planner:
             con.execute(f"CREATE TEMP VIEW leads AS {view(self.lake, LEADS)}")
             found = con.execute(
                 f"SELECT delivered.lead_id, ({_CLOSED}) FROM delivered LEFT JOIN leads USING (lead_id) "
-                "WHERE is_alias(delivered.lead_id) OR coalesce(list_max(active_dates) >= day, true)",
+                "WHERE coalesce(list_max(active_dates) >= day, true)",
                 {"closures": list(delivery.closures)},
             ).fetchall()
             leads = self._leads(con, [lead for lead, is_closed in found if is_closed])
         for lead, is_closed in found:
             event = replace(delivered[lead], happened_at=self.utcnow(), state=NEEDS_ACTION)
-            was, is_settled = sent.get(event.key), event.reason == SETTLED
-            if lead.startswith("erased-") and not is_settled:
-                yield replace(event, reason=f"the person was erased here: erase them in {event.destination} too")
-            elif not is_closed and not is_settled:
-                yield replace(event, reason=f"the lead is no longer closed as {' or '.join(delivery.closures)}")
+            was, is_settled = sent.get(event.key), (event.reason or "").startswith(SETTLED)
+            if not is_closed:
+                reason = f"the lead is no longer closed as {' or '.join(delivery.closures)}"
+                if event.reason != f"{SETTLED}: {reason}":
+                    yield replace(event, reason=reason)
             elif is_closed and was and was.body and (is_settled or was.reason == mapped_by(delivery)):
                 now = mapped(delivery, leads[lead], was.happened_at.astimezone(self.zone).date())
-                if other := _differing(json.loads(was.body), now):
+                if other := _differing(delivery, json.loads(was.body), now):
                     reason = f"the lead has another {', '.join(other)} since"
                     yield replace(event, reason=reason, body=json.dumps(now.body, ensure_ascii=False, sort_keys=True))
 
@@ -212,10 +214,10 @@ def _keys(destination: str, account: str) -> str:
 def _customers(destination: str, ledger: Ledger) -> set[str]:
     """Return who was sent to a destination, as far as its field for the customer says."""
     field = DESTINATIONS[destination].customer
-    sent = {event.key: event.body for event in ledger.events if event.destination == destination and event.body}
-    kept = (
-        json.loads(body) for key, body in sent.items() if key in ledger.latest and ledger.latest[key].state != REJECTED
-    )
+    there = {
+        key for key, event in ledger.latest.items() if event.destination == destination and event.state != REJECTED
+    }
+    kept = (json.loads(event.body) for event in ledger.events if event.key in there and event.body)
     return {customer for body in kept if (customer := _customer(body, field))}
 
 
@@ -233,11 +235,21 @@ def mapped_by(delivery: Delivery) -> str:
     return f"mapped by {hashlib.sha256(told.encode()).hexdigest()[:12]}"
 
 
-def _differing(was: Mapping[str, Any], now: Mapped) -> list[str]:
-    """Return the fields in which what was sent is not what would be now."""
+def erased(ledger: Ledger, now: dt.datetime) -> Iterator[Event]:
+    """Yield what to record of persons who were erased here and are in another system, whatever file sent them there."""
+    for event in list(ledger.latest.values()):
+        reason = f"the person was erased here: erase them in {event.destination} too"
+        is_there = event.lead_id.startswith(ERASED) and event.state in (DELIVERED, NEEDS_ACTION)
+        if is_there and event.reason not in (reason, f"{SETTLED}: {reason}"):
+            yield replace(event, happened_at=now, state=NEEDS_ACTION, reason=reason, body=None)
+
+
+def _differing(delivery: Delivery, was: Mapping[str, Any], now: Mapped) -> list[str]:
+    """Return the fields in which what was sent is not what would be now, but for those of the day."""
+    of_the_day = {each.field_name for each in delivery.field_mappings if each.static_value_key}
     old, new = dict(_flat(was)), dict(_flat(now.body))
     broken = {rule.partition(":")[0] for rule in now.broken}
-    return sorted({name for name in old.keys() | new.keys() if old.get(name) != new.get(name)} | broken)
+    return sorted(({name for name in old.keys() | new.keys() if old.get(name) != new.get(name)} | broken) - of_the_day)
 
 
 def _flat(body: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:

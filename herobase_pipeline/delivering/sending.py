@@ -68,7 +68,7 @@ class Sender:
         sent, failures, after = Sent(), 0, []
         for each in planned:
             may = sum(sent.states.values()) < delivery.max_per_run and sent.stopped is None
-            if each.decision != SEND or not may:
+            if each.decision != SEND or not may or each.key in self.ledger.latest:
                 after.append(each)
                 continue
             if self.is_stopped():
@@ -117,4 +117,6 @@ class Sender:
             if outcome.what is not What.BUSY or attempt == _ATTEMPTS:
                 break
             self.sleep(min(outcome.wait_s if outcome.wait_s is not None else 2.0**attempt, _LONGEST_WAIT_S))
+            if self.is_stopped():
+                break
         return outcome

@@ -15,7 +15,7 @@ import duckdb
 
 from herobase_pipeline.lake.engine import READING, define_token, file_literal, literal, number, quoted
 from herobase_pipeline.lake.layout import Lake
-from herobase_pipeline.tables import CALL_PHONES, CALLS, ERASED, Holds, Table
+from herobase_pipeline.tables import CALL_PHONES, CALLS, DELIVERIES, ERASED, Holds, Table
 from herobase_pipeline.tables.schema import HASH
 
 _HERE = files("herobase_pipeline.lake")
@@ -96,7 +96,7 @@ class Register:
         members = [f"CASE WHEN {_LEAD} AND NOT is_alias({lead}) THEN alias_of({lead}) ELSE {lead} END AS {lead}"]
         members += [f"CASE WHEN NOT ({_LEAD} OR {_CALL}) THEN {name} END AS {name}" for name in tokens]
         members += [f"CASE WHEN NOT {_LEAD} THEN {name} END AS {name}" for name in table.holding(Holds.TEXT)]
-        deletes = self.lake.deletes_rows
+        deletes = self.lake.deletes_rows and table.name != DELIVERIES.name  # that it was sent stays known
         kept = f"NOT {_LEAD} OR is_alias({lead})" if deletes else "true"  # who was anonymised before stays so
         return (
             f"SELECT * EXCLUDE ({_NEW_LEAD}, {_LEAD}, {_CALL}) REPLACE ({', '.join(members)}) "

@@ -342,7 +342,7 @@ _UNFINISHED = f"""
 """
 _UNDECIDED = """
     SELECT local_day(last_tried_at), format('{}: {} {}', delivery, count(*), state)
-    FROM deliveries WHERE state IN ('unknown', 'needs_action', 'sending')
+    FROM deliveries WHERE state IN ('unknown', 'rejected', 'needs_action', 'sending')
     GROUP BY local_day(last_tried_at), delivery, state
 """
 _ADD_UP = """
@@ -537,8 +537,8 @@ _OTHERS = [
     ),
     Check(
         "none_unknown", [DELIVERIES], ERROR,
-        "Of every delivery it is known whether it arrived, and none needs a person: what is unknown is never sent again by "
-        "itself (trap T39).",
+        "Of every delivery it is known whether it arrived, none was refused, and none needs a person: what is unknown or refused "
+        "is never sent again by itself (trap T39).",
         "make deliveries lists them. Look in the destination for the key's first signs, and say there what you found.",
         _UNDECIDED,
     ),

@@ -107,3 +107,9 @@ def test_a_broken_rule_says_nothing_of_the_customer():
         for told in FIELDS.values()
         if told.strip() and text and told.strip() in text and len(told) > 3
     ]
+
+
+@pytest.mark.parametrize(("kind", "rule"), [("Integer", "it is no Integer"), ("Number", "it is no Number")])
+def test_a_number_that_no_machine_holds_breaks_the_rule_and_nothing_else(kind, rule):
+    FIELDS["Lang tal"] = "9" * 5_000
+    assert value(lead_field="Lang tal", value_type=kind) == rule

@@ -1,5 +1,6 @@
 """One request to a destination, and what is known of it afterwards: arrived, refused, not sent, or nobody knows."""
 
+import math
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +15,14 @@ from herobase_pipeline.settings import is_loopback
 
 _CONNECT_SECONDS, _READ_SECONDS = 10, 60
 _BUSY = (429, 503)
-_NOT_LOOKED_AT = (401, 403, 404, 405, 407, 421)  # the key, the address or the right is wrong: no lead is at fault
+# the key, the address or the right is wrong, so no lead is at fault; 302 and 303 may follow something that was done
+_NOT_LOOKED_AT = (301, 307, 308, 401, 403, 404, 405, 407, 421)
+_MALFORMED = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidHeader,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.MissingSchema,
+)
 
 
 class What(Enum):
@@ -47,7 +55,7 @@ class Outcome:
     wait_s: float | None = None
 
 
-def post(url: str, headers: Mapping[str, str], body: Mapping[str, Any]) -> requests.Response | Outcome:
+def post(url: str, headers: Mapping[str, bytes], body: Mapping[str, Any]) -> requests.Response | Outcome:
     """Post a body as JSON; returns the answer, or what is known where there is none worth reading.
 
     A new connection each time, as one that was kept may be closed by the other side just as the request leaves.
@@ -60,9 +68,12 @@ def post(url: str, headers: Mapping[str, str], body: Mapping[str, Any]) -> reque
                 url,
                 json=body,
                 headers={**headers, "Accept": "application/json", "Connection": "close"},
+                auth=lambda request: request,  # else a login in .netrc would take the place of the key
                 timeout=(_CONNECT_SECONDS, _READ_SECONDS),
                 allow_redirects=False,
             )
+    except _MALFORMED as error:
+        return Outcome(What.NOT_LOOKED_AT, f"nothing could be sent to {host} ({type(error).__name__})")
     except requests.exceptions.RequestException as error:
         if _never_left(error):
             return Outcome(What.BUSY, f"{host} cannot be reached ({type(error).__name__})")
@@ -70,16 +81,16 @@ def post(url: str, headers: Mapping[str, str], body: Mapping[str, Any]) -> reque
     status, said = answer.status_code, answer.text[:2_000]
     if status in _BUSY:
         return Outcome(What.BUSY, f"{host} answered {status}", said, wait_s=_seconds(answer.headers.get("Retry-After")))
-    if status in _NOT_LOOKED_AT or 300 <= status < 400:
+    if status in _NOT_LOOKED_AT:
         return Outcome(What.NOT_LOOKED_AT, f"{host} answered {status}", said)
-    if status >= 500 or status == 408:
+    if status >= 500 or status == 408 or 300 <= status < 400:
         return Outcome(What.UNKNOWN, f"{host} answered {status}", said)
     return answer
 
 
 def _never_left(error: requests.exceptions.RequestException) -> bool:
     """Whether an error came before the request could have left."""
-    if isinstance(error, requests.exceptions.ConnectTimeout | requests.exceptions.InvalidURL):
+    if isinstance(error, requests.exceptions.ConnectTimeout):
         return True
     inner = error.args[0] if error.args else None
     reason = inner.reason if isinstance(inner, MaxRetryError) else inner
@@ -92,6 +103,7 @@ def _never_left(error: requests.exceptions.RequestException) -> bool:
 def _seconds(retry_after: str | None) -> float | None:
     """Return the seconds of a Retry-After header; None for a date, or for none."""
     try:
-        return max(float(retry_after or ""), 0)
+        seconds = float(retry_after or "")
     except ValueError:
         return None
+    return max(seconds, 0) if math.isfinite(seconds) else None

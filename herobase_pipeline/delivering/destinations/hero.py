@@ -26,7 +26,9 @@ def send(url: str, api_key: str, body: Mapping[str, Any], short_key: str) -> Out
     match_ = dict(body.get("project_match", {}))
     match_["partner_notes"] = "\n".join(filter(None, [match_.get("partner_notes"), f"Ref. {short_key}"]))
     answer = post(
-        f"{url}/api/v1/Projects/create", {"Authorization": f"Bearer {api_key}"}, {**body, "project_match": match_}
+        f"{url}/api/v1/Projects/create",
+        {"Authorization": f"Bearer {api_key}".encode()},
+        {**body, "project_match": match_},
     )
     if isinstance(answer, Outcome):
         return answer
@@ -36,7 +38,7 @@ def send(url: str, api_key: str, body: Mapping[str, Any], short_key: str) -> Out
     except ValueError:
         told = None
     status = told.get("status") if isinstance(told, dict) else None
-    if answer.status_code == 200 and status == "success":
+    if answer.status_code in (200, 201) and status == "success":
         return Outcome(What.DELIVERED, said=said, remote_id=_id(told))
     if status == "error" or 400 <= answer.status_code < 500:
         return Outcome(What.REJECTED, f"HERO refused it with {answer.status_code}", said)
