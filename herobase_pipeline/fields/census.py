@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import duckdb
 
-from herobase_pipeline.fields.declarations import RAW, Declaration, Kind, normal
+from herobase_pipeline.fields.columns import keeps_raw
+from herobase_pipeline.fields.declarations import RAW, Declaration, DeclaredField, Kind, normal
 from herobase_pipeline.lake.engine import literal, number, quoted
 
 RECENT = 35  # days: a field that no lead changed in them has, has vanished
@@ -58,8 +59,8 @@ class Seen:
     last_day: dt.date
 
 
-# A relation of leads has, for each: declaration, campaign, last_modified_at, keys (the names of its fields), has_fields and
-# is_unreadable; and of what was read of them ``lead_fields`` has the values.
+# A relation of leads has, for each: declaration, campaign, last_modified_at, keys (the names of its fields), has_fields,
+# is_unreadable, and unread: the columns that could not be read, and have none for what they say. ``lead_fields`` has the values.
 
 
 def spellings(con: duckdb.DuckDBPyConnection, leads: str) -> dict[str, list[Seen]]:
@@ -82,22 +83,40 @@ def by_name(seen: Sequence[Seen]) -> Mapping[str, Sequence[str]]:
     return found
 
 
-def counted(con: duckdb.DuckDBPyConnection, rows: str, declaration: Declaration) -> list[Census]:
-    """Return a line for each declared field, from a SELECT of the rows of ``lead_fields``."""
-    fields = list(declaration.fields.items())
-    counts = [
-        f"count({quoted(field.column)}), "
-        + ("0" if field.type is Kind.TEXT else f"count({quoted(field.column + RAW)})")
-        for _, field in fields
+def unread_of(declaration: Declaration, read: str) -> str:
+    """Return a SELECT of a file's leads with the columns that could not be read, and have no column for what they say."""
+    columns = [
+        each.column for each in declaration.fields.values() if each.type is not Kind.TEXT and not keeps_raw(each)
     ]
+    found = ", ".join(f"CASE WHEN {quoted(name + RAW)} IS NOT NULL THEN {literal(name)} END" for name in columns)
+    return f"SELECT lead_id, list_filter([{found}]::VARCHAR[], lambda name: name IS NOT NULL) AS unread FROM {read}"
+
+
+def counted(con: duckdb.DuckDBPyConnection, rows: str, leads: str, declaration: Declaration) -> list[Census]:
+    """Return a line for each declared field, from a SELECT of the rows of ``lead_fields``, and from the leads."""
+    fields = list(declaration.fields.items())
+    of_leads = (
+        f"SELECT count(*) FROM {leads} WHERE declaration = {literal(declaration.name)} AND list_contains(unread, {{}})"
+    )
+
+    def unread(field: DeclaredField) -> str:
+        if field.type is Kind.TEXT:
+            return "0"
+        return (
+            f"count({quoted(field.column + RAW)})"
+            if keeps_raw(field)
+            else f"({of_leads.format(literal(field.column))})"
+        )
+
     if not fields:
         return []
+    counts = [f"count({quoted(field.column)}), {unread(field)}" for _, field in fields]
     query = f"SELECT {', '.join(counts)} FROM ({rows}) WHERE declaration = {literal(declaration.name)}"
     ((*numbers,),) = con.execute(query).fetchall()
     pairs = zip(numbers[::2], numbers[1::2], strict=True)
     return [
-        Census(declaration.name, name, field.column, field.type, read + unread, unread)
-        for (name, field), (read, unread) in zip(fields, pairs, strict=True)
+        Census(declaration.name, name, field.column, field.type, read + not_read, not_read)
+        for (name, field), (read, not_read) in zip(fields, pairs, strict=True)
     ]
 
 

@@ -16,7 +16,7 @@ from herobase_pipeline.deriving import made
 from herobase_pipeline.deriving.made import Made, Seen
 from herobase_pipeline.deriving.session import NotDerivedError, deriving
 from herobase_pipeline.deriving.sources import Source, define_sources, macros, require_loaded
-from herobase_pipeline.fields.census import Census, Finding, by_name, campaigns, counted, misfits, spellings
+from herobase_pipeline.fields.census import Census, Finding, by_name, campaigns, counted, misfits, spellings, unread_of
 from herobase_pipeline.fields.columns import MACROS, covering, texts, typed, values
 from herobase_pipeline.fields.declarations import Declaration
 from herobase_pipeline.lake import arrow
@@ -79,11 +79,10 @@ def project(lake: Lake, zone: ZoneInfo, declarations: Sequence[Declaration], *, 
         changed = _changed(lake, before, sources, declarations)
         if changed is None or not _gather_touched(con, lake, declarations, changed):
             gather(con, lake, declarations)
-            con.execute("CREATE TEMP TABLE others AS SELECT * FROM leads_now WHERE false")
+            con.execute("CREATE TEMP TABLE others AS SELECT *, []::VARCHAR[] AS unread FROM leads_now WHERE false")
             kept = ""
         else:
             kept = "SELECT * FROM seen ANTI JOIN wanted USING (lead_id) UNION ALL BY NAME "
-        con.execute("CREATE TEMP TABLE told AS FROM leads_now UNION ALL BY NAME FROM others")
         now = spellings(con, "leads_now")
         rows = [
             "SELECT lead_id, last_modified_at, declaration, declaration_version FROM latest WHERE declaration IS NULL"
@@ -93,6 +92,14 @@ def project(lake: Lake, zone: ZoneInfo, declarations: Sequence[Declaration], *, 
             con.execute(f"CREATE TEMP TABLE values_{n} AS {values(each, f'texts_{n}')}")
             con.execute(f"DROP TABLE texts_{n}")
             rows.append(f"FROM values_{n}")
+        unread = " UNION ALL ".join(unread_of(each, f"values_{n}") for n, each in enumerate(declarations))
+        con.execute(f"""
+            CREATE TEMP TABLE told AS
+            SELECT leads_now.*, coalesce(unread, []) AS unread
+            FROM leads_now LEFT JOIN ({unread or "SELECT NULL AS lead_id, NULL::VARCHAR[] AS unread"}) USING (lead_id)
+            UNION ALL BY NAME
+            FROM others
+        """)
         with lake.replacing_beside(known) as aside:
             arrow.write_beside(con, "FROM told", aside)
         count = write(lake, con, table, f"{kept}({' UNION ALL BY NAME '.join(rows)})")
@@ -100,7 +107,7 @@ def project(lake: Lake, zone: ZoneInfo, declarations: Sequence[Declaration], *, 
         written = stored(lake, table)
         con.execute("CREATE TEMP VIEW leads_told AS SELECT * FROM told WHERE is_there")
         seen = spellings(con, "leads_told")
-        fields = [line for each in declarations for line in counted(con, written, each)]
+        fields = [line for each in declarations for line in counted(con, written, "leads_told", each)]
         findings = campaigns(con, "leads_told") if declarations else []
         findings += [found for each in declarations for found in misfits(con, "leads_told", each, seen[each.name])]
         undeclared = number(con, f"SELECT count(*) FROM ({written}) WHERE declaration IS NULL")
