@@ -17,7 +17,7 @@ from benchmarks.report import RESULTS
 
 _PAGE = Path(__file__).with_name("RESULTS.md")
 _PLOT = Path(__file__).with_name("growth.svg")
-_PACKAGES = ("dagster", "duckdb", "pyarrow", "msgspec", "pandas", "dlt")
+_PACKAGES = ("dagster", "duckdb", "pyarrow", "msgspec", "pandas", "dlt", "target-duckdb")
 _FULL = (
     ("landing", "--calls", "100000", "--goal", "≤ 1.8"),
     ("landing", "--calls", "1000000", "--rounds", "3", "--only", "obvious", "--goal", "≤ 1.8, ≤ 450 MB"),
