@@ -277,6 +277,8 @@ def test_increments_are_what_a_full_rebuild_makes(declared, raw_leads):
     for day in ("2026-11-19", "2026-11-16", "2026-11-18"):  # new, earlier, and again
         here.load(pulled, day)
         compare()
+    if raw_leads:  # what follows is the same with them
+        return
     text = (folder / "telefoni.toml").read_text()
     (folder / "telefoni.toml").write_text(text.replace('"Kampagne" =', '"Kampanje" ='))  # one is new, one has vanished
     compare()
