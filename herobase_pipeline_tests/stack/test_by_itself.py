@@ -25,7 +25,7 @@ def done(stack: Stack, job: str) -> list[Run]:
 
 def test_a_fresh_instance_refreshes_today_and_derives_what_a_backfill_brought(start_stack):
     stack = start_stack(calm=False, environment=EACH_MINUTE)
-    assert stack.instigators() == {each.name: "RUNNING" for each in (*SCHEDULES, *SENSORS)}
+    assert stack.instigators() == {each.name: each.default_status.value for each in (*SCHEDULES, *SENSORS)}
     days = DAYS[1:3]
     backfill = stack.launch_backfill(PULLED, days)
     assert stack.wait_for_backfill(backfill) == "COMPLETED_SUCCESS"
