@@ -139,4 +139,6 @@ def _states(book: Ledger) -> dict[str, int]:
 
 
 def _of_run(sent: Mapping[str, Sent]) -> dict[str, int]:
-    return {f"{state}_now": sum(each.states[state] for each in sent.values()) for state in ("delivered", "unknown")}
+    """Return how many leads came to each state in this run, those too that could not be sent."""
+    states = sum((each.states for each in sent.values()), Counter[str]())
+    return {f"{state}_now": leads for state, leads in sorted(states.items())}

@@ -62,9 +62,8 @@ def erasures(
         asked = f"no, and those who were known are erased. {error}"
         wrong.append(f"HeroBase could not be asked whom it has anonymized: {asked}")
     try:
-        with ledger(
-            lake, settings.zone, utcnow
-        ):  # nothing is sent meanwhile; what a killed sender left is in its tables then
+        # nothing is sent meanwhile, and what a sender that was killed left is in its tables
+        with ledger(lake, settings.zone, utcnow):
             erased = erase(lake, settings.zone, requests, everyone=True)
         kept = [each for each in taken if not delete(each)]
         if taken:

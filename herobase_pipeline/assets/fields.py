@@ -26,9 +26,8 @@ def lead_fields(context: dg.AssetExecutionContext, settings: SettingsResource) -
     """Read the declared fields of all leads; names and counts are shown, never a value."""
     lake = own_lake(settings)
     try:
-        erase(
-            lake, settings.zone, days=days_to_look_at(lake)
-        )  # first, whatever is wrong with the files of declared fields
+        # first, whatever is wrong with the files of declared fields
+        erase(lake, settings.zone, days=days_to_look_at(lake))
         declarations = read_declarations(settings.declared_fields, LEAD_FIELDS.names)
 
         def make(anew: bool) -> Projected:

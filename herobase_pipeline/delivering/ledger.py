@@ -104,7 +104,7 @@ class Ledger:
     """
 
     def __init__(self, lake: Lake, zone: ZoneInfo, journal: Path, utcnow: Callable[[], dt.datetime]) -> None:
-        self._lake, self._zone, self._path, self._utcnow = lake, zone, journal, utcnow
+        self._lake, self._zone, self._path = lake, zone, journal
         self.events: list[Event] = []
         self.latest: dict[str, Event] = {}
         self._times: dict[str, dt.datetime] = {}
