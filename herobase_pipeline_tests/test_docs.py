@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -17,11 +18,13 @@ from typing import NamedTuple, Self
 
 import pytest
 
+from herobase_pipeline.delivering.declarations import delivery
 from herobase_pipeline.fields.declarations import declaration
 from herobase_pipeline.operations.schedules import SCHEDULES
 from herobase_pipeline.operations.sensors import SENSORS
 from herobase_pipeline.sandbox import Sandbox
 from herobase_pipeline.settings import SandboxSettings, Settings
+from herobase_pipeline.tables import LEADS
 from herobase_pipeline_tests.conftest import ROOT
 
 GIT, MAKE = str(shutil.which("git")), str(shutil.which("make"))
@@ -91,6 +94,8 @@ class Clone:
                 self.run(sys.executable, "-c", IN_SQL, given=block.text)
             case "diff":
                 self.run(GIT, "apply", "-", given=block.text)
+            case "toml" if "destination" in tomllib.loads(block.text):
+                delivery("example", block.text.encode(), "docs", LEADS.names)
             case "toml":
                 declaration("example", block.text.encode(), "docs")
             case kind:
