@@ -24,6 +24,7 @@ from pydantic_settings import SettingsError as UnparsedError
 SANDBOX_FIELDS = Path(__file__).parent / "sandbox" / "declared"
 SANDBOX_DELIVERIES = Path(__file__).parent / "sandbox" / "deliveries"
 SANDBOX_HERO_KEY = "key of HERO in the box"
+SANDBOX_HERON_KEY = "key of Heron in the box"
 SANDBOX_PII_KEY = "demo key of the sandbox, for invented people only"
 SANDBOX_SEARCH = "api_import_export"
 
@@ -118,7 +119,7 @@ class SandboxSettings(_FromDotEnv):
     password: str = Field("sandbox", description="its password; an invented account, so no secret")
     project_rights: CommaSeparated = Field(("*",), description="patterns of project names the account may see")
     resource_rights: CommaSeparated = Field(
-        ("Account:Get", "Calls:Get", "Campaigns:Get", "Leads:Get", "Organization:Get"),
+        ("Account:Get", "Calls:Get", "Campaigns:Get", "Leads:Get", "Leads:Post", "Organization:Get"),
         description="Resource:Verb pairs; without one: 403",
     )
     lead_entry_access: Literal["None", "Partner", "Full"] = Field("Full", description="which lead fields come out")
@@ -240,6 +241,14 @@ class Settings(_FromDotEnv):
     hero_api_key: SecretStr = Field(
         SecretStr(""), validation_alias=AliasChoices("HERO_API_KEY", "hero_api_key"), description="its API key"
     )
+    heron_url: str | None = Field(
+        None,
+        validation_alias=AliasChoices("HERON_URL", "heron_url"),
+        description="where Heron is; unset: the sandbox's",
+    )
+    heron_api_key: SecretStr = Field(
+        SecretStr(""), validation_alias=AliasChoices("HERON_API_KEY", "heron_api_key"), description="its API key"
+    )
     org_codes: CommaSeparated = Field((), description="units whose calls are pulled; empty: the roots of the tree")
     call_org_field: str | None = Field(None, description="the call's hierarchy field, where finding it fails")
     backfill_days: int = Field(7, ge=1, description="days that one run of a backfill pulls")
@@ -277,7 +286,7 @@ class Settings(_FromDotEnv):
         except UnparsedError:
             raise SettingsError("HEROBASE_SANDBOX: is no setting; HEROBASE_SANDBOX_SEED and so on are.") from None
 
-    @field_validator("url", "call_org_field", "pii_key", "hero_url", mode="before")
+    @field_validator("url", "call_org_field", "pii_key", "hero_url", "heron_url", mode="before")
     @classmethod
     def _blank_is_unset(cls, value: object) -> object:
         return None if isinstance(value, str) and not value.strip() else value
@@ -324,14 +333,16 @@ class Settings(_FromDotEnv):
             raise ValueError("must be a folder that exists")
         return value
 
-    @field_validator("hero_url")
+    @field_validator("hero_url", "heron_url")
     @classmethod
     def _of_a_destination(cls, value: str | None) -> str | None:
         if value is None:
             return None
         parts = urlsplit(value.strip())
         if not parts.hostname or parts.username or (parts.scheme != "https" and not is_loopback(parts.hostname)):
-            raise ValueError("must look like https://login.hero-software.de, with the key in its own setting")
+            raise ValueError(
+                "must look like https://login.hero-software.de or https://app.herondata.io, with the key in its own setting"
+            )
         return value.strip().rstrip("/")
 
     @field_validator("projects")
@@ -346,7 +357,7 @@ class Settings(_FromDotEnv):
     def _trim(cls, value: str) -> str:
         return value.strip()
 
-    @field_validator("password")
+    @field_validator("password", "hero_api_key", "heron_api_key")
     @classmethod
     def _trim_secret(cls, value: SecretStr) -> SecretStr:
         return SecretStr(value.get_secret_value().strip())

@@ -23,6 +23,7 @@ from herobase_pipeline.delivering.ledger import (
     Ledger,
     LedgerError,
     ledger,
+    short,
 )
 from herobase_pipeline.lake.identity import ForeignLakeError, claim
 from herobase_pipeline.lake.layout import Lake
@@ -33,7 +34,6 @@ _DECISIONS = {
     REJECTED: {"again": NOT_SENT},
     NEEDS_ACTION: {"settled": DELIVERED},
 }
-_SHORT = 10
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -77,7 +77,7 @@ def decide(book: Ledger, key: str, decision: str | None) -> str:
         raise ValueError(f"Of one that is {event.state} can be said: {', '.join(may)}.")
     state, reason = may[decision], f"{SETTLED}: {event.reason}" if decision == "settled" else f"by hand: {decision}"
     book.record(replace(event, happened_at=dt.datetime.now(dt.UTC), state=state, reason=reason, body=None))
-    return f"{event.key[:_SHORT]} is {state}: {'it is planned anew' if state == NOT_SENT else 'decided by hand'}."
+    return f"{short(event.key)} is {state}: {'it is planned anew' if state == NOT_SENT else 'decided by hand'}."
 
 
 def _listed(waiting: Sequence[Event]) -> Iterator[str]:
@@ -85,6 +85,7 @@ def _listed(waiting: Sequence[Event]) -> Iterator[str]:
         yield "Nothing is to be decided."
     for event in sorted(waiting, key=lambda each: each.happened_at):
         yield (
-            f"{event.key[:_SHORT]}  {event.state}  {event.delivery} → {event.destination}  lead {event.lead_id}  "
+            f"{short(event.key)}  {event.state}  {event.delivery} → {event.destination}  "
+            f"{f'lead {event.lead_id}' if event.lead_id else 'mappings'}  "
             f"{event.happened_at:%Y-%m-%d %H:%M} UTC  {event.reason or ''}"
         )

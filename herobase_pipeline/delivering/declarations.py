@@ -31,8 +31,11 @@ from herobase_pipeline.delivering.destinations import DESTINATIONS
 from herobase_pipeline.enums import LeadClosure, LeadStatus
 from herobase_pipeline.spelling import meant
 
-_SOURCES = ("lead_field", "column", "static_value", "static_value_key")
-_NAME = re.compile(r"[\w-]+(\.[\w-]+)*")
+_STATIC = ("static_value", "static_value_key")
+_SOURCES = ("lead_field", "column", *_STATIC)
+_CRM_SOURCES = ("heron_company_attribute_label", *_STATIC)
+_ID = re.compile(r"[\w.-]+")
+_NAME = re.compile(r"[^.\s]([^.]*[^.\s])?(\.[^.\s]([^.]*[^.\s])?)*")
 _HEADER = re.compile(r"\s*\[")
 
 
@@ -64,7 +67,10 @@ class FieldMapping(BaseModel):
         max_length: signs that it may have; a longer one is not cut, as half an address is none.
         regex_remove: what is taken out.
         value_mapping_name: the table in ``value_mappings`` by which it is replaced; a value that is not there is an error.
-        overwrite_on_update: for Heron, which is told it.
+        heron_company_attribute_label: what Heron fills a field of the CRM from.
+        external_lookup_field_name: for Heron, which is told it; as the next two.
+        external_object_name_for_id: the same.
+        overwrite_on_update: the same.
 
     """
 
@@ -80,7 +86,15 @@ class FieldMapping(BaseModel):
     max_length: int | None = Field(None, ge=1)
     regex_remove: str | None = None
     value_mapping_name: str | None = None
+    heron_company_attribute_label: str | None = None
+    external_lookup_field_name: str | None = None
+    external_object_name_for_id: str | None = None
     overwrite_on_update: bool = True
+
+    @property
+    def is_picked(self) -> bool:
+        """Whether it is filled from the lead."""
+        return self.lead_field is not None or self.column is not None
 
     @field_validator("field_name")
     @classmethod
@@ -105,6 +119,9 @@ class Delivery(BaseModel):
     Attributes:
         name: the file's name without its ending.
         destination: where it goes.
+        heron_id: of Heron, the CRM integration whose fields are filled by the mappings of fields that Heron does not have.
+        format: of files, how they are written.
+        customer_field: the field by which two leads are one customer, where the destination has none of its own.
         is_enabled: whether it is looked at.
         is_live: whether it is sent; else it is planned and shown.
         deliver_from: the first local day of closing; what was closed before is never sent, whoever loads it when.
@@ -122,7 +139,10 @@ class Delivery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     name: str
-    destination: Literal["hero"]
+    destination: Literal["hero", "heron", "herobase", "file"]
+    heron_id: str | None = None
+    format: Literal["csv", "jsonl"] = "csv"
+    customer_field: str | None = None
     is_enabled: bool = True
     is_live: bool = False
     deliver_from: dt.date
@@ -134,6 +154,24 @@ class Delivery(BaseModel):
     stop_after_failures: int = Field(5, ge=1)
     field_mappings: tuple[FieldMapping, ...] = Field(strict=False, min_length=1)
     value_mappings: Mapping[str, Mapping[str, str]] = Field(default_factory=dict)
+
+    @property
+    def of_leads(self) -> tuple[FieldMapping, ...]:
+        """The mappings that fill what is sent of a lead."""
+        return tuple(each for each in self.field_mappings if each not in self.of_crm)
+
+    @property
+    def of_crm(self) -> tuple[FieldMapping, ...]:
+        """The mappings of fields of a CRM, which the destination fills."""
+        destination = DESTINATIONS[self.destination]
+        return tuple(
+            each for each in self.field_mappings if destination.fills_crm and not destination.takes(each.field_name)
+        )
+
+    @property
+    def customer(self) -> str | None:
+        """The field by which two leads are one customer; None where none is."""
+        return DESTINATIONS[self.destination].customer or self.customer_field
 
     @field_validator("closures")
     @classmethod
@@ -201,24 +239,50 @@ def delivery(name: str, content: bytes, where: str, columns: Sequence[str]) -> D
 def _wrong(found: Delivery, columns: Sequence[str]) -> Iterator[tuple[Sequence[int | str], str]]:
     """Say what the types alone do not rule out, and where."""
     destination = DESTINATIONS[found.destination]
-    for name in sorted(destination.required - {each.field_name for each in found.field_mappings}):
+    names = {each.field_name for each in found.field_mappings}
+    for name in sorted(destination.required - names):
         yield ("field_mappings", 0), f"{found.destination} takes nothing without {name}. Add a mapping for it."
+    for setting, owner in (("heron_id", "heron"), ("format", "file")):
+        if setting in found.model_fields_set and found.destination != owner:
+            yield (setting,), f"{setting} is for {owner} alone. Remove it."
+    if found.of_crm and not found.heron_id:
+        yield (
+            ("heron_id",),
+            f"{found.of_crm[0].field_name} is a field of the CRM. Say in heron_id which CRM integration fills it.",
+        )
+    if found.heron_id is not None and not _ID.fullmatch(found.heron_id):
+        yield ("heron_id",), "heron_id must be the id that Heron gave the CRM integration."
+    if found.customer_field is not None and (destination.customer or found.customer_field not in names):
+        what = (
+            f"of {found.destination} it is always {destination.customer}"
+            if destination.customer
+            else "no mapping fills it"
+        )
+        yield ("customer_field",), f"customer_field cannot be {found.customer_field}: {what}."
     filled: set[str] = set()
     for n, each in enumerate(found.field_mappings):
         at = ("field_mappings", n)
-        given = [source for source in _SOURCES if getattr(each, source) is not None]
-        picked, static = set(given) & set(_SOURCES[:2]), set(given) & set(_SOURCES[2:])
+        sources = _CRM_SOURCES if each in found.of_crm else _SOURCES
+        given = [source for source in (*_SOURCES, *_CRM_SOURCES[:1]) if getattr(each, source) is not None]
+        picked, static = set(given) - set(_STATIC), set(given) & set(_STATIC)
         if not given:
-            yield at, f"{each.field_name} is filled from nothing. Give it one of {', '.join(_SOURCES)}."
+            yield at, f"{each.field_name} is filled from nothing. Give it one of {', '.join(sources)}."
         if len(picked) > 1 or len(static) > 1:
             yield at, f"{each.field_name} is filled by {' and '.join(given)}. Keep one of them."
+        for source in given:
+            if source not in sources:
+                who = f"{found.destination} fills it itself, and" if each in found.of_crm else "it"
+                yield (
+                    (*at, source),
+                    f"{each.field_name}: {who} takes none of {source}. Give it one of {', '.join(sources)}.",
+                )
         table = each.value_mapping_name
         if table is not None and table not in found.value_mappings:
             at_name = (*at, "value_mapping_name")
             yield at_name, f"there is no [value_mappings.{table}]. Add it, or remove value_mapping_name."
         if each.column is not None and each.column not in columns:
             yield (*at, "column"), f"there is no column {each.column}. {meant(each.column, columns)}"
-        if each.field_name not in destination.fields:
+        if not destination.takes(each.field_name) and not destination.fills_crm:
             known = meant(each.field_name, sorted(destination.fields))
             yield (*at, "field_name"), f"{found.destination} has no field {each.field_name}. {known}"
         if each.field_name in filled:

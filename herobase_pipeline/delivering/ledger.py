@@ -58,6 +58,11 @@ _LATEST = """
 """
 
 
+def short(key: str) -> str:
+    """Return the first signs of a key, by which people find what was sent under it."""
+    return key[:10]
+
+
 class LedgerError(Exception):
     """The ledger cannot be used, so nothing is sent; the message says what to do."""
 
@@ -70,7 +75,7 @@ class Event:
         happened_at: when, in UTC.
         delivery: name of the file.
         destination: where it goes.
-        lead_id: whose it is.
+        lead_id: whose it is; None: mappings that were handed over.
         key: what is sent once.
         state: see the constants.
         attempts: requests made for it until now.
@@ -84,7 +89,7 @@ class Event:
     happened_at: dt.datetime
     delivery: str
     destination: str
-    lead_id: str
+    lead_id: str | None
     key: str
     state: str
     attempts: int = 0
@@ -141,6 +146,10 @@ class Ledger:
             self._path.chmod(0o600)
             flush(self._path.parent)  # so that the file itself is found again
         self._know(event)
+
+    def body_of(self, key: str) -> str | None:
+        """Return what was sent last under a key."""
+        return next((event.body for event in reversed(self.events) if event.key == key and event.body), None)
 
     def _know(self, event: Event) -> None:
         self.events.append(event)

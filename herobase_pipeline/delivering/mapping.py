@@ -57,7 +57,7 @@ def mapped(delivery: Delivery, lead: Lead, today: dt.date) -> Mapped:
     by_name = {normal(name): value for name, value in lead.fields.items()}
     body: dict[str, Any] = {}
     broken = []
-    for each in delivery.field_mappings:
+    for each in delivery.of_leads:
         try:
             value = _value(delivery, each, by_name, lead.columns, today)
         except _BrokenError as rule:

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from herobase_pipeline.delivering.declarations import Delivery
 from herobase_pipeline.delivering.destinations import DESTINATIONS
+from herobase_pipeline.delivering.destinations.herobase import CAMPAIGN
 from herobase_pipeline.delivering.ledger import DELIVERED, NEEDS_ACTION, REJECTED, SENDING, SETTLED, Event, Ledger
 from herobase_pipeline.delivering.mapping import Lead, Mapped, mapped
 from herobase_pipeline.deriving.session import NotLoadedError
@@ -33,8 +34,6 @@ _CLOSED = """
     closed_at IS NOT NULL AND closure IN (SELECT unnest($closures::VARCHAR[]))
     AND status NOT IN ('Removed', 'Anonymized', 'DoNotCall', 'GlobalDoNotCall')
 """
-ERASED = "erased-"
-"""How a lead is called that was erased."""
 SEND, DONE, INVALID, NOT_YET, NOT_ELIGIBLE = "send", "done", "invalid", "not_yet", "not_eligible"
 _ELIGIBLE = files("herobase_pipeline.delivering").joinpath("eligible.sql").read_text(encoding="utf-8")
 
@@ -117,7 +116,7 @@ class Planner:
             ]
             leads = self._leads(con, [each.lead_id for each in found if each.decision == SEND])
         today = now.astimezone(self.zone).date()
-        return list(_filled(delivery, found, leads, today, _customers(delivery.destination, ledger)))
+        return list(_filled(delivery, found, leads, today, _customers(delivery, ledger)))
 
     def _leads(self, con: duckdb.DuckDBPyConnection, wanted: Sequence[str]) -> dict[str, Lead]:
         """Return what some leads may be sent with."""
@@ -162,7 +161,10 @@ class Planner:
         delivered = {
             event.lead_id: event
             for event in ledger.latest.values()
-            if event.state == DELIVERED and event.delivery == delivery.name and not event.lead_id.startswith(ERASED)
+            if event.state == DELIVERED
+            and event.delivery == delivery.name
+            and event.lead_id
+            and not is_erased(event.lead_id)
         }
         if not delivered:
             return
@@ -192,6 +194,14 @@ class Planner:
                     reason = f"the lead has another {', '.join(other)} since"
                     yield replace(event, reason=reason, body=json.dumps(now.body, ensure_ascii=False, sort_keys=True))
 
+    def mappings_key(self, delivery: Delivery, account: str) -> str:
+        """Return the key under which a file's mappings of CRM fields are handed over to an integration."""
+        what = chr(31).join(("mappings", delivery.destination, account, delivery.heron_id or ""))
+        with spool(self.lake) as folder, connect(self.zone, folder) as con:
+            define_token(con, self.phone_key)
+            ((key,),) = con.execute(f"SELECT keyed({literal(what)})").fetchall()
+        return str(key)
+
     def keep(self, planned: Sequence[Planned]) -> int:
         """Write the plan; returns its rows."""
         rows = [
@@ -211,42 +221,55 @@ def _keys(destination: str, account: str) -> str:
     return f"SELECT lead_id, keyed('delivery' || chr(31) || {what}) AS key FROM leads WHERE closure IS NOT NULL"
 
 
-def _customers(destination: str, ledger: Ledger) -> set[str]:
-    """Return who was sent to a destination, as far as its field for the customer says."""
-    field = DESTINATIONS[destination].customer
+def _customers(delivery: Delivery, ledger: Ledger) -> set[str]:
+    """Return who was sent to a destination, as far as the field for the customer says.
+
+    What a system has is one for all files; where only the file says what a customer is, it is so within the file.
+    """
+    of_file = DESTINATIONS[delivery.destination].customer is None
     there = {
-        key for key, event in ledger.latest.items() if event.destination == destination and event.state != REJECTED
+        key
+        for key, event in ledger.latest.items()
+        if event.destination == delivery.destination
+        and event.state != REJECTED
+        and (event.delivery == delivery.name or not of_file)
     }
     kept = (json.loads(event.body) for event in ledger.events if event.key in there and event.body)
-    return {customer for body in kept if (customer := _customer(body, field))}
+    return {customer for body in kept if (customer := _said(body, delivery.customer))}
 
 
-def _customer(body: Mapping[str, Any], field: str) -> str:
-    """Return whom a body is about, in one spelling."""
+def _said(body: Mapping[str, Any], field: str | None) -> str:
+    """Return what a body has in a field, in one spelling; empty for nothing."""
     value: Any = body
-    for part in field.split("."):
-        value = value.get(part, {}) if isinstance(value, Mapping) else {}
-    return str(value).strip().casefold() if value else ""
+    for part in (field or "").split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return "" if value is None else str(value).strip().casefold()
+
+
+def is_erased(lead_id: str | None) -> bool:
+    """Whether a lead was erased, by how it is called."""
+    return (lead_id or "").startswith("erased-")
 
 
 def mapped_by(delivery: Delivery) -> str:
     """Return by which mappings a lead is mapped, as a short hash."""
-    told = delivery.model_dump_json(include={"destination", "field_mappings", "value_mappings"})
-    return f"mapped by {hashlib.sha256(told.encode()).hexdigest()[:12]}"
+    told = [each.model_dump(mode="json", exclude_defaults=True) for each in delivery.of_leads]
+    whole = json.dumps([delivery.destination, told, delivery.value_mappings], sort_keys=True, default=dict)
+    return f"mapped by {hashlib.sha256(whole.encode()).hexdigest()[:12]}"
 
 
 def erased(ledger: Ledger, now: dt.datetime) -> Iterator[Event]:
     """Yield what to record of persons who were erased here and are in another system, whatever file sent them there."""
     for event in list(ledger.latest.values()):
         reason = f"the person was erased here: erase them in {event.destination} too"
-        is_there = event.lead_id.startswith(ERASED) and event.state in (DELIVERED, NEEDS_ACTION)
+        is_there = is_erased(event.lead_id) and event.state in (DELIVERED, NEEDS_ACTION)
         if is_there and event.reason not in (reason, f"{SETTLED}: {reason}"):
             yield replace(event, happened_at=now, state=NEEDS_ACTION, reason=reason, body=None)
 
 
 def _differing(delivery: Delivery, was: Mapping[str, Any], now: Mapped) -> list[str]:
     """Return the fields in which what was sent is not what would be now, but for those of the day."""
-    of_the_day = {each.field_name for each in delivery.field_mappings if each.static_value_key}
+    of_the_day = {each.field_name for each in delivery.of_leads if each.static_value_key}
     old, new = dict(_flat(was)), dict(_flat(now.body))
     broken = {rule.partition(":")[0] for rule in now.broken}
     return sorted(({name for name in old.keys() | new.keys() if old.get(name) != new.get(name)} | broken) - of_the_day)
@@ -270,15 +293,19 @@ def _filled(
             yield each
             continue
         its = mapped(delivery, leads[each.lead_id], today)
+        campaign = _said(its.body, CAMPAIGN) if delivery.destination == "herobase" else ""
+        if campaign and campaign == str(leads[each.lead_id].columns.get("campaign_code") or "").casefold():
+            yield replace(each, decision=NOT_ELIGIBLE, reason="it is of the campaign that it would be imported for")
+            continue
         broken = [*its.broken]
         for field in sorted(destination.required):
-            if not broken and not _customer(its.body, field):
+            if not broken and not _said(its.body, field):
                 broken.append(f"{field}: {delivery.destination} takes nothing without it")
-        customer = _customer(its.body, destination.customer)
-        if not broken and customer in customers:
-            broken.append(f"{destination.customer}: another lead with the same was sent, or is planned")
+        customer = _said(its.body, delivery.customer)
+        if not broken and customer and customer in customers:
+            broken.append(f"{delivery.customer}: another lead with the same was sent, or is planned")
         if broken:
             yield replace(each, decision=INVALID, reason="; ".join(broken))
             continue
-        customers.add(customer)
+        customers |= {customer} - {""}
         yield replace(each, body=its.body)

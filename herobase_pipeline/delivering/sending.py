@@ -3,33 +3,20 @@
 import datetime as dt
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from herobase_pipeline.delivering.declarations import Delivery
-from herobase_pipeline.delivering.destinations import DESTINATIONS
-from herobase_pipeline.delivering.destinations.answers import Outcome, What
+from herobase_pipeline.delivering.destinations import DESTINATIONS, heron
+from herobase_pipeline.delivering.destinations.answers import Outcome, Target, What
 from herobase_pipeline.delivering.ledger import DELIVERED, NOT_SENT, REJECTED, SENDING, UNKNOWN, Event, Ledger
 from herobase_pipeline.delivering.planning import DONE, SEND, Planned, mapped_by
 
 _ATTEMPTS = 3  # of one that the destination is too busy for
 _LONGEST_WAIT_S = 120.0
-_SHORT = 10  # signs of the key that stand in the destination
 _STATES = {What.DELIVERED: DELIVERED, What.REJECTED: REJECTED, What.UNKNOWN: UNKNOWN}
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where a delivery goes.
-
-    Attributes:
-        url: the address.
-        api_key: the key; in no message and no repr.
-
-    """
-
-    url: str
-    api_key: str = field(repr=False)
+_STOPPED = "deliveries are stopped"
 
 
 @dataclass
@@ -72,7 +59,7 @@ class Sender:
                 after.append(each)
                 continue
             if self.is_stopped():
-                sent.stopped = "deliveries are stopped"
+                sent.stopped = _STOPPED
                 after.append(each)
                 continue
             outcome = self._send(delivery, target, each)
@@ -81,7 +68,7 @@ class Sender:
             after.append(each if state == NOT_SENT else replace(each, decision=DONE, reason=state, body={}))
             failures = 0 if state == DELIVERED else failures + 1
             if outcome.what is What.NOT_LOOKED_AT:
-                sent.stopped = f"{outcome.reason}, so no lead was looked at: check its address, key and rights"
+                sent.stopped = f"{outcome.reason}; no lead was looked at"
             elif failures >= delivery.stop_after_failures:
                 sent.stopped = f"{failures} failures in a row (stop_after_failures), the last one: {outcome.reason}"
         return sent, after
@@ -97,26 +84,81 @@ class Sender:
             key=planned.key,
             state=SENDING,
             reason=mapped_by(delivery),
-            body=json.dumps(planned.body, ensure_ascii=False, sort_keys=True),
+            body=_json(planned.body),
         )
         for attempt in range(1, _ATTEMPTS + 1):
-            event = replace(event, happened_at=self.utcnow(), attempts=attempt)
-            self.ledger.record(event)
-            outcome = destination.send(target.url, target.api_key, planned.body, planned.key[:_SHORT])
-            self.ledger.record(
-                replace(
-                    event,
-                    happened_at=self.utcnow(),
-                    state=_STATES.get(outcome.what, NOT_SENT),
-                    remote_id=outcome.remote_id,
-                    reason=outcome.reason,
-                    said=outcome.said,
-                    body=None,
-                )
-            )
-            if outcome.what is not What.BUSY or attempt == _ATTEMPTS:
+            event = replace(event, attempts=attempt)
+            outcome = self._recorded(event, lambda: destination.send(target, planned.body, planned.key))
+            if outcome.what is not What.NOT_DONE or attempt == _ATTEMPTS:
                 break
             self.sleep(min(outcome.wait_s if outcome.wait_s is not None else 2.0**attempt, _LONGEST_WAIT_S))
             if self.is_stopped():
                 break
         return outcome
+
+    def _recorded(self, event: Event, do: Callable[[], Outcome]) -> Outcome:
+        """Make a request that an event announces; that it leaves is durable before, and what came of it after."""
+        event = replace(event, happened_at=self.utcnow())
+        self.ledger.record(event)
+        outcome = do()
+        self._came(event, outcome)
+        return outcome
+
+    def _came(self, event: Event, outcome: Outcome) -> None:
+        self.ledger.record(
+            replace(
+                event,
+                happened_at=self.utcnow(),
+                state=_STATES.get(outcome.what, NOT_SENT),
+                remote_id=outcome.remote_id,
+                reason=outcome.reason,
+                said=outcome.said,
+                body=None,
+            )
+        )
+
+    def look_up(self, delivery: Delivery, target: Target, planned: Sequence[Planned]) -> bool:
+        """Ask the destination for what nobody knows of, where it can be asked; returns whether something is known now."""
+        look_up = DESTINATIONS[delivery.destination].look_up
+        unknown = [
+            self.ledger.latest[each.key]
+            for each in planned
+            if each.decision == DONE and self.ledger.latest[each.key].state == UNKNOWN
+        ]
+        found = 0
+        for event in unknown if look_up else ():
+            outcome = look_up(target, event.key, self.utcnow() - event.happened_at) if look_up else None
+            if outcome:
+                self._came(event, outcome)
+                found += 1
+        return found > 0
+
+    def hand_over(self, delivery: Delivery, target: Target, key: str) -> str | None:
+        """Hand a file's mappings of CRM fields over, if they are others than the last ones; returns why no lead may follow.
+
+        Mappings are set and not added, so what may have arrived is sent again; what was refused only once it is another.
+        """
+        if self.is_handed_over(delivery, key):
+            return None
+        wanted = heron.mappings(delivery)
+        body, last = _json(wanted), self.ledger.latest.get(key)
+        if last and last.state == REJECTED and body == self.ledger.body_of(key):
+            return f"its mappings were refused ({last.reason}): correct the file"
+        if self.is_stopped():
+            return _STOPPED
+        attempts = last.attempts + 1 if last else 1
+        event = Event(self.utcnow(), delivery.name, delivery.destination, None, key, SENDING, attempts, body=body)
+        outcome = self._recorded(event, lambda: heron.put(target, delivery.heron_id or "", wanted))
+        if outcome.what is What.DELIVERED:
+            return None
+        return f"its mappings could not be handed over, so no lead was sent: {outcome.reason}"
+
+    def is_handed_over(self, delivery: Delivery, key: str) -> bool:
+        """Whether a file has no mappings of CRM fields, or those that arrived last."""
+        last = self.ledger.latest.get(key)
+        arrived = last is not None and last.state == DELIVERED
+        return not delivery.of_crm or (arrived and _json(heron.mappings(delivery)) == self.ledger.body_of(key))
+
+
+def _json(body: Mapping[str, Any]) -> str:
+    return json.dumps(body, ensure_ascii=False, sort_keys=True)

@@ -19,7 +19,7 @@ from herobase_pipeline.deriving import made
 from herobase_pipeline.deriving.session import turn
 from herobase_pipeline.erasing import looked
 from herobase_pipeline.erasing.requests import Request, anonymized
-from herobase_pipeline.lake import arrow, catalogue
+from herobase_pipeline.lake import arrow, catalogue, handed_out
 from herobase_pipeline.lake.catalogue import define_views, view
 from herobase_pipeline.lake.engine import ROOMY, connect, file_literal, literal, number
 from herobase_pipeline.lake.erased import register, text_of
@@ -128,6 +128,7 @@ def _erase(
         else:
             aliases = con.execute("SELECT DISTINCT alias_of_key(key_of(lead_id)) FROM ids").fetchall()
             made.rename(lake, LEADS, swapped, [alias for (alias,) in aliases])
+        handed_out.follow(lake, con)
         made.rename(lake, LEAD_FIELDS, swapped, [])  # who is erased has no row there, so nothing is made anew
         for table in HOLDING:
             lake.remove_leftovers(table)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import duckdb
 
-from herobase_pipeline.lake import catalogue, notes
+from herobase_pipeline.lake import catalogue, handed_out, notes
 from herobase_pipeline.lake.catalogue import define_views
 from herobase_pipeline.lake.completeness import known_in_full
 from herobase_pipeline.lake.engine import ROOMY, connect, literal
@@ -93,6 +93,7 @@ def apply(lake: Lake, settings: Settings, planned: Plan) -> int:
                 if lake.has(table):
                     kept = f"FROM seen WHERE local_day({since}) >= DATE {cutoff}"
                     rewrite(lake, con, table, query=kept, keeps_age=True)
+            handed_out.follow(lake, con)
         for table in (table for table in planned.files if table.private):
             for day in planned.files[table]:
                 lake.remove(table, day)

@@ -22,7 +22,7 @@ from starlette.types import Receive, Scope, Send
 
 from herobase_pipeline.sandbox import answers
 from herobase_pipeline.sandbox.answers import ApiError, Body, Records, Table, Value
-from herobase_pipeline.sandbox.destinations import HERO, Destinations
+from herobase_pipeline.sandbox.destinations import HERO, HERON, Destinations
 from herobase_pipeline.sandbox.faults import Fault, Script
 from herobase_pipeline.sandbox.limits import FAIR_USE_HEADER, FAIR_USE_VALUE, Limits, Verdict
 from herobase_pipeline.sandbox.query import BadQueryError, Query
@@ -34,6 +34,7 @@ from herobase_pipeline.settings import SandboxSettings
 PREFIX = "/api"
 _JSON, _HTML, _CSV = "application/json; charset=utf-8", "text/html; charset=utf-8", "text/csv; charset=utf-8"
 _KEPT_REQUESTS = 100_000
+_READS = ("GET", "HEAD")
 _GRACE_S = 1.0
 
 
@@ -79,15 +80,14 @@ class Application:
         if scope["type"] != "http":
             return
         request = Request(scope, receive)
-        if scope["path"].lower().startswith(f"{HERO}/"):
-            reply = await run_in_threadpool(self._handed_on, request, await request.body())
-        else:
-            reply = await run_in_threadpool(self._reply, request)
+        given = b"" if request.method in _READS else await request.body()
+        is_handed_on = scope["path"].lower().startswith((f"{HERO}/", f"{HERON}/"))
+        reply = await run_in_threadpool(self._handed_on if is_handed_on else self._reply, request, given)
         await self._send(request, reply, send)
 
     # -- making the answer -----------------------------------------------------------------------------------
 
-    def _reply(self, request: Request) -> _Reply:
+    def _reply(self, request: Request, given: bytes) -> _Reply:
         path = request.scope["path"].rstrip("/") or "/"
         inner = path[len(PREFIX) :] if path.lower().startswith(PREFIX + "/") else ""
         query = Query(
@@ -103,8 +103,11 @@ class Application:
             self._authenticate(request)
             verdict = self.limits.take(name, fair=fair)
             fault = self.script.pick(inner.lower(), query.params, window_of(name, query, now))
-            self._admit(request, verdict, fault)
-            body = self._body(request, found, Asked(query, found[1] if found else "", now), fault)
+            self._admit(request, name, verdict, fault)
+            if request.method in _READS:
+                body = self._body(request, found, Asked(query, found[1] if found else "", now), fault)
+            else:
+                body = self._imported(given, fault or Fault())
         except ApiError as error:
             body = Body(error.status, _JSON, iter([answers.error_body(error, self.shapes)]), list(error.headers))
         except BadQueryError as error:
@@ -128,8 +131,8 @@ class Application:
         return _Reply(body, fault)
 
     def _handed_on(self, request: Request, given: bytes) -> _Reply:
-        path = request.scope["path"].rstrip("/").lower()
-        fault = self.script.pick(path, {}, None) or Fault()
+        path = request.scope["path"].rstrip("/")
+        fault = self.script.pick(path.lower(), {}, None) or Fault()
         status, told = self.destinations.answer(request.method, path, request.headers, given, fault)
         headers = [("Retry-After", str(fault.reset))] if fault.reset is not None else []
         if len(self.requests) < _KEPT_REQUESTS:
@@ -150,13 +153,27 @@ class Application:
                 401, "Unauthorized", "Invalid user name or password.", (("WWW-Authenticate", 'Basic realm="/api"'),)
             )
 
+    def _imported(self, given: bytes, fault: Fault) -> Body:
+        self._may("Leads", "Post")
+        told = self.destinations.import_lead(given, self.services.importable(self.world.now()), refuses=fault.error)
+        if fault.status is not None:
+            raise ApiError(fault.status, "InternalServerError", "Scripted fault.")
+        return Body(200, _JSON, iter([self.shapes.dump(self.shapes.members(**told)).encode()]))
+
+    def _may(self, resource: str, verb: str) -> None:
+        if f"{resource}:{verb}".lower() not in {r.replace(" ", "").lower() for r in self.settings.resource_rights}:
+            raise ApiError(403, "Forbidden", f"The account has no {resource} {verb} right.")
+
     @staticmethod
-    def _admit(request: Request, verdict: Verdict, fault: Fault | None) -> None:
+    def _admit(request: Request, service: str, verdict: Verdict, fault: Fault | None) -> None:
         if not verdict.allowed:
             raise ApiError(429, "TooManyRequests", "Rate limit exceeded.")
-        if request.method not in ("GET", "HEAD"):
-            raise ApiError(405, "MethodNotAllowed", "The sandbox answers GET only.", (("Allow", "GET, HEAD"),))
-        if fault is not None:
+        imports = request.method == "POST" and service == "/leads"
+        if request.method not in _READS and not imports:
+            raise ApiError(
+                405, "MethodNotAllowed", "The sandbox answers GET, and POST to /leads.", (("Allow", "GET, HEAD"),)
+            )
+        if fault is not None and not (imports and fault.commits):
             status = fault.status or (500 if fault.max_window is not None else None)
             if fault.deny:
                 status = 403
@@ -173,8 +190,7 @@ class Application:
                 return Body(200, _HTML, iter([answers.LOGIN_PAGE]))
             if fault.empty:
                 return Body(200, _JSON, iter([b""]))
-        if f"{service.resource}:get".lower() not in {r.replace(" ", "").lower() for r in self.settings.resource_rights}:
-            raise ApiError(403, "Forbidden", f"The account has no {service.resource} Get right.")
+        self._may(service.resource, "Get")
         answer = service.answer(asked)
         if isinstance(answer, Table):
             return Body(200, _CSV, answers.csv_text(answer, self.settings))
@@ -306,6 +322,11 @@ class Sandbox:
     def hero_url(self) -> str:
         """Where HERO is: ``http://127.0.0.1:PORT/hero``."""
         return f"http://{self._host}:{self._port}{HERO}"
+
+    @property
+    def heron_url(self) -> str:
+        """Where Heron is: ``http://127.0.0.1:PORT/heron``."""
+        return f"http://{self._host}:{self._port}{HERON}"
 
     @property
     def destinations(self) -> Destinations:

@@ -159,6 +159,10 @@ class Services:
             found = [c for c in found if c.active == (active not in ("false", "0"))]
         return Value([self._campaign(c, asked.query.include(), asked.now) for c in found])
 
+    def importable(self, now: dt.datetime) -> list[str]:
+        """Give the codes of the campaigns that leads can be imported for."""
+        return [c.code for c in self.world.campaigns(now) if c.active and self._sees(c.project)]
+
     def _campaign(self, c: truth.Campaign, include: frozenset[str], now: dt.datetime) -> dict[str, Any]:
         extra: dict[str, Any] = (
             {"leadDefinition": self.shapes.members(name=DEFINITIONS[self._book_of(c.id)][0])}

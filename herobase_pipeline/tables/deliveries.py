@@ -18,11 +18,11 @@ _KEY = Column(
 )
 
 
-def _lead(made_from: Sequence[str] = ()) -> Column:
+def _lead(made_from: Sequence[str], and_else: str = "") -> Column:
     return Column(
         "lead_id",
         Type.TEXT,
-        "HeroBase's id of the lead; of an erased one a keyed hash that begins with erased-",
+        f"HeroBase's id of the lead; of an erased one a keyed hash that begins with erased-{and_else}",
         made_from=tuple(made_from),
         holds=Holds.LEAD,
     )
@@ -57,13 +57,14 @@ DELIVERY_PLAN = Table(
 
 DELIVERIES = Table(
     name="deliveries",
-    description="Every lead that was handed on, or may have been: the latest state of each.",
+    description="Every lead that was handed on, or may have been: the latest state of each. And the mappings of fields of a CRM that "
+    "were handed over to Heron.",
     grain="one row a key",
     order="delivery, first_tried_at, key",
     columns=(
         _delivery(of("delivery_plan", "delivery")),
         _DESTINATION,
-        _lead(of("delivery_plan", "lead_id")),
+        _lead(of("delivery_plan", "lead_id"), "; NULL: the mappings of a file"),
         _KEY,
         Column(
             "state",
@@ -91,7 +92,7 @@ DELIVERY_PAYLOADS = Table(
         Column("happened_at", Type.INSTANT, "when it happened"),
         _delivery(of("delivery_plan", "delivery")),
         _DESTINATION,
-        _lead(of("delivery_plan", "lead_id")),
+        _lead(of("delivery_plan", "lead_id"), "; NULL: the mappings of a file"),
         _KEY,
         Column(
             "state",

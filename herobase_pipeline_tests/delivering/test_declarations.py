@@ -8,6 +8,10 @@ from herobase_pipeline.tables import LEADS
 
 HEAD = 'destination = "hero"\ndeliver_from = 2026-11-01\n'
 MAIL = '[[field_mappings]]\nfield_name = "customer.email"\nlead_field = "Email"\n'
+FILE, HERON = HEAD.replace("hero", "file"), HEAD.replace("hero", "heron")
+CRM = f'{HERON}heron_id = "crm_1"\n'
+NAME = MAIL.replace("customer.email", "end_user.name")
+HEROBASE = HEAD.replace("hero", "herobase") + '[[field_mappings]]\nfield_name = "CampaignCode"\nstatic_value = "A"\n'
 
 
 def read(text: str) -> Delivery:
@@ -43,6 +47,17 @@ def test_a_file_is_dry_and_sends_successes_unless_it_says_otherwise():
         (f"{HEAD}{MAIL}{MAIL}", 7, "customer.email is filled twice"),
         (f'{HEAD}[[field_mappings]]\nfield_name = "measure"\nstatic_value = "PVS"\n', 3, "without customer.email"),
         (f'{HEAD}[[field_mappings]]\nlead_field = "x"\n', 3, "field_name is missing"),
+        (f'{HEAD}heron_id = "crm_1"\n{MAIL}', 3, "heron_id is for heron alone"),
+        (f'{HEAD}format = "csv"\n{MAIL}', 3, "format is for file alone"),
+        (f'{HEAD}customer_field = "measure"\n{MAIL}', 3, "of hero it is always customer.email"),
+        (f'{FILE}customer_field = "phone"\n{MAIL}', 3, "no mapping fills it"),
+        (f'{FILE}format = "xlsx"\n{MAIL}', 3, "format must be"),
+        (f'{HERON}{NAME}[[field_mappings]]\nfield_name = "Name"\nstatic_value = "x"\n', 1, "Say in heron_id which"),
+        (f"{CRM}{NAME}{MAIL}", 9, "heron fills it itself, and takes none of lead_field"),
+        (f'{CRM}{NAME}heron_company_attribute_label = "x"\n', 4, "is filled by lead_field and heron_company"),
+        (f'{CRM}[[field_mappings]]\nfield_name = "Name"\nstatic_value = "x"\n', 4, "nothing without end_user.name"),
+        (f'{HERON}heron_id = "../users"\n{NAME}', 3, "heron_id must be the id"),
+        (f"{HEROBASE}{MAIL.replace('customer.email', 'Data.a.b')}", 7, "herobase has no field Data.a.b"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(text, line, says):

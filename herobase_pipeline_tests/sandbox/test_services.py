@@ -3,6 +3,7 @@
 import csv
 import datetime as dt
 import io
+import json
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -349,8 +350,9 @@ def test_bad_logins(sandbox: Sandbox, header: str | None) -> None:
 
 
 def test_other_methods(ask: Ask) -> None:
-    for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS"):
-        response = ask("/leads", method=method)
+    asked = [(method, "/leads") for method in ("PUT", "DELETE", "PATCH", "OPTIONS")]
+    for method, path in [*asked, ("POST", "/calls"), ("POST", "/leads/csv")]:
+        response = ask(path, method=method)
         assert response.status_code == 405
         assert response.headers["Allow"] == "GET, HEAD"
     head = ask("/calls", method="HEAD", OrgCode=ROOT, **TUESDAY)
@@ -480,3 +482,37 @@ def test_lead_definition_entry_access(boxed: Boxed, access: str, least: int, mos
     assert max(sizes) <= most
     phones = [k for lead in leads for k in lead.get("data", {}) if "elefon" in k.lower()]
     assert bool(phones) == (access == "Full")
+
+
+# -- what is handed on -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "success"),
+    [
+        ({"CampaignCode": "{code}", "Data": {"Phone": "12345678"}}, 200, True),
+        ({"campaignCode": "{code}", "data": {"Phone": "12345678"}}, 200, True),
+        ({"CampaignCode": "{code}", "Data": {"Phone": ""}}, 200, False),
+        ({"CampaignCode": "NO_SUCH", "Data": {"Phone": "12345678"}}, 400, None),
+        ({"Data": {"Phone": "12345678"}}, 400, None),
+        ({"CampaignCode": "{code}", "Data": {"Calls": 3}}, 400, None),
+        ([], 400, None),
+    ],
+)
+def test_leads_are_imported_as_the_page_says(
+    sandbox: Sandbox, body: dict[str, object], status: int, success: bool | None
+) -> None:
+    code = sandbox.application.services.importable(NOW)[0]
+    text = json.dumps(body).replace("{code}", code)
+    before = len(sandbox.destinations.leads)
+    answer = requests.post(
+        sandbox.url + "/leads", data=text.encode(), auth=(sandbox.username, sandbox.password), timeout=5
+    )
+    assert (answer.status_code, answer.json().get("success")) == (status, success)
+    assert len(sandbox.destinations.leads) - before == (1 if success else 0)
+
+
+def test_the_systems_in_the_box_want_their_own_keys(sandbox: Sandbox) -> None:
+    for url in (sandbox.hero_url + "/api/v1/Projects/create", sandbox.heron_url + "/api/end_users"):
+        answer = requests.post(url, json={}, headers={"Authorization": "Bearer x", "x-api-key": "x"}, timeout=5)
+        assert answer.status_code == 401

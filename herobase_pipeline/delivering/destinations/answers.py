@@ -3,7 +3,7 @@
 import math
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 import requests
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
 
+from herobase_pipeline.herobase.errors import MinuteSpentError, QuotaSpentError
+from herobase_pipeline.herobase.quota import FAIR_USE, Budget
 from herobase_pipeline.settings import is_loopback
 
 _CONNECT_SECONDS, _READ_SECONDS = 10, 60
@@ -23,6 +25,7 @@ _MALFORMED = (
     requests.exceptions.InvalidSchema,
     requests.exceptions.MissingSchema,
 )
+_WORDS = 2_000  # signs of a destination's own words that are kept
 
 
 class What(Enum):
@@ -31,7 +34,7 @@ class What(Enum):
     DELIVERED = auto()
     REJECTED = auto()
     UNKNOWN = auto()
-    BUSY = auto()  # nothing was done: worth trying again
+    NOT_DONE = auto()  # nothing was done: worth trying again
     NOT_LOOKED_AT = auto()  # nothing was done, nor will be for any other lead
 
 
@@ -55,37 +58,102 @@ class Outcome:
     wait_s: float | None = None
 
 
-def post(url: str, headers: Mapping[str, bytes], body: Mapping[str, Any]) -> requests.Response | Outcome:
-    """Post a body as JSON; returns the answer, or what is known where there is none worth reading.
+@dataclass(frozen=True)
+class Target:
+    """Where a delivery goes, and what lets it in.
+
+    Attributes:
+        account: whose system it is, as keys name it: another one is sent to anew.
+        url: its address; empty where nothing is sent to one.
+        headers: with the key or the login; in no message and no repr.
+        budget: the requests that may be made, where the system counts them.
+
+    """
+
+    account: str
+    url: str = ""
+    headers: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    budget: Budget | None = field(default=None, repr=False)
+
+    @property
+    def host(self) -> str:
+        """Where it is, as people are told."""
+        return urlsplit(self.url).hostname or ""
+
+
+def post(target: Target, path: str, body: Mapping[str, Any]) -> requests.Response | Outcome:
+    """Post a body as JSON; returns the answer, or what is known where there is none that says more."""
+    answer = ask(target, "POST", path, body)
+    return answer if isinstance(answer, Outcome) else _known(target.host, answer) or answer
+
+
+def ask(target: Target, method: str, path: str, body: Mapping[str, Any] | None = None) -> requests.Response | Outcome:
+    """Make one request; returns the answer, whatever its status, or what is known where none came.
 
     A new connection each time, as one that was kept may be closed by the other side just as the request leaves.
     """
-    host = urlsplit(url).hostname or ""
+    service = path.strip("/").split("/")[0]
     try:
+        if target.budget:
+            target.budget.spend(service)
         with requests.Session() as session:
-            session.trust_env = not is_loopback(host)  # this machine is never reached through a proxy
-            answer = session.post(
-                url,
+            session.trust_env = not is_loopback(target.host)  # this machine is never reached through a proxy
+            answer = session.request(
+                method,
+                f"{target.url}{path}",
                 json=body,
-                headers={**headers, "Accept": "application/json", "Connection": "close"},
+                headers={
+                    **target.headers,
+                    **(FAIR_USE if target.budget else {}),
+                    "Accept": "application/json",
+                    "Connection": "close",
+                },
                 auth=lambda request: request,  # else a login in .netrc would take the place of the key
                 timeout=(_CONNECT_SECONDS, _READ_SECONDS),
                 allow_redirects=False,
             )
+        if target.budget and answer.status_code == requests.codes.too_many_requests:
+            raise target.budget.refused(service, answer.headers)
+    except MinuteSpentError:  # the budget waits for the next minute
+        return Outcome(What.NOT_DONE, f"{target.host} answered 429", wait_s=0.0)
+    except QuotaSpentError as error:
+        return Outcome(What.NOT_LOOKED_AT, str(error).rstrip("."))
     except _MALFORMED as error:
-        return Outcome(What.NOT_LOOKED_AT, f"nothing could be sent to {host} ({type(error).__name__})")
+        return Outcome(What.NOT_LOOKED_AT, f"nothing could be sent to {target.host} ({type(error).__name__})")
     except requests.exceptions.RequestException as error:
         if _never_left(error):
-            return Outcome(What.BUSY, f"{host} cannot be reached ({type(error).__name__})")
-        return Outcome(What.UNKNOWN, f"no answer came from {host} ({type(error).__name__})")
-    status, said = answer.status_code, answer.text[:2_000]
+            return Outcome(What.NOT_DONE, f"{target.host} cannot be reached ({type(error).__name__})")
+        return Outcome(What.UNKNOWN, f"no answer came from {target.host} ({type(error).__name__})")
+    if target.budget:
+        target.budget.learn(service, answer.headers)
+    return answer
+
+
+def words(answer: requests.Response) -> str:
+    """Return what an answer says, as far as it is kept."""
+    return answer.text[:_WORDS]
+
+
+def told(answer: requests.Response) -> dict[str, Any]:
+    """Return an answer's object by its members in lower case, as systems differ in that; empty where it is none."""
+    try:
+        found = answer.json()
+    except ValueError:
+        return {}
+    return {str(name).lower(): value for name, value in found.items()} if isinstance(found, dict) else {}
+
+
+def _known(host: str, answer: requests.Response) -> Outcome | None:
+    """Return what a status says of a request that changes something, whatever the system; None where the body says it."""
+    status, said = answer.status_code, words(answer)
     if status in _BUSY:
-        return Outcome(What.BUSY, f"{host} answered {status}", said, wait_s=_seconds(answer.headers.get("Retry-After")))
+        wait_s = _seconds(answer.headers.get("Retry-After"))
+        return Outcome(What.NOT_DONE, f"{host} answered {status}", said, wait_s=wait_s)
     if status in _NOT_LOOKED_AT:
-        return Outcome(What.NOT_LOOKED_AT, f"{host} answered {status}", said)
+        return Outcome(What.NOT_LOOKED_AT, f"{host} answered {status}: check its address, key and rights", said)
     if status >= 500 or status == 408 or 300 <= status < 400:
         return Outcome(What.UNKNOWN, f"{host} answered {status}", said)
-    return answer
+    return None
 
 
 def _never_left(error: requests.exceptions.RequestException) -> bool:

@@ -1,9 +1,15 @@
 """HERO: a success becomes a project (HERO Lead API, ``POST /api/v1/Projects/create``)."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from herobase_pipeline.delivering.destinations.answers import Outcome, What, post
+from herobase_pipeline.delivering.destinations.answers import Outcome, Target, What, post, told, words
+from herobase_pipeline.delivering.destinations.reached import by_key
+from herobase_pipeline.delivering.ledger import short
+from herobase_pipeline.settings import SANDBOX_HERO_KEY, Settings
+
+if TYPE_CHECKING:
+    from herobase_pipeline.delivering.declarations import Delivery
 
 _ADDRESS = ("street", "city", "zipcode", "country_code")
 FIELDS = frozenset(
@@ -18,35 +24,40 @@ REQUIRED = frozenset({"customer.email"})
 CUSTOMER = "customer.email"
 
 
-def send(url: str, api_key: str, body: Mapping[str, Any], short_key: str) -> Outcome:
+def target(settings: Settings, delivery: "Delivery") -> Target:
+    """Return the HERO of ``HERO_URL``, or the one in the sandbox's box."""
+    return by_key(
+        settings,
+        system="HERO",
+        url=settings.hero_url,
+        key=settings.hero_api_key,
+        in_the_box=lambda box: (box.hero_url, SANDBOX_HERO_KEY),
+        header=lambda key: ("Authorization", f"Bearer {key}"),
+        is_live=delivery.is_live,
+    )
+
+
+def send(target: Target, body: Mapping[str, Any], key: str) -> Outcome:
     """Create a project. The key's short form stands in its notes, so that people find it there.
 
     A status of 200 is not success: only ``"status": "success"`` is.
     """
     match_ = dict(body.get("project_match", {}))
-    match_["partner_notes"] = "\n".join(filter(None, [match_.get("partner_notes"), f"Ref. {short_key}"]))
-    answer = post(
-        f"{url}/api/v1/Projects/create",
-        {"Authorization": f"Bearer {api_key}".encode()},
-        {**body, "project_match": match_},
-    )
+    match_["partner_notes"] = "\n".join(filter(None, [match_.get("partner_notes"), f"Ref. {short(key)}"]))
+    answer = post(target, "/api/v1/Projects/create", {**body, "project_match": match_})
     if isinstance(answer, Outcome):
         return answer
-    said = answer.text[:2_000]
-    try:
-        told = answer.json()
-    except ValueError:
-        told = None
-    status = told.get("status") if isinstance(told, dict) else None
+    said, found = words(answer), told(answer)
+    status = found.get("status")
     if answer.status_code in (200, 201) and status == "success":
-        return Outcome(What.DELIVERED, said=said, remote_id=_id(told))
+        return Outcome(What.DELIVERED, said=said, remote_id=_id(found))
     if status == "error" or 400 <= answer.status_code < 500:
         return Outcome(What.REJECTED, f"HERO refused it with {answer.status_code}", said)
     return Outcome(What.UNKNOWN, f"HERO answered {answer.status_code} without saying what came of it", said)
 
 
-def _id(told: Mapping[str, Any]) -> str | None:
+def _id(found: Mapping[str, Any]) -> str | None:
     """Return what HERO calls the project, if it says so: the answer's members are not documented."""
-    within = [told, *(value for value in told.values() if isinstance(value, dict))]
-    found = [each[name] for each in within for name in ("id", "project_id", "project_match_id") if each.get(name)]
-    return str(found[0])[:100] if found and isinstance(found[0], str | int) else None
+    within = [found, *(value for value in found.values() if isinstance(value, dict))]
+    ids = [each[name] for each in within for name in ("id", "project_id", "project_match_id") if each.get(name)]
+    return str(ids[0])[:100] if ids and isinstance(ids[0], str | int) else None

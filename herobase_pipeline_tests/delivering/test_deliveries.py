@@ -24,59 +24,20 @@ from herobase_pipeline.operations.emergency_stop import resume_deliveries, stop_
 from herobase_pipeline.settings import SANDBOX_HERO_KEY
 from herobase_pipeline.tables import LEAD_DATA, SIMPLE_LEADS
 from herobase_pipeline_tests.conftest import alias, failure, writer
+from herobase_pipeline_tests.delivering.conftest import FIRST, LAST, PULLED
+from herobase_pipeline_tests.delivering.files import SENDS, declared, plan, states
 
-FIRST, LAST = "2026-11-16", "2026-11-19"
 MAPPED = {
     "customer.email": 'lead_field = "email"\nrequired = true',
     "customer.last_name": 'lead_field = "Lastname"\nmax_length = 40',
     "measure": 'static_value = "TLF"',
     "project_match.partner_source": 'column = "campaign_code"',
 }
-SENDS = "delivery_plan,deliveries"
-
-
-def declared(mapped=MAPPED, **settings) -> str:
-    """A file of a delivery."""
-    told = {"destination": '"hero"', "is_live": "true", "deliver_from": "2026-11-16", "max_per_run": "1000", **settings}
-    lines = [f"{name} = {value}" for name, value in told.items()]
-    for name, source in mapped.items():
-        lines.append(f'\n[[field_mappings]]\nfield_name = "{name}"\n{source}')
-    return "\n".join(lines) + "\n"
-
-
-@pytest.fixture
-def delivering(centre, tmp_path):
-    """A centre of some days, whose leads are made, and the folder of its deliveries."""
-    folder = tmp_path / "deliveries"
-    folder.mkdir()
-
-    def start(**words):
-        here = centre(
-            settings={"deliveries_dir": folder, "start_date": dt.date(2026, 11, 1), **words.pop("settings", {})},
-            **words,
-        )
-        reached = {"hero_url": here.sandbox.hero_url, "hero_api_key": SANDBOX_HERO_KEY}
-        here.settings = type(here.settings)(
-            **{name: getattr(here.settings, name) for name in here.settings.model_fields_set} | reached
-        )
-        here.load("calls,private/call_phones,simple_leads,private/lead_data", FIRST, LAST)
-        here.load("leads")
-        return here, folder
-
-    return start
 
 
 def emails(here) -> Counter[str]:
     """Whom HERO has a project of."""
     return Counter(project["customer"]["email"] for project in here.sandbox.destinations.projects)
-
-
-def plan(here) -> Counter[str]:
-    return Counter(dict(here.rows("SELECT decision, count(*) FROM delivery_plan GROUP BY ALL")))
-
-
-def states(here) -> Counter[str]:
-    return Counter(dict(here.rows("SELECT state, count(*) FROM deliveries GROUP BY ALL")))
 
 
 def expected(here) -> Counter[str]:
@@ -95,14 +56,14 @@ def expected(here) -> Counter[str]:
 
 def test_t39_each_success_arrives_once_however_often_it_runs(delivering):
     here, folder = delivering()
-    (folder / "hero.toml").write_text(declared())
+    (folder / "hero.toml").write_text(declared(MAPPED))
     here.load(SENDS)
     assert emails(here) == expected(here)
     assert len(emails(here)) > 3
     assert states(here) == Counter(delivered=len(emails(here)))
     assert plan(here)["done"] == len(emails(here))
     assert plan(here)["send"] == 0
-    here.load("simple_leads,private/lead_data,calls,private/call_phones", FIRST, LAST)  # a backfill
+    here.load(PULLED, FIRST, LAST)  # a backfill
     here.load("leads")
     here.load(SENDS)
     assert emails(here) == expected(here)
@@ -111,11 +72,11 @@ def test_t39_each_success_arrives_once_however_often_it_runs(delivering):
 
 def test_nothing_is_sent_that_is_not_live_or_only_planned(delivering):
     here, folder = delivering()
-    (folder / "hero.toml").write_text(declared(is_live="false"))
+    (folder / "hero.toml").write_text(declared(MAPPED, is_live="false"))
     here.load(SENDS)
     assert not here.sandbox.destinations.projects
     assert plan(here)["send"] == sum(expected(here).values())
-    (folder / "hero.toml").write_text(declared())
+    (folder / "hero.toml").write_text(declared(MAPPED))
     here.load("delivery_plan")
     assert not here.sandbox.destinations.projects
     assert not [r for r in here.sandbox.requests if r.path.startswith("/hero")]
@@ -138,12 +99,12 @@ def test_nothing_is_sent_that_is_not_live_or_only_planned(delivering):
 def test_t39_no_fault_sends_twice_and_none_loses_a_success(delivering, fault, state, arrives):
     here, folder = delivering()
     here.sandbox.script(f"/hero/* {fault}")
-    (folder / "hero.toml").write_text(declared(max_per_run="3"))
+    (folder / "hero.toml").write_text(declared(MAPPED, max_per_run="3"))
     here.materialize(SENDS)
     assert states(here) == Counter({state: 3})
     assert sum(emails(here).values()) == (3 if arrives else 0)
     here.sandbox.heal()
-    (folder / "hero.toml").write_text(declared())
+    (folder / "hero.toml").write_text(declared(MAPPED))
     here.load(SENDS)
     assert max(emails(here).values()) == 1
     kept = states(here)
@@ -154,7 +115,7 @@ def test_t39_no_fault_sends_twice_and_none_loses_a_success(delivering, fault, st
 def test_a_destination_that_refuses_the_key_is_asked_once(delivering):
     here, folder = delivering()
     here.settings = here.settings.model_copy(update={"hero_api_key": type(here.settings.password)("another")})
-    (folder / "hero.toml").write_text(declared())
+    (folder / "hero.toml").write_text(declared(MAPPED))
     result = here.materialize(SENDS)
     assert "127.0.0.1 answered 401" in failure(result)
     assert "another" not in failure(result)
@@ -166,7 +127,7 @@ def test_a_destination_that_refuses_the_key_is_asked_once(delivering):
 def test_after_some_failures_in_a_row_nothing_more_is_sent(delivering):
     here, folder = delivering()
     here.sandbox.script("/hero/* status=500")
-    (folder / "hero.toml").write_text(declared(stop_after_failures="2"))
+    (folder / "hero.toml").write_text(declared(MAPPED, stop_after_failures="2"))
     result = here.materialize(SENDS)
     assert "2 failures in a row" in failure(result)
     assert states(here) == Counter(unknown=2)
@@ -174,8 +135,8 @@ def test_after_some_failures_in_a_row_nothing_more_is_sent(delivering):
 
 def test_what_was_closed_before_deliver_from_is_never_sent_by_a_backfill(delivering):
     here, folder = delivering()
-    (folder / "hero.toml").write_text(declared(deliver_from="2026-11-20"))
-    here.load("calls,private/call_phones,simple_leads,private/lead_data", "2026-11-09", LAST)
+    (folder / "hero.toml").write_text(declared(MAPPED, deliver_from="2026-11-20"))
+    here.load(PULLED, "2026-11-09", LAST)
     here.load("leads")
     here.load(SENDS)
     assert not here.sandbox.destinations.projects
@@ -186,7 +147,7 @@ def test_what_was_closed_before_deliver_from_is_never_sent_by_a_backfill(deliver
 
 def test_a_lead_that_was_just_closed_waits(delivering):
     here, folder = delivering()
-    (folder / "hero.toml").write_text(declared(settle_minutes=str(30 * 24 * 60)))
+    (folder / "hero.toml").write_text(declared(MAPPED, settle_minutes=str(30 * 24 * 60)))
     here.load(SENDS)
     assert not here.sandbox.destinations.projects
     assert plan(here)["not_yet"] == plan(here).total() - plan(here)["not_eligible"] > 0
@@ -214,8 +175,8 @@ def test_a_lead_that_breaks_a_rule_is_held_back_and_says_which(delivering):
 
 def test_a_wrong_file_sends_nothing_and_stops_no_other(delivering):
     here, folder = delivering()
-    (folder / "hero.toml").write_text(declared())
-    (folder / "wrong.toml").write_text(declared(closures='["Sucess"]'))
+    (folder / "hero.toml").write_text(declared(MAPPED))
+    (folder / "wrong.toml").write_text(declared(MAPPED, closures='["Sucess"]'))
     result = here.materialize(SENDS)
     assert "wrong.toml, line 5: closures must be of" in failure(result)
     assert emails(here) == expected(here)
@@ -223,7 +184,7 @@ def test_a_wrong_file_sends_nothing_and_stops_no_other(delivering):
 
 def test_the_switch_stops_everything_until_it_is_let_go(delivering):
     here, folder = delivering()
-    (folder / "hero.toml").write_text(declared())
+    (folder / "hero.toml").write_text(declared(MAPPED))
     settings = {"settings": here.settings}
     assert stop_deliveries.execute_in_process(resources=settings).success
     result = here.materialize(SENDS)
@@ -238,7 +199,7 @@ def test_the_switch_stops_everything_until_it_is_let_go(delivering):
 def test_what_is_unknown_waits_for_a_person_and_is_sent_again_only_then(delivering, monkeypatch, capsys):
     here, folder = delivering()
     here.sandbox.script("/hero/* status=500 nth=1; /hero/* status=500 commits nth=2")
-    (folder / "hero.toml").write_text(declared())
+    (folder / "hero.toml").write_text(declared(MAPPED))
     here.load(SENDS)
     assert states(here)["unknown"] == 2
     here.load(SENDS)
@@ -268,7 +229,7 @@ def test_what_is_unknown_waits_for_a_person_and_is_sent_again_only_then(deliveri
 
 def test_t12_what_changes_after_it_was_sent_is_shown_and_never_sent_again(delivering):
     here, folder = delivering()
-    (folder / "hero.toml").write_text(declared())
+    (folder / "hero.toml").write_text(declared(MAPPED))
     here.load(SENDS)
     sent = emails(here)
     rows = here.rows("SELECT lead_id FROM deliveries ORDER BY lead_id LIMIT 3")
@@ -319,7 +280,7 @@ def test_t12_what_changes_after_it_was_sent_is_shown_and_never_sent_again(delive
 def test_no_customer_and_no_key_leaves_the_private_zone(delivering):
     here, folder = delivering()
     here.sandbox.script("/hero/* error nth=2; /hero/* status=500 nth=3")
-    (folder / "hero.toml").write_text(declared())
+    (folder / "hero.toml").write_text(declared(MAPPED))
     result = here.materialize(SENDS)
     told = [*map(str, result.all_events), str(here.told("delivery_plan")), str(here.told("deliveries"))]
     public = b"".join(path.read_bytes() for path in here.lake.root.glob("lake/**/*") if path.is_file())
@@ -334,25 +295,19 @@ def test_no_customer_and_no_key_leaves_the_private_zone(delivering):
 
 
 SENDER = """
-import datetime as dt, sys, time
-from herobase_pipeline.assets.deliveries import _columns, _target
-from herobase_pipeline.delivering.declarations import read_deliveries
-from herobase_pipeline.delivering.ledger import ledger
-from herobase_pipeline.delivering.planning import Planner
-from herobase_pipeline.delivering.sending import Sender
+import datetime as dt, sys
+from herobase_pipeline.delivering.deliver import deliver
+from herobase_pipeline.herobase.quota import Budget
 from herobase_pipeline.lake.identity import claim
 from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.pulling import account
 from herobase_pipeline.settings import Settings
 settings = Settings.load()
 lake = claim(Lake(settings.data_dir), settings)
-now = lambda: dt.datetime.fromisoformat(sys.argv[1])
+budget = Budget(utcnow=lambda: dt.datetime.fromisoformat(sys.argv[1]))
+account._budget = lambda _: budget
 print("ready", flush=True)
-with ledger(lake, settings.zone, now) as book:
-    planner = Planner(lake, settings.zone, settings.phone_key, now)
-    sender = Sender(book, now, time.sleep, lambda: False)
-    for name, delivery in read_deliveries(settings.deliveries, _columns(settings)).items():
-        account, target = _target(settings, delivery, name)
-        sender.send(delivery, target, planner.plan(delivery, account, book))
+deliver(lake, settings, print, sends=True)
 """
 
 
@@ -381,7 +336,7 @@ def sender(here):
 def test_kill_9_of_the_sender_sends_nothing_twice_and_leaves_one_unknown_at_most(delivering):
     here, folder = delivering(calls_per_day=1500)
     here.sandbox.script("/hero/* delay=0.05")
-    (folder / "hero.toml").write_text(declared())
+    (folder / "hero.toml").write_text(declared(MAPPED))
     kills, chance = (200 if os.environ.get("LONG_TESTS") else 6), random.Random(1)
     for _ in range(kills):
         with sender(here) as process:
@@ -408,7 +363,7 @@ def test_kill_9_of_the_sender_sends_nothing_twice_and_leaves_one_unknown_at_most
 @pytest.mark.slow
 def test_two_senders_at_once_send_each_success_once(delivering):
     here, folder = delivering()
-    (folder / "hero.toml").write_text(declared())
+    (folder / "hero.toml").write_text(declared(MAPPED))
     with sender(here) as one, sender(here) as other:
         assert (one.wait(60), other.wait(60)) == (0, 0)
     assert emails(here) == expected(here)
