@@ -57,8 +57,8 @@ DELIVERY_PLAN = Table(
 
 DELIVERIES = Table(
     name="deliveries",
-    description="Every lead that was handed on, or may have been: the latest state of each. And the mappings of a CRM's fields that "
-    "Heron was given.",
+    description="Every lead that was handed on, or may have been: the latest state of each. And the mappings of fields "
+    "that Heron was given.",
     grain="one row a key",
     order="delivery, first_tried_at, key",
     columns=(
