@@ -46,8 +46,7 @@ def deliveries(context: dg.AssetExecutionContext, settings: SettingsResource) ->
     catalogue.refresh(lake, settings.zone)
     results = [(DELIVERY_PLAN, {"dagster/row_count": len(run.planned), **_decisions(run)})]
     if sends:
-        now = {f"{state}_now": leads for state, leads in sorted(run.sent_now.items())}
-        results.append((DELIVERIES, {"dagster/row_count": sum(run.states.values()), **run.states, **now}))
+        results.append((DELIVERIES, {"dagster/row_count": run.states.total(), **_states(run)}))
         results.append((DELIVERY_PAYLOADS, {"dagster/row_count": run.events}))
     if run.wrong:  # what could be done is done and shown all the same
         for table, shown in results:
@@ -61,14 +60,26 @@ def deliveries(context: dg.AssetExecutionContext, settings: SettingsResource) ->
 def _decisions(run: Run) -> dict[str, Any]:
     """Return the plan by decision, each reason with its number, and whose mappings are to be handed over."""
     shown: dict[str, Any] = dict(sorted(Counter(each.decision for each in run.planned).items()))
-    reasons = Counter((each.delivery, each.decision, each.reason or "") for each in run.planned)
     if run.waiting:
         shown["mappings_to_hand_over"] = ", ".join(run.waiting)
-    if reasons:
-        shown["by_reason"] = dg.MetadataValue.table(
-            [
-                dg.TableRecord({"delivery": delivery, "decision": decision, "reason": reason, "leads": leads})
-                for (delivery, decision, reason), leads in sorted(reasons.items())
-            ]
-        )
-    return shown
+    reasons = Counter((each.delivery, each.decision, each.reason or "") for each in run.planned)
+    return shown | _by_reason("decision", reasons)
+
+
+def _states(run: Run) -> dict[str, Any]:
+    """Return the ledger by state, what came of this run, and each reason with its number."""
+    shown: dict[str, Any] = {}
+    for (_, state, _), number in sorted(run.states.items()):
+        shown[state] = shown.get(state, 0) + number
+    shown |= {f"{state}_now": leads for state, leads in sorted(run.sent_now.items())}
+    return shown | _by_reason("state", run.states)
+
+
+def _by_reason(kind: str, found: Counter[tuple[str, str, str]]) -> dict[str, Any]:
+    if not found:
+        return {}
+    records = [
+        dg.TableRecord({"delivery": delivery, kind: value, "reason": reason, "number": number})
+        for (delivery, value, reason), number in sorted(found.items())
+    ]
+    return {"by_reason": dg.MetadataValue.table(records)}

@@ -149,7 +149,7 @@ class Delivery(BaseModel):
     closures: tuple[str, ...] = Field((LeadClosure.Success.name,), strict=False, min_length=1)
     statuses: tuple[str, ...] = Field((), strict=False)
     campaigns: tuple[str, ...] = Field(("*",), strict=False, min_length=1)
-    settle_minutes: int = Field(30, ge=0)
+    settle_minutes: int = Field(30, ge=0, le=527_040)
     max_per_run: int = Field(100, ge=1)
     stop_after_failures: int = Field(5, ge=1)
     field_mappings: tuple[FieldMapping, ...] = Field(strict=False, min_length=1)
@@ -204,6 +204,10 @@ def read_deliveries(folder: Path, columns: Sequence[str]) -> dict[str, Delivery 
     files = [path for path in folder.glob("*") if path.suffix.lower() == ".toml" and not path.name.startswith(".")]
     found: dict[str, Delivery | DeliveryError] = {}
     for path in sorted(files):
+        if not path.stem.isprintable():
+            name = ascii(path.stem)[1:-1]
+            found[name] = DeliveryError(f"{name}.toml: its name is no text in UTF-8. Rename it.")
+            continue
         try:
             found[path.stem] = delivery(path.stem, path.read_bytes(), str(path), columns)
         except (DeliveryError, OSError) as error:
@@ -252,7 +256,9 @@ def _wrong(found: Delivery, columns: Sequence[str]) -> Iterator[tuple[Sequence[i
         )
     if found.heron_id is not None and not _ID.fullmatch(found.heron_id):
         yield ("heron_id",), "heron_id must be the id that Heron gave the CRM integration."
-    if found.customer_field is not None and (destination.customer or found.customer_field not in names):
+    if found.customer_field is not None and (
+        destination.customer or found.customer_field not in {each.field_name for each in found.of_leads}
+    ):
         what = (
             f"of {found.destination} it is always {destination.customer}"
             if destination.customer
@@ -276,6 +282,13 @@ def _wrong(found: Delivery, columns: Sequence[str]) -> Iterator[tuple[Sequence[i
                     (*at, source),
                     f"{each.field_name}: {who} takes none of {source}. Give it one of {', '.join(sources)}.",
                 )
+        if each.field_name in destination.fixed and (
+            given != ["static_value"] or each.value_mapping_name or each.regex_remove
+        ):
+            yield (
+                at,
+                f"{each.field_name} is the same for all leads of a delivery: give it a static_value and nothing else.",
+            )
         table = each.value_mapping_name
         if table is not None and table not in found.value_mappings:
             at_name = (*at, "value_mapping_name")

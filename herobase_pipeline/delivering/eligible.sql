@@ -4,7 +4,7 @@ SELECT
     known.key AS key,
     CASE
         WHEN ledger.state IS NOT NULL THEN {'decision': 'done', 'reason': ledger.state}
-        WHEN erased THEN {'decision': 'not_eligible', 'reason': 'the person was erased'}
+        WHEN erased OR starts_with(leads.lead_id, 'erased-') THEN {'decision': 'not_eligible', 'reason': 'the person was erased'}
         WHEN status IN ('DoNotCall', 'GlobalDoNotCall') THEN {'decision': 'not_eligible', 'reason': 'the person is not to be called'}
         WHEN status IN ('Removed', 'Anonymized') THEN {'decision': 'not_eligible', 'reason': 'the lead was withdrawn'}
         WHEN len($statuses::VARCHAR[]) > 0 AND coalesce(status NOT IN (SELECT unnest($statuses::VARCHAR[])), true)

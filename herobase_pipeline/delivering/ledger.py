@@ -139,7 +139,7 @@ class Ledger:
         line = json.dumps(asdict(event) | {"happened_at": event.happened_at.isoformat()}, ensure_ascii=False) + "\n"
         is_new = not self._path.exists()
         with self._path.open("ab") as journal:
-            journal.write(line.encode())
+            journal.write(line.encode("utf-8", "replace"))
             journal.flush()
             os.fsync(journal.fileno())
         if is_new:
@@ -147,9 +147,9 @@ class Ledger:
             flush(self._path.parent)  # so that the file itself is found again
         self._know(event)
 
-    def body_of(self, key: str) -> str | None:
-        """Return what was sent last under a key."""
-        return next((event.body for event in reversed(self.events) if event.key == key and event.body), None)
+    def sent(self, key: str) -> Event | None:
+        """Return the event of what was sent last under a key; None where it is not kept any more."""
+        return next((event for event in reversed(self.events) if event.key == key and event.body), None)
 
     def _know(self, event: Event) -> None:
         self.events.append(event)

@@ -3,7 +3,8 @@
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any
@@ -17,7 +18,6 @@ from herobase_pipeline.delivering.destinations import DESTINATIONS
 from herobase_pipeline.delivering.destinations.herobase import CAMPAIGN
 from herobase_pipeline.delivering.ledger import DELIVERED, NEEDS_ACTION, REJECTED, SENDING, SETTLED, Event, Ledger
 from herobase_pipeline.delivering.mapping import Lead, Mapped, mapped
-from herobase_pipeline.deriving.session import NotLoadedError
 from herobase_pipeline.deriving.sources import macros
 from herobase_pipeline.fields.columns import MACROS
 from herobase_pipeline.fields.declarations import pattern
@@ -35,6 +35,7 @@ _CLOSED = """
     AND status NOT IN ('Removed', 'Anonymized', 'DoNotCall', 'GlobalDoNotCall')
 """
 SEND, DONE, INVALID, NOT_YET, NOT_ELIGIBLE = "send", "done", "invalid", "not_yet", "not_eligible"
+_PHONE = re.compile(r"[+(]?\d[\d ./()-]*")
 _ELIGIBLE = files("herobase_pipeline.delivering").joinpath("eligible.sql").read_text(encoding="utf-8")
 
 
@@ -69,6 +70,7 @@ class Planner:
         zone: the business time zone.
         phone_key: the key of keyed hashes (``HEROBASE_PII_KEY``).
         utcnow: returns the time, in UTC.
+        names: the deliveries that there are.
 
     """
 
@@ -76,6 +78,7 @@ class Planner:
     zone: ZoneInfo
     phone_key: bytes
     utcnow: Callable[[], dt.datetime]
+    names: Collection[str]
 
     def plan(self, delivery: Delivery, account: str, ledger: Ledger) -> list[Planned]:
         """Return what a delivery does with each lead that was closed as it asks for, those closed first at the front.
@@ -85,12 +88,7 @@ class Planner:
             account: whose system it goes to, as its address names it; another one is sent to anew.
             ledger: what was sent before.
 
-        Raises:
-            NotLoadedError: there are no leads yet.
-
         """
-        if not self.lake.has(LEADS):
-            raise NotLoadedError("delivery_plan cannot be made: leads are not made yet. Materialize leads first.")
         now = self.utcnow()
         with spool(self.lake) as folder, connect(self.zone, folder, ROOMY) as con:
             define_token(con, self.phone_key)
@@ -138,18 +136,19 @@ class Planner:
             ).fetchall()
         }
         columns: dict[str, dict[str, Any]] = {lead: {} for lead in wanted}
-        for rows in ("FROM leads", self._typed()):
+        known: dict[str, None] = {}
+        for rows in ("FROM leads", *([self._typed()] if self.lake.has(LEAD_FIELDS) else [])):
             found = con.execute(f"SELECT * FROM ({rows}) SEMI JOIN wanted USING (lead_id)")
             names = [column[0] for column in found.description]
+            known |= dict.fromkeys(names)
             for row in found.fetchall():
                 of_lead = dict(zip(names, row, strict=True))
                 columns[of_lead["lead_id"]] = of_lead | columns[of_lead["lead_id"]]
-        return {lead: Lead(lead, fields.get(lead, {}), columns[lead]) for lead in wanted}
+        return {lead: Lead(lead, fields.get(lead, {}), known | columns[lead]) for lead in wanted}
 
     def _typed(self) -> str:
-        """Return a SELECT of the declared fields of leads."""
-        file = self.lake.file(LEAD_FIELDS)
-        return stored(self.lake, as_written(LEAD_FIELDS, file) if file.exists() else LEAD_FIELDS)
+        """Return a SELECT of the declared fields of leads, as they were made."""
+        return stored(self.lake, as_written(LEAD_FIELDS, self.lake.file(LEAD_FIELDS)))
 
     def changed(self, delivery: Delivery, ledger: Ledger) -> Iterator[Event]:
         """Yield what to record of what was delivered and is another since: that a person is needed, and for what (trap T12).
@@ -158,32 +157,36 @@ class Planner:
         What a person has settled is as it was then.
         """
         sent = {event.key: event for event in ledger.events if event.state in (SENDING, NEEDS_ACTION) and event.body}
-        delivered = {
-            event.lead_id: event
+        delivered = [
+            event
             for event in ledger.latest.values()
             if event.state == DELIVERED
-            and event.delivery == delivery.name
             and event.lead_id
             and not is_erased(event.lead_id)
-        }
+            and (event.delivery == delivery.name or self._is_renamed(event, sent.get(event.key), delivery))
+        ]
         if not delivered:
             return
         with spool(self.lake) as folder, connect(self.zone, folder, ROOMY) as con:
-            ids = list(delivered)
-            days = [delivered[lead].happened_at.astimezone(self.zone).date() for lead in ids]
-            con.register(
-                "delivered", pa.table({"lead_id": pa.array(ids, pa.string()), "day": pa.array(days, pa.date32())})
-            )
+            days = [event.happened_at.astimezone(self.zone).date() for event in delivered]
+            rows = {
+                "lead_id": [event.lead_id for event in delivered],
+                "key": [event.key for event in delivered],
+                "day": days,
+            }
+            types = pa.schema([("lead_id", pa.string()), ("key", pa.string()), ("day", pa.date32())])
+            con.register("delivered", pa.table(rows, types))
             con.execute(f"CREATE TEMP VIEW leads AS {view(self.lake, LEADS)}")
+            # of a lead that is not in the lake, as after a restore, nothing is known
             found = con.execute(
-                f"SELECT delivered.lead_id, ({_CLOSED}) FROM delivered LEFT JOIN leads USING (lead_id) "
+                f"SELECT lead_id, key, ({_CLOSED}) FROM delivered JOIN leads USING (lead_id) "
                 "WHERE coalesce(list_max(active_dates) >= day, true)",
                 {"closures": list(delivery.closures)},
             ).fetchall()
-            leads = self._leads(con, [lead for lead, is_closed in found if is_closed])
-        for lead, is_closed in found:
-            event = replace(delivered[lead], happened_at=self.utcnow(), state=NEEDS_ACTION)
-            was, is_settled = sent.get(event.key), (event.reason or "").startswith(SETTLED)
+            leads = self._leads(con, [lead for lead, _, is_closed in found if is_closed])
+        for lead, key, is_closed in found:
+            event = replace(ledger.latest[key], happened_at=self.utcnow(), state=NEEDS_ACTION)
+            was, is_settled = sent.get(key), (event.reason or "").startswith(SETTLED)
             if not is_closed:
                 reason = f"the lead is no longer closed as {' or '.join(delivery.closures)}"
                 if event.reason != f"{SETTLED}: {reason}":
@@ -193,6 +196,11 @@ class Planner:
                 if other := _differing(delivery, json.loads(was.body), now):
                     reason = f"the lead has another {', '.join(other)} since"
                     yield replace(event, reason=reason, body=json.dumps(now.body, ensure_ascii=False, sort_keys=True))
+
+    def _is_renamed(self, event: Event, sent: Event | None, delivery: Delivery) -> bool:
+        """Whether an event is of a file that is called otherwise now."""
+        is_gone = event.delivery not in self.names and event.destination == delivery.destination
+        return is_gone and sent is not None and sent.reason == mapped_by(delivery)
 
     def mappings_key(self, delivery: Delivery, account: str) -> str:
         """Return the key under which a file's mappings of CRM fields are handed over to an integration."""
@@ -235,7 +243,14 @@ def _customers(delivery: Delivery, ledger: Ledger) -> set[str]:
         and (event.delivery == delivery.name or not of_file)
     }
     kept = (json.loads(event.body) for event in ledger.events if event.key in there and event.body)
-    return {customer for body in kept if (customer := _said(body, delivery.customer))}
+    return {customer for body in kept if (customer := _customer(body, delivery.customer))}
+
+
+def _customer(body: Mapping[str, Any], field: str | None) -> str:
+    """Return whom a body is about; a phone number is the same in whatever spelling, with a country's code and without."""
+    value = _said(body, field)
+    digits = re.sub(r"\D", "", value)
+    return digits[-8:] if _PHONE.fullmatch(value) and len(digits) >= 8 else value
 
 
 def _said(body: Mapping[str, Any], field: str | None) -> str:
@@ -244,6 +259,12 @@ def _said(body: Mapping[str, Any], field: str | None) -> str:
     for part in (field or "").split("."):
         value = value.get(part) if isinstance(value, Mapping) else None
     return "" if value is None else str(value).strip().casefold()
+
+
+def _unread(delivery: Delivery, lead: Lead) -> str | None:
+    """Return a declared field that a mapping names and that is not made yet; None if there is none."""
+    named = (each.column for each in delivery.of_leads if each.column)
+    return next((column for column in named if column not in lead.columns), None)
 
 
 def is_erased(lead_id: str | None) -> bool:
@@ -292,6 +313,9 @@ def _filled(
         if each.decision != SEND:
             yield each
             continue
+        if unread := _unread(delivery, leads[each.lead_id]):
+            yield replace(each, decision=NOT_YET, reason=f"lead_fields has no column {unread} yet: materialize it")
+            continue
         its = mapped(delivery, leads[each.lead_id], today)
         campaign = _said(its.body, CAMPAIGN) if delivery.destination == "herobase" else ""
         if campaign and campaign == str(leads[each.lead_id].columns.get("campaign_code") or "").casefold():
@@ -301,11 +325,11 @@ def _filled(
         for field in sorted(destination.required):
             if not broken and not _said(its.body, field):
                 broken.append(f"{field}: {delivery.destination} takes nothing without it")
-        customer = _said(its.body, delivery.customer)
+        customer = _customer(its.body, delivery.customer)
         if not broken and customer and customer in customers:
             broken.append(f"{delivery.customer}: another lead with the same was sent, or is planned")
         if broken:
             yield replace(each, decision=INVALID, reason="; ".join(broken))
             continue
         customers |= {customer} - {""}
-        yield replace(each, body=its.body)
+        yield replace(each, body=its.body, reason=None if delivery.is_live else "the delivery is not live")

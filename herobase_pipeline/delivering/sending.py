@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from herobase_pipeline.delivering.declarations import Delivery
-from herobase_pipeline.delivering.destinations import DESTINATIONS, heron
+from herobase_pipeline.delivering.destinations import heron
 from herobase_pipeline.delivering.destinations.answers import Outcome, Target, What
 from herobase_pipeline.delivering.ledger import DELIVERED, NOT_SENT, REJECTED, SENDING, UNKNOWN, Event, Ledger
 from herobase_pipeline.delivering.planning import DONE, SEND, Planned, mapped_by
@@ -75,7 +75,6 @@ class Sender:
 
     def _send(self, delivery: Delivery, target: Target, planned: Planned) -> Outcome:
         """Send one lead, again while the destination is too busy to look at it; what came of it is durable."""
-        destination = DESTINATIONS[delivery.destination]
         event = Event(
             happened_at=self.utcnow(),
             delivery=delivery.name,
@@ -88,7 +87,7 @@ class Sender:
         )
         for attempt in range(1, _ATTEMPTS + 1):
             event = replace(event, attempts=attempt)
-            outcome = self._recorded(event, lambda: destination.send(target, planned.body, planned.key))
+            outcome = self._recorded(event, lambda: target.send(planned.body, planned.key))
             if outcome.what is not What.NOT_DONE or attempt == _ATTEMPTS:
                 break
             self.sleep(min(outcome.wait_s if outcome.wait_s is not None else 2.0**attempt, _LONGEST_WAIT_S))
@@ -100,7 +99,11 @@ class Sender:
         """Make a request that an event announces; that it leaves is durable before, and what came of it after."""
         event = replace(event, happened_at=self.utcnow())
         self.ledger.record(event)
-        outcome = do()
+        try:
+            outcome = do()
+        except Exception as error:
+            self._came(event, Outcome(What.UNKNOWN, f"it ended with {type(error).__name__}, which was not expected"))
+            raise
         self._came(event, outcome)
         return outcome
 
@@ -117,38 +120,33 @@ class Sender:
             )
         )
 
-    def look_up(self, delivery: Delivery, target: Target, planned: Sequence[Planned]) -> bool:
-        """Ask the destination for what nobody knows of, where it can be asked; returns whether something is known now."""
-        look_up = DESTINATIONS[delivery.destination].look_up
-        unknown = [
-            self.ledger.latest[each.key]
-            for each in planned
-            if each.decision == DONE and self.ledger.latest[each.key].state == UNKNOWN
-        ]
-        found = 0
-        for event in unknown if look_up else ():
-            outcome = look_up(target, event.key, self.utcnow() - event.happened_at) if look_up else None
-            if outcome:
+    def look_up(self, target: Target, planned: Sequence[Planned]) -> bool:
+        """Look up what nobody knows of, where the destination allows it; returns whether something is known now."""
+        done = [self.ledger.latest[each.key] for each in planned if each.decision == DONE]
+        is_found = False
+        for event in (each for each in done if each.state == UNKNOWN):
+            sent = self.ledger.sent(event.key)
+            if target.look_up and sent and (outcome := target.look_up(event.key, sent.happened_at)):
                 self._came(event, outcome)
-                found += 1
-        return found > 0
+                is_found = True
+        return is_found
 
     def hand_over(self, delivery: Delivery, target: Target, key: str) -> str | None:
         """Hand a file's mappings of CRM fields over, if they are others than the last ones; returns why no lead may follow.
 
         Mappings are set and not added, so what may have arrived is sent again; what was refused only once it is another.
         """
-        if self.is_handed_over(delivery, key):
+        if self.is_handed_over(delivery, key) or not target.hand_over:
             return None
-        wanted = heron.mappings(delivery)
+        give, wanted = target.hand_over, heron.mappings(delivery)
         body, last = _json(wanted), self.ledger.latest.get(key)
-        if last and last.state == REJECTED and body == self.ledger.body_of(key):
+        if last and last.state == REJECTED and self._is_last(key, body):
             return f"its mappings were refused ({last.reason}): correct the file"
         if self.is_stopped():
             return _STOPPED
         attempts = last.attempts + 1 if last else 1
         event = Event(self.utcnow(), delivery.name, delivery.destination, None, key, SENDING, attempts, body=body)
-        outcome = self._recorded(event, lambda: heron.put(target, delivery.heron_id or "", wanted))
+        outcome = self._recorded(event, lambda: give(delivery.heron_id or "", wanted))
         if outcome.what is What.DELIVERED:
             return None
         return f"its mappings could not be handed over, so no lead was sent: {outcome.reason}"
@@ -157,7 +155,11 @@ class Sender:
         """Whether a file has no mappings of CRM fields, or those that arrived last."""
         last = self.ledger.latest.get(key)
         arrived = last is not None and last.state == DELIVERED
-        return not delivery.of_crm or (arrived and _json(heron.mappings(delivery)) == self.ledger.body_of(key))
+        return not delivery.of_crm or (arrived and self._is_last(key, _json(heron.mappings(delivery))))
+
+    def _is_last(self, key: str, body: str) -> bool:
+        sent = self.ledger.sent(key)
+        return sent is not None and sent.body == body
 
 
 def _json(body: Mapping[str, Any]) -> str:

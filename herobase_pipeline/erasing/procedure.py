@@ -100,41 +100,52 @@ def _erase(
     lake: Lake, zone: ZoneInfo, requests: Sequence[Request], days: Sequence[dt.date] | None, *, everyone: bool
 ) -> Erased:
     with _turn(lake), spool(lake) as folder, connect(zone, folder, ROOMY) as con:
-        register(con, lake)
-        looks_at = looked.files(lake, days)
-        for table in looked.TABLES:
-            con.execute(
-                f'CREATE OR REPLACE TEMP VIEW "{table.name}" AS {view(lake, table, _loaded(lake, table, days))}'
-            )
-        _register(lake, con, [*requests, *anonymized(con)])
-        looked.note(lake, looks_at)
-        if not _pending(lake, con, everyone=everyone):
-            return Erased(0, 0)
-        files = _held(lake, con)
-        con.execute("DELETE FROM pending WHERE is_done AND person NOT IN (SELECT person FROM held)")
-        persons = number(con, "SELECT count(*) FROM pending")
-        if not persons:
-            return Erased(0, 0)
-        _note(lake, con, done=False)
-        deletes = lake.deletes_rows
-        lake.digests(LEADS).unlink(missing_ok=True)
-        swapped: Swapped = {}
-        _rewrite_known_fields(lake, con, swapped)
-        for table, day in files:
-            # where only names change a file stays as old as it is, so that nothing is made anew from it
-            rewrite(lake, con, table, day, keeps_age=table.private or not deletes, swapped=swapped)
-        if deletes:  # the leads follow what they are made from; of their own files only which these are is noted
-            made.rename(lake, LEADS, {path: marks for path, marks in swapped.items() if path in lake.files(LEADS)}, [])
-        else:
-            aliases = con.execute("SELECT DISTINCT alias_of_key(key_of(lead_id)) FROM ids").fetchall()
-            made.rename(lake, LEADS, swapped, [alias for (alias,) in aliases])
+        erased = _from_tables(lake, con, requests, days, everyone=everyone)
         handed_out.follow(lake, con)
-        made.rename(lake, LEAD_FIELDS, swapped, [])  # who is erased has no row there, so nothing is made anew
-        for table in HOLDING:
-            lake.remove_leftovers(table)
-        catalogue.refresh(lake, zone, anew=True)
-        _note(lake, con, done=True)
-        return Erased(persons, len(files))
+        if erased.persons:
+            catalogue.refresh(lake, zone, anew=True)
+            _note(lake, con, done=True)
+        return erased
+
+
+def _from_tables(
+    lake: Lake,
+    con: duckdb.DuckDBPyConnection,
+    requests: Sequence[Request],
+    days: Sequence[dt.date] | None,
+    *,
+    everyone: bool,
+) -> Erased:
+    register(con, lake)
+    looks_at = looked.files(lake, days)
+    for table in looked.TABLES:
+        con.execute(f'CREATE OR REPLACE TEMP VIEW "{table.name}" AS {view(lake, table, _loaded(lake, table, days))}')
+    _register(lake, con, [*requests, *anonymized(con)])
+    looked.note(lake, looks_at)
+    if not _pending(lake, con, everyone=everyone):
+        return Erased(0, 0)
+    files = _held(lake, con)
+    con.execute("DELETE FROM pending WHERE is_done AND person NOT IN (SELECT person FROM held)")
+    persons = number(con, "SELECT count(*) FROM pending")
+    if not persons:
+        return Erased(0, 0)
+    _note(lake, con, done=False)
+    deletes = lake.deletes_rows
+    lake.digests(LEADS).unlink(missing_ok=True)
+    swapped: Swapped = {}
+    _rewrite_known_fields(lake, con, swapped)
+    for table, day in files:
+        # where only names change a file stays as old as it is, so that nothing is made anew from it
+        rewrite(lake, con, table, day, keeps_age=table.private or not deletes, swapped=swapped)
+    if deletes:  # the leads follow what they are made from; of their own files only which these are is noted
+        made.rename(lake, LEADS, {path: marks for path, marks in swapped.items() if path in lake.files(LEADS)}, [])
+    else:
+        aliases = con.execute("SELECT DISTINCT alias_of_key(key_of(lead_id)) FROM ids").fetchall()
+        made.rename(lake, LEADS, swapped, [alias for (alias,) in aliases])
+    made.rename(lake, LEAD_FIELDS, swapped, [])  # who is erased has no row there, so nothing is made anew
+    for table in HOLDING:
+        lake.remove_leftovers(table)
+    return Erased(persons, len(files))
 
 
 def again_if_replaced(do: Callable[[], T]) -> T:

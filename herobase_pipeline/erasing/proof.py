@@ -15,6 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from herobase_pipeline.erasing.procedure import again_if_replaced, errors_in_words
+from herobase_pipeline.lake import handed_out
 from herobase_pipeline.lake.engine import ROOMY, connect, file_literal, literal, quoted
 from herobase_pipeline.lake.erased import register
 from herobase_pipeline.lake.layout import Lake
@@ -166,6 +167,8 @@ def _look(con: duckdb.DuckDBPyConnection, place: str, texts: str) -> None:
 def _bytes(con: duckdb.DuckDBPyConnection, lake: Lake, path: Path) -> None:
     """Look at the bytes of a file. The ids of calls stand in those of Parquet, and may be those of leads: see ``_values``."""
     is_parquet, is_private = _is_parquet(path), lake.root.absolute() / "private" in path.parents
+    if handed_out.folder(lake) in path.parents and path.suffix.lower() not in handed_out.ENDINGS:
+        is_private = False  # somebody's copy, of which nobody knows whose lines it has
     patterns = [_NUMBER, _ADDRESS] if is_parquet else [_NUMBER, _ADDRESS, _WORD]
     name = path.relative_to(lake.root.absolute()) if lake.root.absolute() in path.parents else path.name
     found: set[str] = set()

@@ -91,9 +91,10 @@ def apply(lake: Lake, settings: Settings, planned: Plan) -> int:
             cutoff = literal(str(planned.today - dt.timedelta(days=settings.keep_private_days)))
             for table, since in _BY_ROW.items():
                 if lake.has(table):
-                    kept = f"FROM seen WHERE local_day({since}) >= DATE {cutoff}"
+                    # what is of no lead are the mappings that Heron was given
+                    kept = f"FROM seen WHERE local_day({since}) >= DATE {cutoff} OR lead_id IS NULL"
                     rewrite(lake, con, table, query=kept, keeps_age=True)
-            handed_out.follow(lake, con)
+            handed_out.remove_before(lake, planned.today - dt.timedelta(days=settings.keep_private_days))
         for table in (table for table in planned.files if table.private):
             for day in planned.files[table]:
                 lake.remove(table, day)

@@ -1,19 +1,31 @@
-"""The files that deliveries write for people: who is erased, or past their time, leaves these with ``delivery_payloads``."""
+"""The files that deliveries write for people: lines that stay, until the person is erased or their time is past.
 
-import csv
-import io
-import json
-from collections.abc import Callable, Collection
+Each line begins with its key, so that it can be judged whatever a spreadsheet made of the rest.
+"""
+
+import datetime as dt
+import os
+import re
+from collections.abc import Collection, Iterator
+from itertools import count
 from pathlib import Path
 
 import duckdb
 
-from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.lake.layout import Lake, flush, locked, make_folder
 from herobase_pipeline.lake.writing import stored
-from herobase_pipeline.tables import DELIVERY_PAYLOADS
+from herobase_pipeline.tables import DELIVERIES, DELIVERY_PAYLOADS
+from herobase_pipeline.tables.schema import HASH
 
 KEY = "delivery_key"
 """The first column, and the first member of a JSON line."""
+ENDINGS = (".csv", ".jsonl")
+_KEY = re.compile(rf'(?:\{{\s*"{KEY}"\s*:\s*)?"?([0-9a-f]{{{HASH}}})\b')
+_LIVING = """
+    SELECT key FROM ({deliveries}) WHERE NOT starts_with(lead_id, 'erased-')
+    UNION
+    SELECT key FROM ({payloads}) WHERE body IS NOT NULL AND NOT starts_with(lead_id, 'erased-')
+"""
 
 
 def folder(lake: Lake) -> Path:
@@ -21,33 +33,85 @@ def folder(lake: Lake) -> Path:
     return lake.root.absolute() / "private" / "delivery_files"
 
 
+def append(to: Path, name: str, ending: str, header: str, line: str) -> None:
+    """Add a line to a file; it is on the disk when this returns. A file with another header stays, and a further one is begun."""
+    make_folder(to, private=True)
+    with locked(to):
+        for number in count(1):
+            path = to / f"{name}{f'-{number}' if number > 1 else ''}.{ending}"
+            is_new = not path.exists() or not path.stat().st_size
+            if is_new or path.read_bytes().startswith(header.encode()):
+                break
+        with path.open("ab") as file:
+            path.chmod(0o600)
+            if not is_new:
+                whole = path.read_bytes().rfind(b"\n") + 1
+                file.truncate(whole)  # what a killed run had begun to write
+            file.write(((header if is_new else "") + line).encode())
+            file.flush()
+            os.fsync(file.fileno())
+        flush(to)
+
+
+def has(of: Path, key: str) -> bool:
+    """Whether a delivery's files have a whole line of a key."""
+    return any(
+        (found := _KEY.match(line)) and found[1] == key and line.endswith("\n")
+        for path in of.glob("*")
+        if path.suffix.lower() in ENDINGS
+        for line in _lines(path.read_bytes())
+    )
+
+
 def follow(lake: Lake, con: duckdb.DuckDBPyConnection) -> None:
-    """Take out of the files what ``delivery_payloads`` has no more; a file of which nothing is left is deleted."""
-    files = [path for path in folder(lake).glob("*/*") if path.suffix in _WITHOUT and not path.name.startswith(".")]
-    if not files:
+    """Take the lines of erased persons out of all files, and what is no line of ours any more.
+
+    A file that somebody saved again from a spreadsheet is judged as well. One of which nothing is left is deleted.
+    """
+    files = _files(lake)
+    if not files or not (lake.has(DELIVERIES) or lake.has(DELIVERY_PAYLOADS)):
         return
-    payloads = stored(lake, DELIVERY_PAYLOADS)
-    kept = {key for (key,) in con.execute(f"SELECT DISTINCT key FROM ({payloads}) WHERE body IS NOT NULL").fetchall()}
+    query = _LIVING.format(deliveries=stored(lake, DELIVERIES), payloads=stored(lake, DELIVERY_PAYLOADS))
+    living = {key for (key,) in con.execute(query).fetchall()}
     for path in files:
-        with lake.replacing_beside(path) as aside:
-            left = _WITHOUT[path.suffix](path.read_bytes().decode(), kept)
-            aside.write_bytes(left.encode())
-        if not left:
-            path.unlink(missing_ok=True)
+        with locked(path.parent):
+            content = path.read_bytes()
+            lines = list(_lines(content))
+            left = list(_left(lines, living, has_header=path.suffix.lower() == ".csv"))
+            if not any(map(_KEY.match, left)):
+                path.unlink()
+            elif left != lines:
+                aside = path.with_name(f".{path.name}")
+                aside.write_bytes("".join(left).encode(_encoding(content), "surrogateescape"))
+                aside.chmod(0o600)
+                flush(aside)
+                aside.replace(path)
+                flush(path.parent)
 
 
-def _csv(text: str, kept: Collection[str]) -> str:
-    header, *rows = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), delimiter=";")
-    left = [row for row in rows if row[0] in kept]
-    if len(left) == len(rows):
-        return text
-    new = io.StringIO(newline="")
-    csv.writer(new, delimiter=";", lineterminator="\r\n").writerows([header, *left])
-    return "\ufeff" + new.getvalue() if left else ""
+def remove_before(lake: Lake, day: dt.date) -> None:
+    """Delete the files of the days before a day."""
+    for path in _files(lake):
+        if (named := re.match(r"\d{4}-\d\d-\d\d", path.name)) and named[0] < str(day):
+            path.unlink()
 
 
-def _jsonl(text: str, kept: Collection[str]) -> str:
-    return "".join(f"{line}\n" for line in text.split("\n") if line and json.loads(line)[KEY] in kept)
+def _files(lake: Lake) -> list[Path]:
+    return [path for path in folder(lake).rglob("*") if path.suffix.lower() in ENDINGS and path.is_file()]
 
 
-_WITHOUT: dict[str, Callable[[str, Collection[str]], str]] = {".csv": _csv, ".jsonl": _jsonl}
+def _left(lines: Collection[str], living: Collection[str], *, has_header: bool) -> Iterator[str]:
+    for n, line in enumerate(lines):
+        found = _KEY.match(line)
+        if found[1] in living if found else has_header and n == 0:
+            yield line
+
+
+def _lines(content: bytes) -> Iterator[str]:
+    """Yield the lines of a file, with their ends; of bytes that are no text, what they are."""
+    text = content.decode(_encoding(content), "surrogateescape")
+    yield from (line for line in re.split(r"(?<=\n)", text) if line)
+
+
+def _encoding(content: bytes) -> str:
+    return "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8"

@@ -4,14 +4,17 @@ import csv
 import datetime as dt
 import io
 import json
+import shutil
 from collections import Counter
 from dataclasses import replace
 
 import pytest
 
 from herobase_pipeline.delivering.declarations import delivery
-from herobase_pipeline.delivering.destinations import DESTINATIONS
+from herobase_pipeline.delivering.destinations import DESTINATIONS, file, hero
+from herobase_pipeline.delivering.destinations import heron as heron_module
 from herobase_pipeline.delivering.destinations.reached import NotReachedError
+from herobase_pipeline.delivering.ledger import ledger
 from herobase_pipeline.erasing.procedure import erase
 from herobase_pipeline.erasing.requests import Request
 from herobase_pipeline.erasing.retention import apply
@@ -19,7 +22,8 @@ from herobase_pipeline.erasing.retention import plan as past
 from herobase_pipeline.sandbox.destinations import HERON_ID
 from herobase_pipeline.settings import SANDBOX_HERON_KEY, Settings
 from herobase_pipeline.tables import LEADS
-from herobase_pipeline_tests.conftest import failure, writer
+from herobase_pipeline_tests.conftest import NOW, failure, writer
+from herobase_pipeline_tests.delivering.conftest import LAST, PULLED
 from herobase_pipeline_tests.delivering.files import SENDS, declared, plan, states
 
 HERON = {
@@ -305,15 +309,75 @@ def test_who_is_erased_or_past_their_time_leaves_the_files_at_once(delivering, k
     assert not path.exists()
 
 
-def test_what_a_killed_run_had_not_written_is_in_the_file_of_the_next(delivering, monkeypatch):
+def test_a_line_that_a_killed_run_had_begun_is_begun_anew(delivering):
+    here, folder = delivering()
+    (folder / "partner.toml").write_text(declared(FILE, destination='"file"', max_per_run="3"))
+    here.load(SENDS)
+    (path,) = (here.lake.root / "private/delivery_files/partner").glob("*.csv")
+    whole = path.read_bytes()
+    key = lines(here)[-1][0]
+    path.write_bytes(whole[: whole.index(key.encode()) + 40])  # the last of the three was being written
+    with ledger(writer(here.lake.root), here.settings.zone, lambda: here.now) as book:
+        book.record(replace(book.sent(key), happened_at=here.now))
+    assert states(here) == Counter(delivered=2, sending=1)
+    (folder / "partner.toml").write_text(declared(FILE, destination='"file"'))
+    here.load(SENDS)
+    found = lines(here)
+    assert len({row[0] for row in found}) == len(found) == states(here)["delivered"] == states(here).total()
+    assert path.read_bytes().startswith(whole[: whole.index(key.encode())])
+
+
+def test_what_somebody_took_away_does_not_come_back(delivering):
     here, folder = delivering()
     (folder / "partner.toml").write_text(declared(FILE, destination='"file"'))
-    with monkeypatch.context() as broken:
-        broken.setitem(DESTINATIONS, "file", replace(DESTINATIONS["file"], write=None))
-        here.load(SENDS)
-    assert not lines(here)
     here.load(SENDS)
-    assert len(lines(here)) == states(here)["delivered"] > 3
+    (path,) = (here.lake.root / "private/delivery_files/partner").glob("*.csv")
+    path.unlink()
+    here.load(SENDS)
+    assert not lines(here)
+
+
+def test_other_columns_begin_another_file(delivering):
+    here, folder = delivering()
+    (folder / "partner.toml").write_text(declared(FILE, destination='"file"', max_per_run="2"))
+    here.load(SENDS)
+    fewer = {name: source for name, source in FILE.items() if name != "note"}
+    (folder / "partner.toml").write_text(declared(fewer, destination='"file"'))
+    here.load(SENDS)
+    first, second = sorted((here.lake.root / "private/delivery_files/partner").glob("*.csv"))
+    assert second.name == "2026-11-20.csv" or first.name.endswith("-2.csv")
+    headers = {path.read_bytes().decode("utf-8-sig").splitlines()[0] for path in (first, second)}
+    assert headers == {"delivery_key;e-mail;name.last;note", "delivery_key;e-mail;name.last"}
+
+
+@pytest.mark.parametrize(
+    ("saved", "encoding"),
+    [
+        (lambda text: text.replace(";", ","), "utf-8"),
+        (lambda text: text.replace(";", "\t"), "utf-16"),
+        (lambda text: text + "\r\n\r\na note that somebody wrote", "latin-1"),
+        (lambda _: "", "utf-8"),
+        (lambda text: text + '"open', "utf-8-sig"),
+    ],
+)
+def test_an_erasure_judges_a_file_whatever_a_spreadsheet_made_of_it(delivering, saved, encoding):
+    here, folder = delivering()
+    (folder / "partner.toml").write_text(declared(FILE, destination='"file"'))
+    here.load(SENDS)
+    (path,) = (here.lake.root / "private/delivery_files/partner").glob("*.csv")
+    text = path.read_text("utf-8-sig")
+    copy = path.with_name("Kopi.CSV")
+    lead, key = here.rows("SELECT lead_id, key FROM deliveries ORDER BY key LIMIT 1")[0]
+    lake, zone = writer(here.lake.root), here.settings.zone
+    erase(lake, zone, [Request("lead", lead, "list", here.now)])
+    for each in (path, copy):  # saved again from a spreadsheet that was open meanwhile
+        each.write_bytes(saved(text).encode(encoding, "replace"))
+    erase(lake, zone, everyone=True)
+    others = {other for (other,) in here.rows("SELECT key FROM deliveries")} - {key}
+    for each in (path, copy):
+        after = each.read_bytes().decode("utf-16" if encoding == "utf-16" else "latin-1") if each.exists() else ""
+        assert key not in after
+        assert all(other in after for other in others) == bool(saved(text))
 
 
 # -- all -------------------------------------------------------------------------------------------------------------------
@@ -346,11 +410,136 @@ def test_the_sandboxs_people_are_sent_to_no_real_system(tmp_path, system):
     text = {"hero": declared({"customer.email": 'lead_field = "Email"'}), "heron": heron()}[system]
     asked = delivery(system, text.encode(), f"{system}.toml", LEADS.names)
     with pytest.raises(NotReachedError, match=f"{system.upper()}_URL is set and HEROBASE_URL is not"):
-        DESTINATIONS[system].target(Settings(data_dir=tmp_path, **key), asked)
+        DESTINATIONS[system].target(Settings(data_dir=tmp_path, **key), asked, NOW)
     mine = {"url": "https://mine.example", "username": "me", "password": "mine", "pii_key": "k", "data_dir": tmp_path}
-    assert "a-key" not in repr(target := DESTINATIONS[system].target(Settings(**mine, **key), asked))
-    assert [
-        value for value in target.headers.values() if value.endswith(b"a-key")
-    ]  # without the blanks it was pasted with
+    assert "a-key" not in repr(DESTINATIONS[system].target(Settings(**mine, **key), asked, NOW))
+    assert getattr(Settings(**mine, **key), f"{system}_api_key").get_secret_value() == "a-key"  # without the blanks
     with pytest.raises(NotReachedError, match=f"{system.upper()}_URL and {system.upper()}_API_KEY must be set"):
-        DESTINATIONS[system].target(Settings(**mine), asked)
+        DESTINATIONS[system].target(Settings(**mine), asked, NOW)
+
+
+def test_what_nobody_expected_stops_its_own_delivery_alone(delivering, monkeypatch):
+    here, folder = delivering()
+    (folder / "a.toml").write_text(declared(FILE, destination='"file"'))
+    (folder / "b.toml").write_text(heron())
+    (folder / "c.toml").write_text(imported(here)[0])
+    leads = {lead for lead, _ in successes(here).items()}
+    secret = "anna@kunde.example"
+
+    def breaks(*_):
+        raise ValueError(secret)
+
+    monkeypatch.setattr(heron_module, "told", breaks)
+    said = failure(here.materialize(SENDS))
+    assert "b.toml: it ended with ValueError in test_destinations.py" in said
+    assert secret not in said
+    kept = dict(here.rows("SELECT delivery, count(*) FROM deliveries WHERE state = 'delivered' GROUP BY ALL"))
+    assert kept["a"] == len(lines(here, "a")) >= len(leads)
+    assert kept["c"] == len(here.sandbox.destinations.leads)
+    assert here.rows("SELECT DISTINCT delivery FROM delivery_plan") != []
+
+
+def test_two_files_cannot_fill_one_crm(delivering):
+    here, folder = delivering()
+    (folder / "one.toml").write_text(heron())
+    (folder / "other.toml").write_text(heron().replace("company_name", "trading_name"))
+    assert "other.toml: one fills crm_sandbox already" in failure(here.materialize(SENDS))
+    assert patches(here) == 1
+
+
+def test_after_a_restore_a_lead_that_is_not_loaded_yet_needs_nobody(delivering):
+    here, folder = delivering()
+    (folder / "partner.toml").write_text(declared(FILE, destination='"file"'))
+    here.load(SENDS)
+    before = states(here)
+    for table in ("simple_leads", "leads", "calls"):
+        shutil.rmtree(here.lake.root / "lake" / table)
+    for table in ("lead_data", "call_phones"):
+        shutil.rmtree(here.lake.root / "private" / table)
+    assert "Materialize leads first" in failure(here.materialize(SENDS))
+    here.load(PULLED, LAST, LAST)
+    here.load("leads")
+    here.load(SENDS)
+    assert states(here) == before
+
+
+def test_an_erased_lead_is_not_sent_again_under_the_name_that_it_has_now(delivering):
+    here, folder = delivering()
+    mapped = {"end_user.name": 'column = "campaign_code"\nrequired = true'}
+    (folder / "heron.toml").write_text(declared(mapped, destination='"heron"', max_per_run="2"))
+    here.load(SENDS)
+    leads = [lead for (lead,) in here.rows("SELECT lead_id FROM leads WHERE closure = 'Success'")]
+    erase(writer(here.lake.root), here.settings.zone, [Request("lead", lead, "list", here.now) for lead in leads])
+    (folder / "heron.toml").write_text(declared(mapped, destination='"heron"'))
+    here.load(SENDS)
+    assert end_users(here).total() == 2
+
+
+def test_a_declared_field_that_is_not_made_yet_is_waited_for(delivering):
+    here, folder = delivering()
+    fields = folder.parent / "fields"
+    fields.mkdir()
+    (fields / "sold.toml").write_text(
+        'version = 1\ncampaigns = ["*"]\n[fields]\n"Lastname" = { column = "family_name" }\n'
+    )
+    here.settings = here.settings.model_copy(update={"fields_dir": fields})
+    mapped = {"end_user.name": 'column = "family_name"\nrequired = true'}
+    (folder / "heron.toml").write_text(declared(mapped, destination='"heron"'))
+    here.load(SENDS)
+    assert plan(here)["not_yet"] > 3
+    assert not end_users(here)
+    here.load("private/lead_fields")
+    here.load(SENDS)
+    assert end_users(here) == Counter(name for _, name in successes(here).values())
+
+
+@pytest.mark.parametrize("status", [402, 410, 451, 426])
+def test_no_lead_is_refused_where_none_is_at_fault(delivering, status):
+    here, folder = delivering()
+    text, _ = imported(here)
+    (folder / "again.toml").write_text(text)
+    here.sandbox.script(f"/leads status={status}")
+    assert f"answered {status}" in failure(here.materialize(SENDS))
+    assert not states(here)
+
+
+CONFIGS = [[], "text", {"value_mappings": {"a": 1}}, {"value_mappings": [None]}, {"data_source_accounts_config": ["x"]}]
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_a_configuration_of_another_shape_is_left_alone(config):
+    wanted = {"field_mappings": [], "value_mappings": []}
+    assert heron_module._merged(config, wanted) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [
+        ("=1+1", "'=1+1"),
+        ("+45 20 12 34 56", "+45 20 12 34 56"),
+        ("-1", "-1"),
+        ("-1+cmd|' /C calc'!A0", "'-1+cmd|' /C calc'!A0"),
+        ("x,=cmd|' /C calc'!A0", "x,'=cmd|' /C calc'!A0"),
+        ("two\nlines", "two lines"),
+        ("＝1", "'＝1"),
+        (-5, -5),
+        ("Å, b", "Å, b"),
+    ],
+)
+def test_no_cell_is_a_formula(value, cell):
+    assert file._harmless(value) == cell
+
+
+@pytest.mark.parametrize(
+    ("told", "remote"),
+    [
+        ({"id": 7}, "7"),
+        ({"project": {"id": 7}, "customer": {"id": "anna@x.dk"}}, "7"),
+        ({"customer": {"id": 8}}, None),
+        ({"id": "anna@x.dk"}, None),
+        ({"id": "\ud83d"}, None),
+        ({"id": [1]}, None),
+    ],
+)
+def test_a_project_is_called_by_an_id_and_by_no_address(told, remote):
+    assert hero._id(told) == remote

@@ -5,13 +5,14 @@ import itertools
 import os
 import random
 from collections import Counter
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from herobase_pipeline.delivering.declarations import delivery
-from herobase_pipeline.delivering.destinations import answers
-from herobase_pipeline.delivering.destinations.answers import Target
+from herobase_pipeline.delivering.destinations import answers, hero
+from herobase_pipeline.delivering.destinations.answers import Address, Target
 from herobase_pipeline.delivering.ledger import ledger
 from herobase_pipeline.delivering.planning import SEND, Planned
 from herobase_pipeline.delivering.sending import Sender
@@ -47,7 +48,8 @@ def test_t39_of_many_successes_none_is_sent_twice_and_none_is_lost(tmp_path, mon
         sandbox.script(f"/hero/* {fault} nth={nth}")
     text = declared({"customer.email": 'lead_field = "Email"'}, max_per_run=str(MANY), stop_after_failures=str(MANY))
     file = delivery("hero", text.encode(), "hero.toml", LEADS.names)
-    target = Target("here", sandbox.hero_url, {"Authorization": f"Bearer {SANDBOX_HERO_KEY}".encode()})
+    to = Address(sandbox.hero_url, {"Authorization": f"Bearer {SANDBOX_HERO_KEY}".encode()})
+    target = Target("here", partial(hero.send, to))
     planned = [
         Planned("hero", f"L{n}", f"key{n:07d}", SEND, None, {"customer": {"email": f"p{n}@example.dk"}})
         for n in range(MANY)

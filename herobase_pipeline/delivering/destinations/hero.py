@@ -1,9 +1,20 @@
 """HERO: a success becomes a project (HERO Lead API, ``POST /api/v1/Projects/create``)."""
 
+import datetime as dt
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from herobase_pipeline.delivering.destinations.answers import Outcome, Target, What, post, told, words
+from herobase_pipeline.delivering.destinations.answers import (
+    Address,
+    Outcome,
+    Target,
+    What,
+    change,
+    id_in,
+    told,
+    words,
+)
 from herobase_pipeline.delivering.destinations.reached import by_key
 from herobase_pipeline.delivering.ledger import short
 from herobase_pipeline.settings import SANDBOX_HERO_KEY, Settings
@@ -24,9 +35,9 @@ REQUIRED = frozenset({"customer.email"})
 CUSTOMER = "customer.email"
 
 
-def target(settings: Settings, delivery: "Delivery") -> Target:
+def target(settings: Settings, delivery: "Delivery", now: dt.datetime) -> Target:  # noqa: ARG001  # as destinations have it
     """Return the HERO of ``HERO_URL``, or the one in the sandbox's box."""
-    return by_key(
+    account, to = by_key(
         settings,
         system="HERO",
         url=settings.hero_url,
@@ -35,16 +46,18 @@ def target(settings: Settings, delivery: "Delivery") -> Target:
         header=lambda key: ("Authorization", f"Bearer {key}"),
         is_live=delivery.is_live,
     )
+    return Target(account, partial(send, to))
 
 
-def send(target: Target, body: Mapping[str, Any], key: str) -> Outcome:
+def send(to: Address, body: Mapping[str, Any], key: str) -> Outcome:
     """Create a project. The key's short form stands in its notes, so that people find it there.
 
     A status of 200 is not success: only ``"status": "success"`` is.
     """
     match_ = dict(body.get("project_match", {}))
-    match_["partner_notes"] = "\n".join(filter(None, [match_.get("partner_notes"), f"Ref. {short(key)}"]))
-    answer = post(target, "/api/v1/Projects/create", {**body, "project_match": match_})
+    noted = str(match_["partner_notes"]) if "partner_notes" in match_ else ""
+    match_["partner_notes"] = "\n".join(filter(None, [noted, f"Ref. {short(key)}"]))
+    answer = change(to, "POST", "/api/v1/Projects/create", {**body, "project_match": match_})
     if isinstance(answer, Outcome):
         return answer
     said, found = words(answer), told(answer)
@@ -58,6 +71,6 @@ def send(target: Target, body: Mapping[str, Any], key: str) -> Outcome:
 
 def _id(found: Mapping[str, Any]) -> str | None:
     """Return what HERO calls the project, if it says so: the answer's members are not documented."""
-    within = [found, *(value for value in found.values() if isinstance(value, dict))]
-    ids = [each[name] for each in within for name in ("id", "project_id", "project_match_id") if each.get(name)]
-    return str(ids[0])[:100] if ids and isinstance(ids[0], str | int) else None
+    project = [found[name] for name in ("project", "project_match", "data") if isinstance(found.get(name), dict)]
+    ids = [id_in(each, "id", "project_id", "project_match_id") for each in (found, *project)]
+    return next(filter(None, ids), None)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from herobase_pipeline.delivering.destinations.answers import Target
+from herobase_pipeline.delivering.destinations.answers import Address
 from herobase_pipeline.pulling.account import sandbox
 from herobase_pipeline.settings import Settings, is_loopback
 
@@ -29,8 +29,8 @@ def by_key(
     in_the_box: "Callable[[Sandbox], tuple[str, str]]",
     header: Callable[[str], tuple[str, str]],
     is_live: bool,
-) -> Target:
-    """Return a system that has an address and an API key in settings of its own.
+) -> tuple[str, Address]:
+    """Return the account and the address of a system that has an API key in settings of its own.
 
     Args:
         settings: whose leads are sent.
@@ -49,12 +49,12 @@ def by_key(
     if settings.url is None and url is None:
         (url, plain), account = in_the_box(sandbox(settings)), IN_THE_BOX
     name, value = header(plain)
-    target = Target(account, url or "", {name: value.encode()})
-    if settings.url is None and not is_loopback(target.host):
+    to = Address(url or "", {name: value.encode()})
+    if settings.url is None and not is_loopback(to.host):
         raise NotReachedError(
             f"{system}_URL is set and HEROBASE_URL is not, so the sandbox's invented people would be sent to a real system. "
             f"Unset {system}_URL, or set HEROBASE_URL."
         )
     if is_live and not (url and plain):
         raise NotReachedError(f"it is live, so {system}_URL and {system}_API_KEY must be set.")
-    return target
+    return account, to
