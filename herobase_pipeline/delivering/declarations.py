@@ -77,7 +77,7 @@ class FieldMapping(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     field_name: str
-    lead_field: str | None = None
+    lead_field: str | None = Field(None, min_length=1)
     column: str | None = None
     static_value: str | int | float | bool | None = None
     static_value_key: Literal["date_today"] | None = None

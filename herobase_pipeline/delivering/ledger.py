@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from herobase_pipeline.lake import arrow
 from herobase_pipeline.lake.engine import connect
+from herobase_pipeline.lake.handed_out import journal_of
 from herobase_pipeline.lake.layout import Lake, flush, locked, make_folder
 from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.lake.writing import stored, write
@@ -187,7 +188,7 @@ def ledger(lake: Lake, zone: ZoneInfo, utcnow: Callable[[], dt.datetime]) -> Ite
     folder = lake.under_way("delivering")
     make_folder(folder, private=True)
     with locked(folder):
-        journal = folder / "journal.jsonl"
+        journal = journal_of(lake)
         found = Ledger(lake, zone, journal, utcnow)
         try:
             yield found

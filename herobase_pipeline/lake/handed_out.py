@@ -33,6 +33,11 @@ def folder(lake: Lake) -> Path:
     return lake.root.absolute() / "private" / "delivery_files"
 
 
+def journal_of(lake: Lake) -> Path:
+    """Return the file of the events of a run of deliveries that is under way, a JSON object a line."""
+    return lake.under_way("delivering") / "journal.jsonl"
+
+
 def append(to: Path, name: str, ending: str, header: str, line: str) -> None:
     """Add a line to a file; it is on the disk when this returns. A file with another header stays, and a further one is begun."""
     make_folder(to, private=True)
@@ -69,10 +74,15 @@ def follow(lake: Lake, con: duckdb.DuckDBPyConnection) -> None:
     A file that somebody saved again from a spreadsheet is judged as well. One of which nothing is left is deleted.
     """
     files = _files(lake)
-    if not files or not (lake.has(DELIVERIES) or lake.has(DELIVERY_PAYLOADS)):
+    if not files:
         return
+    # first, as a run of deliveries moves its events from there into the tables
+    journal = journal_of(lake)
+    under_way = re.findall(rb'"key": "(\w+)"', journal.read_bytes()) if journal.exists() else []
     query = _LIVING.format(deliveries=stored(lake, DELIVERIES), payloads=stored(lake, DELIVERY_PAYLOADS))
-    living = {key for (key,) in con.execute(query).fetchall()}
+    if not (under_way or lake.has(DELIVERIES) or lake.has(DELIVERY_PAYLOADS)):
+        return  # what was delivered is lost, so no line can be judged
+    living = {key for (key,) in con.execute(query).fetchall()} | {key.decode() for key in under_way}
     for path in files:
         with locked(path.parent):
             content = path.read_bytes()

@@ -327,6 +327,23 @@ def test_a_line_that_a_killed_run_had_begun_is_begun_anew(delivering):
     assert path.read_bytes().startswith(whole[: whole.index(key.encode())])
 
 
+def test_an_erasure_meanwhile_takes_no_line_of_the_run_that_is_under_way(delivering):
+    here, folder = delivering()
+    (folder / "partner.toml").write_text(declared(FILE, destination='"file"', max_per_run="2"))
+    here.load(SENDS)
+    lead, key = here.rows("SELECT lead_id, key FROM deliveries ORDER BY key LIMIT 1")[0]
+    lake, zone, now = writer(here.lake.root), here.settings.zone, "f" * 32
+    its = here.lake.root / "private/delivery_files/partner"
+    with ledger(lake, zone, lambda: here.now) as book:
+        book.record(replace(book.sent(key), happened_at=here.now, key=now, lead_id="another"))
+        (path,) = its.glob("*.csv")
+        with path.open("a", newline="") as file:
+            file.write(f"{now};;;\r\n")
+        erase(lake, zone, [Request("lead", lead, "list", here.now)])
+        assert [row[0] for row in lines(here)][-1] == now
+        assert key not in path.read_text()
+
+
 def test_what_somebody_took_away_does_not_come_back(delivering):
     here, folder = delivering()
     (folder / "partner.toml").write_text(declared(FILE, destination='"file"'))
