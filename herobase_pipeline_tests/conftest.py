@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -167,8 +167,8 @@ def failure(result: dg.ExecuteInProcessResult) -> str:
     return ""
 
 
-@pytest.fixture
-def centre(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Centre]]:
+@contextmanager
+def centres(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Callable[..., Centre]]:
     """A factory of call centres, all at one time: keyword arguments are ``HEROBASE_SANDBOX_*`` in lower case."""
     running = ExitStack()
     clock = [NOW]
@@ -176,10 +176,7 @@ def centre(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
     def sleep(seconds: float) -> None:
         clock[0] += dt.timedelta(seconds=seconds)
 
-    budget = Budget(clock=lambda: clock[0].timestamp(), sleep=sleep, utcnow=lambda: clock[0])
-    monkeypatch.setattr(account, "_budget", lambda _: budget)
-    monkeypatch.setattr(daily_quota, "NAP", dt.timedelta(days=1))
-    wait_by(monkeypatch, lambda: clock[0], sleep)
+    at_one_time(patch, clock, sleep)
 
     def start(
         *, now: dt.datetime = NOW, data: str = "data", settings: dict[str, Any] | None = None, **sandbox_settings: Any
@@ -189,9 +186,24 @@ def centre(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
         running.callback(sandbox.stop)
         instance = running.enter_context(dg.DagsterInstance.ephemeral())
         login = {"url": sandbox.url, "username": sandbox.username, "password": sandbox.password, "pii_key": "test key"}
-        return Centre(sandbox, Settings(data_dir=tmp_path / data, **{**login, **(settings or {})}), clock, instance)
+        return Centre(sandbox, Settings(data_dir=folder / data, **{**login, **(settings or {})}), clock, instance)
 
     with running:
+        yield start
+
+
+def at_one_time(patch: pytest.MonkeyPatch, clock: list[dt.datetime], sleep: Callable[[float], None]) -> None:
+    """Let everything in this process go by one clock, which waiting puts forward."""
+    budget = Budget(clock=lambda: clock[0].timestamp(), sleep=sleep, utcnow=lambda: clock[0])
+    patch.setattr(account, "_budget", lambda _: budget)
+    patch.setattr(daily_quota, "NAP", dt.timedelta(days=1))
+    wait_by(patch, lambda: clock[0], sleep)
+
+
+@pytest.fixture
+def centre(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Centre]]:
+    """A factory of call centres, all at one time: keyword arguments are ``HEROBASE_SANDBOX_*`` in lower case."""
+    with centres(tmp_path, monkeypatch) as start:
         yield start
 
 

@@ -5,9 +5,12 @@ records that cannot be read, answers that are cut, units that are gone.
 """
 
 import json
+import socket
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -46,6 +49,56 @@ def hostile(url: str, change: Change) -> Iterator[str]:
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with _running(Handler) as address, session:
+        yield address
+
+
+@dataclass
+class Reply:
+    """An answer on its way: ``sends`` is how many of its bytes arrive before the connection breaks; None: all."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    sends: int | None = None
+
+
+@contextmanager
+def on_the_wire(url: str, spoil: Callable[[str, Reply], Reply]) -> Iterator[str]:
+    """Serve what ``url`` (ending in ``/api``) answers, with each answer spoiled on its way; yields its own address."""
+    session = requests.Session()
+    session.trust_env = False
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.0"
+
+        def do_GET(self) -> None:
+            path = self.path.removeprefix("/api")
+            headers = {name: value for name, value in self.headers.items() if name.lower() in _PASSED_ON}
+            try:
+                answer = session.get(f"{url}{path}", headers=headers, timeout=60)
+            except requests.RequestException:  # the sandbox broke it off itself
+                self._reset()
+                return
+            kept = ("content-type", "x-rate-limit", "retry-after")
+            of_answer = {name: value for name, value in answer.headers.items() if name.lower().startswith(kept)}
+            reply = spoil(urlsplit(path).path, Reply(answer.status_code, of_answer, answer.content))
+            self.send_response(reply.status)
+            for name, value in {**reply.headers, "Content-Length": str(len(reply.body))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(reply.body[: reply.sends])
+            if reply.sends is not None:
+                self.wfile.flush()
+                self._reset()
+
+        def _reset(self) -> None:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""

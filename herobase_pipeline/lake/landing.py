@@ -88,6 +88,7 @@ class Landing:
     _last: list[str] = field(default_factory=list)
     _documents: int = 0
     _keys: set[str] = field(default_factory=set)
+    _spelled: dict[str, str] = field(default_factory=dict)  # one spelling of a key, where answers have several
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS, "landing"))
 
     def __enter__(self) -> Self:
@@ -298,7 +299,7 @@ class Landing:
         return f"""
             SELECT {", ".join(names)}, {" + ".join(unreadable) or "0"} AS unreadable,
                 {literal(origin.asked)} AS asked, {origin.document} AS document
-                {"".join(f", {quoted(key)}::VARCHAR AS {quoted(WIRE + key)}" for key in kept)}
+                {"".join(f", {quoted(key)}::VARCHAR AS {quoted(WIRE + self._one_spelling(key))}" for key in kept)}
             FROM (
                 SELECT *, {", ".join(values)}
                 FROM (
@@ -333,7 +334,10 @@ class Landing:
     def wire_fields(self) -> list[str]:
         """Return the fields that no column names, and those kept raw, by their spelling on the wire."""
         known = self._known - {name.casefold() for name in self.raw}
-        return sorted(key for key in self._keys if key.casefold() not in known)
+        return sorted({self._one_spelling(key) for key in self._keys if key.casefold() not in known})
+
+    def _one_spelling(self, key: str) -> str:
+        return self._spelled.setdefault(key.casefold(), key)
 
     def gather(self) -> None:
         """Make ``pulled`` from the parts."""

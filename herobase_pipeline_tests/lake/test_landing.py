@@ -107,6 +107,26 @@ def test_keys_in_several_spellings_are_one_field():
     ]
 
 
+def test_keys_in_another_spelling_in_another_answer_are_one_field():
+    documents = [
+        (
+            json.dumps([{"uniqueId": f"{n}S1", "startTime": "2026-01-05T09:00:00", name: ["R"], letters: n}]).encode(),
+            100,
+            1000,
+        )
+        for n, (name, letters) in enumerate(
+            [("orgHierarchy", "Ægte"), ("OrgHierarchy", "ægte"), ("ORGHIERARCHY", "ÆGTE")]
+        )
+    ]
+    rows, fields = land(documents)
+    assert len(rows) == 3
+    assert sorted(field.casefold() for field in fields) == ["orghierarchy", "ægte"]
+    found = [json.loads(row[-1]) for row in rows]
+    assert [{name.casefold(): value for name, value in each.items()} for each in found] == [
+        {"orghierarchy": ["R"], "ægte": n} for n in range(3)
+    ]
+
+
 def test_t23_enums_by_name_or_number_in_any_case_and_what_is_unknown_stays():
     wire = [7, "Foo", "success", "", 1, "SUCCESS", "NotInterested", "2", None]
     records = [

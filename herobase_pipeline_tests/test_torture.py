@@ -1,0 +1,65 @@
+"""The short form of ``make torture``: faults in combinations, kills at any moment, and everything at once."""
+
+import os
+import random
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
+
+from herobase_pipeline_tests.torture import faults, kills, together
+from herobase_pipeline_tests.torture.outcome import RECOVERED
+from herobase_pipeline_tests.torture.wire import Spoil
+
+MANY = bool(os.environ.get("LONG_TESTS"))
+
+
+@pytest.mark.slow
+@given(st.randoms(use_true_random=False))
+@settings(max_examples=150 if MANY else 12, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+def test_after_any_faults_the_day_is_so_or_somebody_was_told(chance):
+    scenario = faults.drawn(chance)
+    note(str(scenario))
+    with tempfile.TemporaryDirectory() as folder:
+        faults.run(scenario, Path(folder))
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory):
+    with kills.scene(tmp_path_factory.mktemp("scene") / "of") as made:
+        yield made
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(20 if MANY else 4))
+def test_what_is_killed_at_any_moment_comes_to_the_same(scene, tmp_path, part):
+    for number in range(part * 5, part * 5 + 5):
+        kills.run(scene, random.Random(f"kills {number}"), tmp_path / str(number))
+        shutil.rmtree(tmp_path / str(number))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(20 if MANY else 3))
+def test_everything_at_once_disturbs_nobody(scene, tmp_path, number):
+    together.run(scene, random.Random(f"together {number}"), tmp_path / "lake")
+
+
+def test_the_torture_notices_what_is_silently_wrong(tmp_path, monkeypatch):
+    """A trial that cannot fail shows nothing: here the lake loses a call of which nobody is told."""
+    monkeypatch.setattr(faults, "_calls", lambda here, day: {**CALLS(here, day), "a call that is nowhere": ()})
+    with pytest.raises(faults.WrongError, match="1 of /calls are lacking, of which 0 are counted"):
+        faults.run(faults.Scenario("2026-11-18", spoils=(Spoil("shuffled", "/calls", 1),)), tmp_path)
+
+
+CALLS = faults._calls
+
+
+def test_what_happens_on_the_wire_is_counted(tmp_path):
+    spoils = (Spoil("NaN", "/calls", 1, times=1_000), Spoil("cut", "/simpleleads", 1))
+    outcome = faults.run(faults.Scenario("2026-11-18", spoils=spoils), tmp_path)
+    assert outcome.what != RECOVERED
+    assert outcome.faults["NaN"] > 0
+    assert outcome.faults["cut"] == 1
