@@ -119,8 +119,8 @@ class SandboxSettings(_FromDotEnv):
     password: str = Field("sandbox", description="its password; an invented account, so no secret")
     project_rights: CommaSeparated = Field(("*",), description="patterns of project names the account may see")
     resource_rights: CommaSeparated = Field(
-        ("Account:Get", "Calls:Get", "Campaigns:Get", "Leads:Get", "Leads:Post", "Organization:Get"),
-        description="Resource:Verb pairs; without one: 403",
+        ("Account:Get", "Calls:Get", "Campaigns:Get", "Leads:Get", "Organization:Get"),
+        description="Resource:Verb pairs; without one: 403. Unset, leads can be imported too",
     )
     lead_entry_access: Literal["None", "Partner", "Full"] = Field("Full", description="which lead fields come out")
 

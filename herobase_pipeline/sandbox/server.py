@@ -154,7 +154,8 @@ class Application:
             )
 
     def _imported(self, given: bytes, fault: Fault) -> Body:
-        self._may("Leads", "Post")
+        if "resource_rights" in self.settings.model_fields_set:
+            self._may("Leads", "Post")
         told = self.destinations.import_lead(given, self.services.importable(self.world.now()), refuses=fault.error)
         if fault.status is not None:
             raise ApiError(fault.status, "InternalServerError", "Scripted fault.")
