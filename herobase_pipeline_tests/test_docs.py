@@ -32,6 +32,7 @@ DOCS = sorted(ROOT.glob("docs/*.md"))
 TYPED_ELSEWHERE = {
     "make test": "it is what runs this",
     "make bench": "it takes long",
+    **{f'make deliveries ARGS="3f2a90c1 {word}"': "delivering" for word in ("arrived", "again", "settled")},
     ".venv/bin/dagster-webserver -w workspace.yaml": "stack",
     ".venv/bin/dagster-daemon run -w workspace.yaml": "stack",
     ".venv/bin/python -m herobase_pipeline.tables.pages metrics > docs/metrics.md": "test_readme",

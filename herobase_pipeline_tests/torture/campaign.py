@@ -7,13 +7,13 @@ import argparse
 import multiprocessing as mp
 import random
 import shutil
-import sys
 import tempfile
 import time
 import traceback
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
+from queue import Empty
 
 from rich.console import Console
 from rich.table import Table
@@ -44,8 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
         return int(told[2] in (WRONG, BROKE))
     seed = chosen.seed if chosen.seed is not None else int(time.time())
     console.print(f"Seed {seed}, {chosen.minutes:g} minutes, {chosen.workers} workers.", highlight=False)
-    queue: mp.Queue[Told | None] = mp.get_context("spawn").Queue()
-    ends = time.monotonic() + chosen.minutes * 60
+    queue: mp.Queue[Told] = mp.get_context("spawn").Queue()
     workers = [
         mp.get_context("spawn").Process(target=_work, args=(seed, n, chosen.workers, chosen.minutes * 60, queue))
         for n in range(chosen.workers)
@@ -53,28 +52,27 @@ def main(arguments: list[str] | None = None) -> int:
     for worker in workers:
         worker.start()
     found: list[Told] = []
-    waiting = len(workers)
-    while waiting:
-        told = queue.get(timeout=max(ends - time.monotonic(), 0) + 600)
-        if told is None:
-            waiting -= 1
-            continue
+    while True:
+        try:
+            told = queue.get(timeout=2)
+        except Empty:
+            if any(worker.is_alive() for worker in workers):
+                continue
+            break
         found.append(told)
         if told[2] in (WRONG, BROKE):
             console.print(f"{told[0]}:{told[1]} {told[2]}: {told[4]}", highlight=False, markup=False)
-    for worker in workers:
-        worker.join()
+    died = sum(worker.exitcode != 0 for worker in workers)
     _print(console, found)
-    return int(any(told[2] in (WRONG, BROKE) for told in found))
+    return int(died > 0 or any(told[2] in (WRONG, BROKE) for told in found))
 
 
-def _work(seed: int, n: int, workers: int, seconds: float, queue: "mp.Queue[Told | None]") -> None:
+def _work(seed: int, n: int, workers: int, seconds: float, queue: "mp.Queue[Told]") -> None:
     ends, number = time.monotonic() + seconds, seed * 1_000_000 + n
     with _Trials() as trials:
         while time.monotonic() < ends:
             queue.put(trials.do(random.Random(number).choice(_OF_TEN), number))
             number += workers
-    queue.put(None)
 
 
 class _Trials:
@@ -130,7 +128,3 @@ def _print(console: Console, found: list[Told]) -> None:
     table.add_section()
     table.add_row("trials", "", *(str(total[column]) for column in columns))
     console.print(table)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
