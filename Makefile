@@ -4,7 +4,7 @@ BIN := .venv/bin
 export DAGSTER_HOME := $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY := yes
 
-.PHONY: demo test test-long dev bench rebuild fields account person deliveries pin environment
+.PHONY: demo test test-long torture dev bench rebuild fields account person deliveries pin environment
 
 demo: .venv/ready
 	@$(BIN)/herobase-demo
@@ -54,6 +54,10 @@ bench: .venv-bench/ready
 test-long: test
 	LONG_TESTS=1 $(BIN)/pytest $(STACK)
 	PYTHONPATH=.venv/duckdb-1.5 $(BIN)/pytest $(SUITE)
+
+# Faults in combinations, kills and everything at once, for 50 minutes; ARGS="--seed 1 --minutes 5", or ARGS="--again faults:7".
+torture: .venv/ready
+	@$(BIN)/python -m herobase_pipeline_tests.torture $(ARGS)
 
 INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps
 

@@ -19,7 +19,7 @@ MANY = bool(os.environ.get("LONG_TESTS"))
 
 @pytest.mark.slow
 @given(st.randoms(use_true_random=False))
-@settings(max_examples=150 if MANY else 12, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@settings(max_examples=150 if MANY else 8, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 def test_after_any_faults_the_day_is_so_or_somebody_was_told(chance):
     scenario = faults.drawn(chance)
     note(str(scenario))
@@ -27,24 +27,16 @@ def test_after_any_faults_the_day_is_so_or_somebody_was_told(chance):
         faults.run(scenario, Path(folder))
 
 
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory):
-    with kills.scene(tmp_path_factory.mktemp("scene") / "of") as made:
-        yield made
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("part", range(20 if MANY else 4))
-def test_what_is_killed_at_any_moment_comes_to_the_same(scene, tmp_path, part):
-    for number in range(part * 5, part * 5 + 5):
-        kills.run(scene, random.Random(f"kills {number}"), tmp_path / str(number))
-        shutil.rmtree(tmp_path / str(number))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("number", range(20 if MANY else 3))
-def test_everything_at_once_disturbs_nobody(scene, tmp_path, number):
-    together.run(scene, random.Random(f"together {number}"), tmp_path / "lake")
+def test_what_is_killed_at_any_moment_and_what_is_done_at_once_comes_to_the_same(tmp_path):
+    """In one test, as to make the scene takes long."""
+    with kills.scene(tmp_path / "scene") as scene:
+        for number in range(200 if MANY else 20):
+            lake = tmp_path / f"killed {number}"
+            kills.run(scene, random.Random(f"kills {number}"), lake)
+            shutil.rmtree(lake)
+        for number in range(20 if MANY else 1):
+            together.run(scene, random.Random(f"together {number}"), tmp_path / f"together {number}")
 
 
 def test_the_torture_notices_what_is_silently_wrong(tmp_path, monkeypatch):

@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     options.add_argument("--workers", type=int, default=2, help="trials at once")
     options.add_argument("--again", help="one trial, as KIND:NUMBER")
     chosen = options.parse_args(arguments)
-    console = Console()
+    console = Console(width=160)
     if chosen.again:
         kind, _, number = chosen.again.partition(":")
         with _Trials() as trials:
