@@ -85,6 +85,9 @@ def follow(lake: Lake, con: duckdb.DuckDBPyConnection) -> None:
     living = {key for (key,) in con.execute(query).fetchall()} | {key.decode() for key in under_way}
     for path in files:
         with locked(path.parent):
+            if path.name.startswith("."):  # what a killed run left
+                path.unlink(missing_ok=True)
+                continue
             content = path.read_bytes()
             lines = list(_lines(content))
             left = list(_left(lines, living, has_header=path.suffix.lower() == ".csv"))
@@ -92,7 +95,7 @@ def follow(lake: Lake, con: duckdb.DuckDBPyConnection) -> None:
                 path.unlink()
             elif left != lines:
                 aside = path.with_name(f".{path.name}")
-                aside.write_bytes("".join(left).encode(_encoding(content), "surrogateescape"))
+                aside.write_bytes("".join(left).encode(*_encoding(content)))
                 aside.chmod(0o600)
                 flush(aside)
                 aside.replace(path)
@@ -119,9 +122,11 @@ def _left(lines: Collection[str], living: Collection[str], *, has_header: bool) 
 
 def _lines(content: bytes) -> Iterator[str]:
     """Yield the lines of a file, with their ends; of bytes that are no text, what they are."""
-    text = content.decode(_encoding(content), "surrogateescape")
+    text = content.decode(*_encoding(content))
     yield from (line for line in re.split(r"(?<=\n)", text) if line)
 
 
-def _encoding(content: bytes) -> str:
-    return "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8"
+def _encoding(content: bytes) -> tuple[str, str]:
+    """Return how a file is encoded, and what is done with bytes that are no text in that."""
+    is_utf_16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+    return ("utf-16", "replace") if is_utf_16 else ("utf-8", "surrogateescape")
