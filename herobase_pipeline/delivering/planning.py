@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from herobase_pipeline.delivering.declarations import Delivery
 from herobase_pipeline.delivering.destinations import DESTINATIONS
+from herobase_pipeline.delivering.destinations.file import flat
 from herobase_pipeline.delivering.destinations.herobase import CAMPAIGN
 from herobase_pipeline.delivering.ledger import DELIVERED, NEEDS_ACTION, REJECTED, SENDING, SETTLED, Event, Ledger
 from herobase_pipeline.delivering.mapping import Lead, Mapped, mapped
@@ -291,17 +292,9 @@ def erased(ledger: Ledger, now: dt.datetime) -> Iterator[Event]:
 def _differing(delivery: Delivery, was: Mapping[str, Any], now: Mapped) -> list[str]:
     """Return the fields in which what was sent is not what would be now, but for those of the day."""
     of_the_day = {each.field_name for each in delivery.of_leads if each.static_value_key}
-    old, new = dict(_flat(was)), dict(_flat(now.body))
+    old, new = dict(flat(was)), dict(flat(now.body))
     broken = {rule.partition(":")[0] for rule in now.broken}
     return sorted(({name for name in old.keys() | new.keys() if old.get(name) != new.get(name)} | broken) - of_the_day)
-
-
-def _flat(body: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in body.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{above}{name}.")
-        else:
-            yield f"{above}{name}", value
 
 
 def _filled(

@@ -55,7 +55,10 @@ def test_t39_of_many_successes_none_is_sent_twice_and_none_is_lost(tmp_path, mon
         for n in range(MANY)
     ]
     ticks = itertools.count()
-    now = lambda: dt.datetime(2026, 11, 20, tzinfo=dt.UTC) + dt.timedelta(milliseconds=next(ticks))  # noqa: E731
+
+    def now() -> dt.datetime:
+        return dt.datetime(2026, 11, 20, tzinfo=dt.UTC) + dt.timedelta(milliseconds=next(ticks))
+
     lake, zone = writer(tmp_path), ZoneInfo("Europe/Copenhagen")
     for _ in range(2):  # what could not be sent comes with the next run; nothing else does
         with ledger(lake, zone, now) as book:

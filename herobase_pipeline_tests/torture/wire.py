@@ -63,7 +63,7 @@ def _deep_member(records: list[Record], chance: random.Random) -> list[Record]:
     return [record | {"nested": deep} if n == at else record for n, record in enumerate(records)]
 
 
-def _blanks(records: list[Record], chance: random.Random) -> list[Record]:  # noqa: ARG001
+def _blanks(records: list[Record], _: random.Random) -> list[Record]:
     return [
         {
             name: f" {value} " if name.lower() in ("uniqueid", "uniqueleadid") and value else value

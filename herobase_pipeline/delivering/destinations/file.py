@@ -54,8 +54,8 @@ def _csv_header(names: Sequence[str]) -> str:
 
 
 def _csv_line(names: Sequence[str], body: Mapping[str, Any], key: str) -> str:
-    flat = dict(_flat(body))
-    return _row([key, *(_harmless(flat.get(name, "")) for name in names)])
+    its = dict(flat(body))
+    return _row([key, *(_harmless(its.get(name, "")) for name in names)])
 
 
 def _row(cells: Sequence[Any]) -> str:
@@ -65,7 +65,7 @@ def _row(cells: Sequence[Any]) -> str:
     return text.getvalue()
 
 
-def _json_line(names: Sequence[str], body: Mapping[str, Any], key: str) -> str:  # noqa: ARG001  # members have names
+def _json_line(_: Sequence[str], body: Mapping[str, Any], key: str) -> str:
     return json.dumps({KEY: key} | dict(body) | {KEY: key}, ensure_ascii=False) + "\n"
 
 
@@ -80,10 +80,11 @@ def _harmless(value: Any) -> Any:
     return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
 
 
-def _flat(body: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+def flat(body: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the values of a body, each by its dotted name."""
     for name, value in body.items():
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{above}{name}.")
+            yield from flat(value, f"{above}{name}.")
         else:
             yield f"{above}{name}", value
 

@@ -35,7 +35,7 @@ REQUIRED = frozenset({"customer.email"})
 CUSTOMER = "customer.email"
 
 
-def target(settings: Settings, delivery: "Delivery", now: dt.datetime) -> Target:  # noqa: ARG001  # as destinations have it
+def target(settings: Settings, delivery: "Delivery", _: dt.datetime) -> Target:
     """Return the HERO of ``HERO_URL``, or the one in the sandbox's box."""
     account, to = by_key(
         settings,

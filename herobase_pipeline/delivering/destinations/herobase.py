@@ -30,7 +30,7 @@ FIELDS = frozenset({CAMPAIGN, "Data.*", "LeadPool", "LeadPoolName"})
 REQUIRED = frozenset({CAMPAIGN})
 
 
-def target(settings: Settings, delivery: "Delivery", now: dt.datetime) -> Target:  # noqa: ARG001  # as destinations have it
+def target(settings: Settings, delivery: "Delivery", _: dt.datetime) -> Target:
     """Return the account that leads are pulled from, in whose budget they are sent.
 
     One lead may be sent to several campaigns, where each has a file of its own that names it.
@@ -47,8 +47,11 @@ def target(settings: Settings, delivery: "Delivery", now: dt.datetime) -> Target
     return Target(f"{account} {campaign.strip().casefold()}", partial(send, to))
 
 
-def send(to: Address, body: Mapping[str, Any], key: str) -> Outcome:  # noqa: ARG001  # it has no field for a key
-    """Import a lead. A status of 200 is not success: only ``success: true`` is. HeroBase takes texts alone as data."""
+def send(to: Address, body: Mapping[str, Any], _: str) -> Outcome:
+    """Import a lead. A status of 200 is not success: only ``success: true`` is.
+
+    HeroBase takes texts alone as data, and has no field for a key.
+    """
     data = {
         name: value if isinstance(value, str) else json.dumps(value) for name, value in body.get("Data", {}).items()
     }
