@@ -20,7 +20,7 @@ import msgspec
 
 from herobase_pipeline.lake.engine import THREADS, file_literal, literal, number, quoted
 from herobase_pipeline.partitions import Window
-from herobase_pipeline.tables.schema import Column, Table, Type
+from herobase_pipeline.tables.schema import Column, Holds, Table, Type
 
 WIRE = "wire:"
 _READ = "read:"
@@ -318,10 +318,12 @@ class Landing:
         if inner:  # in a layer of its own, as a macro repeats what it is given
             return f"spelled({quoted(_READ + str(column.field))})"
         value = f"nullif({quoted(key)}, '')"
-        if column.required and column.type is Type.TEXT:
-            return f"CASE WHEN NOT regexp_matches({value}, '^[\\[{{]') THEN {value} END"
         if column.enum is not None:
             return _enum(value, column.enum)
+        if column.type is Type.TEXT and column.read_by is None and column.holds is not Holds.TEXT:
+            # a customer's text stays as given; a code or an id is one however it is spelled
+            text = f"spelled({quoted(key)})"
+            return f"CASE WHEN NOT regexp_matches({value}, '^\\s*[\\[{{]') THEN {text} END" if column.required else text
         if column.type is Type.INSTANT and self.repeated_hour is not None:
             return _first_pass(value, self.repeated_hour)
         reader = column.read_by or _READERS.get(column.type)
@@ -409,7 +411,7 @@ def _member(value: str, name: str) -> str:
     """
     spellings = dict.fromkeys((name, name[0].upper() + name[1:], name.lower()))
     members = ", ".join(f"json_extract_string({value}, {literal('$.' + spelling)})" for spelling in spellings)
-    is_id = f"regexp_full_match({value}, '[A-Z]+\\d+S\\d+')"
+    is_id = f"regexp_full_match({value}, '[\\s\\x{{00A0}}]*[A-Z]+\\d+S\\d+[\\s\\x{{00A0}}]*')"
     plain = {"uniqueId": f"CASE WHEN {is_id} THEN {value} END", "code": f"CASE WHEN NOT {is_id} THEN {value} END"}
     # TRY, as a text may begin like an object and be none
     text = f"CASE WHEN NOT no_reference({value}) THEN {plain.get(name, value)} END"
@@ -420,7 +422,8 @@ def _enum(value: str, enum: type[IntEnum]) -> str:
     """Return the SQL for an enumeration: name in any case, or number; anything else as given (trap T23)."""
     forms = {form: member.name for member in enum for form in (member.name.lower(), str(member.value))}
     names = ", ".join(f"{literal(form)}: {literal(name)}" for form, name in forms.items())
-    return f"coalesce(MAP {{{names}}}[lower({value})], {value})"  # half the work of CASE
+    known = f"MAP {{{names}}}"  # half the work of CASE
+    return f"coalesce({known}[lower({value})], {known}[lower(spelled({value}))], spelled({value}))"
 
 
 def _is_plain(keys: frozenset[str]) -> bool:

@@ -90,7 +90,7 @@ END;
 -- A text that may be empty.
 CREATE MACRO as_given(x) AS x;
 
-CREATE MACRO flag(x) AS try_cast(x AS BOOLEAN);
+CREATE MACRO flag(x) AS coalesce(try_cast(x AS BOOLEAN), try_cast(trim(x) AS BOOLEAN));
 CREATE MACRO whole_number(x) AS try_cast(x AS BIGINT);
 
 -- A phone number in E.164, as far as a token needs it: punctuation dropped, 00 for +, eight digits are Danish (T34).

@@ -127,6 +127,32 @@ def test_keys_in_another_spelling_in_another_answer_are_one_field():
     ]
 
 
+@pytest.mark.parametrize("around", [" {} ", "\t{}", "{}\u00a0", "\r\n{}\n"])
+def test_ids_names_and_flags_are_the_same_with_blanks_around_them(around):
+    plain = {
+        "uniqueId": "1S1",
+        "startTime": "2026-01-05T09:00:00",
+        "uniqueLeadId": "L2S1",
+        "campaignType": "Dialer",
+        "endCause": "AgentHangup",
+        "leadClosure": "2",
+        "leadStatus": "of our own",
+        "campaign": "C3S1",
+        "user": "ANNA",
+    }
+    times = {"startTime"}
+    spaced = {name: value if name in times else around.format(value) for name, value in plain.items()}
+    assert _kept(spaced) == _kept(plain)
+    assert _kept(plain | {"connected": " True ", "uniqueLeadId": "  "}) == _kept(
+        plain | {"connected": "true", "uniqueLeadId": ""}
+    )
+
+
+def _kept(record: dict[str, str]) -> list[tuple]:
+    rows, _ = land([(json.dumps([record]).encode(), 1000, 1000)])
+    return rows
+
+
 def test_t23_enums_by_name_or_number_in_any_case_and_what_is_unknown_stays():
     wire = [7, "Foo", "success", "", 1, "SUCCESS", "NotInterested", "2", None]
     records = [
