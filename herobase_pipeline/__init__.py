@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from herobase_pipeline.reading.labels import labelled
     from herobase_pipeline.reading.rates import NotAddableError, NotAMetricError, metrics
     from herobase_pipeline.reading.reader import (
+        DamagedError,
         NoRowsWarning,
         NoSuchNameError,
         NotAllUnitsWarning,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "DamagedError",
     "NoRowsWarning",
     "NoSuchNameError",
     "NotAMetricError",

@@ -16,6 +16,7 @@ from herobase_pipeline.erasing.procedure import NotErasedError, erase
 from herobase_pipeline.herobase.client import Record
 from herobase_pipeline.herobase.errors import HeroBaseError, NotFoundError, QuotaSpentError
 from herobase_pipeline.lake import catalogue
+from herobase_pipeline.lake.damage import name_of, set_aside
 from herobase_pipeline.lake.landing import UnreadableError
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.pulling.account import herobase
@@ -77,6 +78,7 @@ def _pull_days(context: dg.AssetExecutionContext, settings: Settings, service: D
     for key in context.partition_keys:
         if key in before:
             continue
+        damaged = _set_damaged_aside(context, lake, tables, key)
         try:
             pulled = service.pull(dt.date.fromisoformat(key), client, lake, settings, mode)
         except (HeroBaseError, UnreadableError, ShrunkError) as error:
@@ -90,7 +92,7 @@ def _pull_days(context: dg.AssetExecutionContext, settings: Settings, service: D
         quota = (
             {} if left is None else {"quota_left": left - client.budget.requests.get(service.name, 0) + asked_before}
         )
-        done[key] = {table: _metadata(service, table, pulled, settings.zone) | quota for table in tables}
+        done[key] = {table: _metadata(service, table, pulled, settings.zone) | quota | damaged for table in tables}
         context.log.info(f"{key}: {pulled.rows} from {pulled.requests} requests")
     _forget(context, lake, settings, done)
     catalogue.refresh(lake, settings.zone)
@@ -103,6 +105,22 @@ def _pull_days(context: dg.AssetExecutionContext, settings: Settings, service: D
             yield dg.MaterializeResult(asset_key=asset)
         else:  # they are always written together, so each is recorded
             _record(context, table, done)
+
+
+def _set_damaged_aside(
+    context: dg.AssetExecutionContext, lake: Lake, tables: Collection[Table], day: str
+) -> dict[str, Any]:
+    """Let the damaged files of a day count as if they were not there, so that all of it is pulled anew; return what is shown."""
+    on = dt.date.fromisoformat(day)
+    found = [
+        name_of(lake, path)
+        for table in (*tables, UNREADABLE)
+        for path in set_aside(lake, table, [lake.file(table, on)])
+    ]
+    if not found:
+        return {}
+    context.log.warning(f"Damaged on the disk, and pulled anew: {', '.join(found)}.")
+    return {"damaged_files": ", ".join(found)}
 
 
 def _forget(context: dg.AssetExecutionContext, lake: Lake, settings: Settings, days: Collection[str]) -> None:

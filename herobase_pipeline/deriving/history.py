@@ -34,7 +34,7 @@ def derive_history(lake: Lake, zone: ZoneInfo, *, anew: bool = False) -> Derived
     """
     require_loaded(lake, ORG_HISTORY, [CALLS])
     known = lake.known(ORG_HISTORY)
-    with deriving(lake, zone, ORG_HISTORY) as con:
+    with deriving(lake, zone, ORG_HISTORY, reads=[CALLS]) as con:
         recipe = made.recipe(zone, SIGHTINGS, ORG_HISTORY.query)
         before = None if anew else made.read(lake, ORG_HISTORY, recipe)
         paths = {day: lake.file(CALLS, day) for day in lake.days(CALLS)}
@@ -55,7 +55,7 @@ def derive_history(lake: Lake, zone: ZoneInfo, *, anew: bool = False) -> Derived
         con.execute(f"CREATE TEMP TABLE org_sightings AS ({SIGHTINGS}) {kept}")
         define_past(con, lake, ORG_HISTORY)
         define_complete_days(con, [(list(paths.values()), [])])
-        with lake.replacing_beside(known) as aside:
+        with lake.replacing_beside(ORG_HISTORY, known) as aside:
             con.execute(f"COPY (FROM org_sightings ORDER BY date, unit) TO {literal(str(aside))} (FORMAT parquet)")
         loaded = loaded_days_of(con, lake, [CALLS])
         rows = write(lake, con, ORG_HISTORY, complete=complete_days(con), loaded=loaded)

@@ -45,7 +45,7 @@ def derive_leads(lake: Lake, zone: ZoneInfo, *, anew: bool = False) -> Derived:
 
     """
     require_loaded(lake, LEADS, SOURCES)
-    with deriving(lake, zone, LEADS) as con:
+    with deriving(lake, zone, LEADS, reads=_DAILY) as con:
         recipe = made.recipe(zone, LEADS.query, macros(), *map(str, LEADS.in_file))
         before = None if anew else made.read(lake, LEADS, recipe)
         con.execute(macros())
@@ -264,7 +264,7 @@ def _keep_digests(lake: Lake, con: duckdb.DuckDBPyConnection, changed: Collectio
     """Keep the hashes of the days that changed last: these are pulled again."""
     rows = "SELECT * FROM kept WHERE date NOT IN (SELECT unnest($changed::DATE[])) UNION ALL SELECT * FROM digests"
     latest = f"date IN (SELECT DISTINCT date FROM ({rows}) ORDER BY date DESC LIMIT {_DIGESTED})"
-    with lake.replacing_beside(lake.digests(LEADS)) as aside:
+    with lake.replacing_beside(LEADS, lake.digests(LEADS)) as aside:
         con.execute(
             f"COPY (SELECT * FROM ({rows}) WHERE {latest}) TO {literal(str(aside))} (FORMAT parquet, COMPRESSION zstd)",
             {"changed": sorted(changed)},

@@ -67,7 +67,7 @@ def derive_days(
             f"{table.name} stays as it is for {in_words(gone)}: calls of {'that day' if len(gone) == 1 else 'these days'} are "
             "past their time (HEROBASE_KEEP_CALLS_DAYS) and were deleted. To count anew, materialize calls first."
         )
-    with deriving(lake, zone, table) as con:
+    with deriving(lake, zone, table, reads=sources, days=days) as con:
         define_sources(con, lake, sources, days)
         con.execute(f"CREATE TEMP TABLE made AS {table.query}", {"first_day": min(days), "last_day": max(days)})
         known, restated = set(complete_days(con)), restate(lake, con, table, "FROM made", days, run)

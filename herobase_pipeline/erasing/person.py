@@ -57,7 +57,7 @@ def held(lake: Lake, zone: ZoneInfo, who: str) -> Held:
     if request is None:
         raise ValueError("That is neither a lead's id nor a phone number with its 8 to 15 digits.")
     kind, value = request
-    with spool(lake) as folder, connect(zone, folder, ROOMY) as con, errors_in_words("Nothing was looked up"):
+    with spool(lake) as folder, connect(zone, folder, ROOMY) as con, errors_in_words(lake, "Nothing was looked up"):
         register(con, lake)
         define_views(con, lake, (*HOLDING, ERASURES))
         keys, person = (

@@ -21,6 +21,7 @@ from herobase_pipeline.erasing import looked
 from herobase_pipeline.erasing.requests import Request, anonymized
 from herobase_pipeline.lake import arrow, catalogue, handed_out
 from herobase_pipeline.lake.catalogue import define_views, view
+from herobase_pipeline.lake.damage import damaged_files, name_of, set_aside, without_damaged
 from herobase_pipeline.lake.engine import ROOMY, connect, file_literal, literal, number
 from herobase_pipeline.lake.erased import register, text_of
 from herobase_pipeline.lake.layout import Lake, Mark, Swapped, locked, make_folder, mark
@@ -30,6 +31,7 @@ from herobase_pipeline.lake.writing import rewrite, stored, write
 from herobase_pipeline.tables import (
     CALL_PHONES,
     CALLS,
+    DELIVERY_PLAN,
     ERASED,
     ERASURES,
     LEAD_FIELDS,
@@ -40,6 +42,7 @@ from herobase_pipeline.tables import (
     Table,
 )
 
+_DERIVED = (LEADS, LEAD_FIELDS, DELIVERY_PLAN)
 T = TypeVar("T")
 HOLDING = tuple(sorted((table for table in TABLES if table.identifies), key=lambda table: not table.private))
 """The tables in which a person may be, the private ones first."""
@@ -92,7 +95,7 @@ def erase(
         NotErasedError: a file could not be read or written.
 
     """
-    with errors_in_words("The erasure could not be finished, and goes on with the next run"):
+    with errors_in_words(lake, "The erasure could not be finished, and goes on with the next run"):
         return again_if_replaced(lambda: _erase(lake, zone, requests, days, everyone=everyone))
 
 
@@ -100,6 +103,8 @@ def _erase(
     lake: Lake, zone: ZoneInfo, requests: Sequence[Request], days: Sequence[dt.date] | None, *, everyone: bool
 ) -> Erased:
     with _turn(lake), spool(lake) as folder, connect(zone, folder, ROOMY) as con:
+        for table in _DERIVED:  # made anew by the next run; who is erased is in none of them then
+            set_aside(lake, table, lake.every_file(table))
         erased = _from_tables(lake, con, requests, days, everyone=everyone)
         handed_out.follow(lake, con)
         if erased.persons:
@@ -117,9 +122,10 @@ def _from_tables(
     everyone: bool,
 ) -> Erased:
     register(con, lake)
-    looks_at = looked.files(lake, days)
+    seen = without_damaged(lake, looked.TABLES, days)  # once they are pulled anew they are looked at
+    looks_at = looked.files(seen, days)
     for table in looked.TABLES:
-        con.execute(f'CREATE OR REPLACE TEMP VIEW "{table.name}" AS {view(lake, table, _loaded(lake, table, days))}')
+        con.execute(f'CREATE OR REPLACE TEMP VIEW "{table.name}" AS {view(seen, table, _loaded(seen, table, days))}')
     _register(lake, con, [*requests, *anonymized(con)])
     looked.note(lake, looks_at)
     if not _pending(lake, con, everyone=everyone):
@@ -155,7 +161,7 @@ def again_if_replaced(do: Callable[[], T]) -> T:
 
 
 @contextmanager
-def errors_in_words(what: str) -> Iterator[None]:
+def errors_in_words(lake: Lake, what: str) -> Iterator[None]:
     """Turn what a library raises within the block into a sentence that begins with ``what`` and quotes nobody.
 
     Raises:
@@ -165,6 +171,11 @@ def errors_in_words(what: str) -> Iterator[None]:
     try:
         yield
     except (duckdb.Error, pa.ArrowException, OSError) as error:
+        if found := ", ".join(name_of(lake, path) for path in damaged_files(lake)):
+            raise NotErasedError(
+                f"{what}. Damaged on the disk: {found}. Put back what was there from a back-up, or materialize it, which brings "
+                "it anew."
+            ) from None
         raise NotErasedError(
             f"{what} ({type(error).__name__}). What the library says is withheld, as it may quote what stands in a file: look "
             "whether every file of the data can be read."
@@ -417,7 +428,7 @@ def _rewrite_known_fields(lake: Lake, con: duckdb.DuckDBPyConnection, swapped: S
     rows = f"FROM read_parquet({file_literal(known)}, hive_partitioning = false) WHERE lead_id NOT IN (SELECT lead_id FROM ids)"
     was = mark(known)
     try:
-        with lake.replacing_beside(known) as aside:
+        with lake.replacing_beside(LEAD_FIELDS, known) as aside:
             arrow.write_beside(con, rows, aside)
     except duckdb.Error:
         known.unlink(missing_ok=True)

@@ -80,7 +80,7 @@ def prove(lake: Lake, zone: ZoneInfo, state: Path | None) -> Proof:
         NotErasedError: a file cannot be read.
 
     """
-    with errors_in_words("The scan could not be finished"):
+    with errors_in_words(lake, "The scan could not be finished"):
         return again_if_replaced(lambda: _prove(lake, zone, state))
 
 

@@ -69,7 +69,7 @@ def project(lake: Lake, zone: ZoneInfo, declarations: Sequence[Declaration], *, 
 
     """
     table, known = typed(declarations), lake.known(LEAD_FIELDS)
-    with deriving(lake, zone, LEAD_FIELDS) as con:
+    with deriving(lake, zone, LEAD_FIELDS, reads=[*_OF_LEADS, CALLS]) as con:
         recipe = made.recipe(zone, LEAD_FIELDS.query, MACROS, macros(), _COLUMNS, repr(declarations))
         before = None if anew else made.read(lake, LEAD_FIELDS, recipe)
         sources = {
@@ -100,7 +100,7 @@ def project(lake: Lake, zone: ZoneInfo, declarations: Sequence[Declaration], *, 
             UNION ALL BY NAME
             FROM others
         """)
-        with lake.replacing_beside(known) as aside:
+        with lake.replacing_beside(table, known) as aside:
             arrow.write_beside(con, "FROM told", aside)
         count = write(lake, con, table, f"{kept}({' UNION ALL BY NAME '.join(rows)})")
         made.keep(lake, LEAD_FIELDS, recipe, sources, beside=[known])

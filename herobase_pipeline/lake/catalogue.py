@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from herobase_pipeline.lake.completeness import known_days, loaded_days
+from herobase_pipeline.lake.damage import damaged_files
 from herobase_pipeline.lake.engine import file_literal, literal, quoted
 from herobase_pipeline.lake.layout import PART, Lake, locked, make_folder
 from herobase_pipeline.lake.writing import empty
@@ -84,7 +85,7 @@ def _pattern(lake: Lake, table: Table) -> str:
         return file_literal(lake.file(table))
     folder, each = lake.folder(table), _DAY if table.daily else _MONTH
     # DuckDB parts a pattern at a backslash, and a folder such as date=2026-02-30 fits the pattern of a day
-    if "\\" in str(folder) or len(fnmatch.filter(lake.folders(table), each)) > len(files):
+    if lake.hidden or "\\" in str(folder) or len(fnmatch.filter(lake.folders(table), each)) > len(files):
         return _listed(files)
     return file_literal(folder)[:-1] + f"/{each}/{PART}'"
 
@@ -168,7 +169,12 @@ def refresh(lake: Lake, zone: ZoneInfo, *, anew: bool = False) -> Path:
     with locked(lake.catalogue.parent):  # so that nobody puts an older state in place of a newer one
         mark, statements = _wanted(lake, zone.key)
         if anew or _made(lake.catalogue) != (mark, zone.key):
-            _replace(lake.catalogue, statements)
+            try:
+                _replace(lake.catalogue, statements)
+            except duckdb.Error:
+                # the old one stays, which fails where it reads such a file; without it a day would be lacking in silence
+                if not lake.catalogue.exists() or not damaged_files(lake):
+                    raise
     return lake.catalogue
 
 

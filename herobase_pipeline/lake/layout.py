@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from herobase_pipeline.lake import fingerprints
 from herobase_pipeline.tables.schema import Table
 
 PART = "part.parquet"
@@ -40,12 +41,14 @@ class Lake:
         root: where it lies (``HEROBASE_DATA_DIR``).
         forgetting: how erased persons are left out, for who writes; None for who only reads.
         listed: the files of tables that were listed, for who looks at one moment (see ``at_one_moment``); None for others.
+        hidden: files that count as if they were not there.
 
     """
 
     root: Path
     forgetting: Forgetting | None = field(default=None, compare=False)
     listed: dict[Path, tuple[list[str], list[Path]]] | None = field(default=None, compare=False, repr=False)
+    hidden: frozenset[Path] = frozenset()
 
     def at_one_moment(self) -> "Lake":
         """Return the lake for who asks for many files at once: each folder is listed once, however often it is asked for."""
@@ -87,7 +90,8 @@ class Lake:
     def _folders(self, table: Table) -> Iterator[str]:
         try:
             with os.scandir(self.folder(table)) as entries:
-                yield from (entry.name for entry in entries if Path(entry.path, PART).exists())
+                files = ((entry.name, Path(entry.path, PART)) for entry in entries)
+                yield from (name for name, file in files if file.exists() and file not in self.hidden)
         except FileNotFoundError:
             return
 
@@ -111,7 +115,7 @@ class Lake:
             folder = self.folder(table)
             return [folder.joinpath(f"date={d}", PART) for d in _named(folders, _day) if days is None or d in days]
         if self.file(table).exists():
-            return [self.file(table)]
+            return [self.file(table)] if self.file(table) not in self.hidden else []
         months = _named(folders, month_of) if table.monthly and self.known(table).exists() else []
         return [self.file(table, month) for month in months]
 
@@ -132,6 +136,15 @@ class Lake:
     def digests(self, table: Table) -> Path:
         """Return the hidden file beside a table's that has, by lead and day, a hash of what it was last made from."""
         return self.folder(table) / ".digests"
+
+    def fingerprints(self, table: Table) -> Path:
+        """Return the note of a table's files as they were written; see ``fingerprints``."""
+        return self.root.absolute() / "lake" / ".notes" / f"fingerprints_{table.name}.txt"
+
+    def every_file(self, table: Table) -> list[Path]:
+        """Return the files of a table and the hidden ones beside them."""
+        beside = [path for path in (self.known(table), self.digests(table)) if path.exists()]
+        return [*self.files(table), *beside]
 
     def footers(self, table: Table, days: Collection[dt.date] | None = None) -> list[Path]:
         """Return the files whose footers say which days a table knows (see ``completeness``)."""
@@ -159,21 +172,20 @@ class Lake:
         point leaves the old or the new, and what it leaves beside them goes at the next write.
         """
         target = self.file(table, day)
-        with self._replacing(target, private=table.private, keeps_age=keeps_age, swapped=swapped) as aside:
+        with self._replacing(table, target, keeps_age=keeps_age, swapped=swapped) as aside:
             yield aside
 
     @contextlib.contextmanager
-    def replacing_beside(self, target: Path) -> Iterator[Path]:
+    def replacing_beside(self, table: Table, target: Path) -> Iterator[Path]:
         """Hand out a path to write a hidden file beside a table's to, as ``replacing`` does."""
-        is_private = target.is_relative_to(self.root.absolute() / "private")
-        with self._replacing(target, private=is_private) as aside:
+        with self._replacing(table, target) as aside:
             yield aside
 
     @contextlib.contextmanager
     def _replacing(
-        self, target: Path, *, private: bool, keeps_age: bool = False, swapped: Swapped | None = None
+        self, table: Table, target: Path, *, keeps_age: bool = False, swapped: Swapped | None = None
     ) -> Iterator[Path]:
-        make_folder(target.parent, private=private)
+        make_folder(target.parent, private=table.private)
         with locked(target.parent):
             for stale in target.parent.glob(f".{PART}.*"):
                 stale.unlink()
@@ -181,12 +193,14 @@ class Lake:
             try:
                 yield aside
                 flush(aside)
-                if private:
+                if table.private:
                     aside.chmod(0o600)
                 if keeps_age:
                     was = target.stat()
                     os.utime(aside, ns=(was.st_atime_ns, was.st_mtime_ns))
                 old = mark(target)
+                name = str(target.relative_to(self.folder(table)))
+                fingerprints.note(self.fingerprints(table), name, fingerprints.of(aside))
                 aside.replace(target)
                 if swapped is not None:
                     swapped[target] = old, mark(target)

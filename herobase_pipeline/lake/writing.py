@@ -137,7 +137,7 @@ def write_known(
     """Write what a monthly table knows of days, once its files are written: ``complete_days``, and the footers of others."""
     kept = completeness.footer(complete, loaded)
     footer = ", ".join(f"{literal(key)}: {literal(text)}" for key, text in kept.items())
-    with lake.replacing_beside(lake.known(table)) as aside:
+    with lake.replacing_beside(table, lake.known(table)) as aside:
         con.execute(
             f"COPY (SELECT day, through FROM complete_days ORDER BY day) TO {literal(str(aside))} "
             f"(FORMAT parquet, KV_METADATA {{{footer}}})"

@@ -15,6 +15,7 @@ from herobase_pipeline.assets.pulled import SettingsResource
 from herobase_pipeline.lake import gaps
 from herobase_pipeline.lake.catalogue import define_views
 from herobase_pipeline.lake.completeness import known_in_full
+from herobase_pipeline.lake.damage import without_damaged
 from herobase_pipeline.lake.engine import connect, literal
 from herobase_pipeline.lake.gone import define_gone_days
 from herobase_pipeline.lake.spool import spool
@@ -34,7 +35,7 @@ def utcnow() -> dt.datetime:
 
 def findings(checks: Sequence[Check], look: Look) -> Iterator[tuple[Check, list[Finding]]]:
     """Yield each check with what it finds, the latest day first."""
-    lake = look.lake
+    lake = without_damaged(look.lake)  # which ones are damaged is told by a check of its own
     unwanted = {table for s in DAY_SERVICES if not s.is_wanted(look.settings) for table in s.tables}
     asked = [
         check

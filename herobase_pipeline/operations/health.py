@@ -14,6 +14,7 @@ from herobase_pipeline.assets.specs import spec
 from herobase_pipeline.deriving.session import NotDerivedError, deriving
 from herobase_pipeline.lake import arrow, catalogue, gaps
 from herobase_pipeline.lake.completeness import known_in_full
+from herobase_pipeline.lake.damage import without_damaged
 from herobase_pipeline.lake.engine import connect
 from herobase_pipeline.lake.layout import Lake, written
 from herobase_pipeline.lake.spool import spool
@@ -102,11 +103,11 @@ def _loaded(look: Look) -> dg.MetadataValue[str]:
     """Return whether yesterday and today are loaded, and up to which day all is, as a list for the UI."""
     today = local_day(look.now, look.settings.zone)
     yesterday = today - dt.timedelta(days=1)
-    lines = []
-    with spool(look.lake) as folder, connect(look.settings.zone, folder) as con:
+    lines, lake = [], without_damaged(look.lake)
+    with spool(lake) as folder, connect(look.settings.zone, folder) as con:
         pulled = [service.tables[0] for service in DAY_SERVICES if service.is_wanted(look.settings)]
         for table in (*pulled, CALL_OUTCOMES, LEAD_CONVERSION):
-            whole = known_in_full(con, look.lake.footers(table))
+            whole = known_in_full(con, lake.footers(table))
             before, now = (_state(look, table, day, whole) for day in (yesterday, today))
             lines.append(
                 f"* **{table.name}**: yesterday, {yesterday}, {before}; today {now}; the latest whole day is "

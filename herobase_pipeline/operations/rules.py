@@ -4,6 +4,7 @@ They say counts and HeroBase's own words, never a customer's data nor an agent's
 """
 
 import datetime as dt
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,8 +15,9 @@ from herobase_pipeline.assets.days import DAYS
 from herobase_pipeline.assets.fields import FINDINGS
 from herobase_pipeline.deriving.rebuilding import differences
 from herobase_pipeline.enums import LOOKS_LIKE_ONE
+from herobase_pipeline.lake.damage import damaged, name_of
 from herobase_pipeline.lake.engine import literal, quoted
-from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.lake.layout import Lake, place_of
 from herobase_pipeline.lake.zones import zone_differences
 from herobase_pipeline.pulling.answers import cut_days
 from herobase_pipeline.pulling.calls import ShrunkError
@@ -26,12 +28,17 @@ from herobase_pipeline.tables import (
     CALL_OUTCOMES,
     CALLS,
     DELIVERIES,
+    DELIVERY_PAYLOADS,
     DELIVERY_PLAN,
+    ERASED,
     ERASURES,
     LEAD_CONVERSION,
     LEAD_FIELDS,
     LEADS,
+    ORG_UNITS,
     PROJECTS,
+    RESTATEMENTS,
+    TABLES,
     UNREADABLE,
     Table,
 )
@@ -42,6 +49,7 @@ RECENT = 35  # days looked back where older ones are noise, or dear to read: a c
 SETTLED_AFTER = 8  # days: a call that is pulled later counts as settled, whatever it says (trap T9)
 UNSETTLED = 0.2  # of a day's calls: one in a hundred is usual, one in eight of a weekend's few; more bends the rates
 UNPLACED = 0.01  # of a day's calls: what each must have is asked of 99 in 100 (trap T15)
+_LOOKS = 12  # within so many all files are read
 QUIET, BUSY = 0.6, 1.7  # times the usual: weekdays vary by less, an outage or a second campaign by more
 USUAL = 50  # calls a day: of fewer, chance alone leaves those bounds
 WEEKS = 2  # earlier weeks to compare with: of a single one nobody knows whether it was usual
@@ -167,6 +175,20 @@ def _cut(service: str, look: Look) -> list[Finding]:
     """Return the days that were pulled with as many records as a limit that was found later."""
     found = "as many records as HeroBase then gave at once, as later days showed"
     return [(day, found) for day in cut_days(look.lake, service)]
+
+
+def _damaged(tables: Sequence[Table], look: Look) -> list[Finding]:
+    """Return the days, or today, of which files are not as they were written; each hour some are read that bear their time."""
+    now = look.now.astimezone(look.settings.zone)
+    found = []
+    for table in tables:
+        files = look.lake.every_file(table)
+        turn = [path for path in files if zlib.crc32(str(path).encode()) % _LOOKS == now.hour % _LOOKS]
+        for path in damaged(look.lake, table, thoroughly=turn):
+            folder = path.parent.name
+            day = place_of(str(path))[1] if folder.startswith("date=") else now.date()
+            found.append((day, f"{name_of(look.lake, path)} is damaged on the disk"))
+    return found
 
 
 def _zone_rules(look: Look) -> list[Finding]:
@@ -387,6 +409,18 @@ _QUOTA = rf"""
 """
 
 
+_KEPT = (ERASED, ERASURES, DELIVERIES, DELIVERY_PAYLOADS, RESTATEMENTS)
+"""Tables that nothing can make anew."""
+_PULL_ANEW = (
+    "Put the file back from a back-up, or materialize its day, which pulls it anew; what HeroBase no longer has of it is lost "
+    "then."
+)
+_MAKE_ANEW = "Materialize the table, or the day; it is made anew."
+_OF_LISTS = (
+    "Put the file back from a back-up. Without one, delete the file: materializing it brings today's list, and an older one "
+    "cannot be asked for."
+)
+_OF_KEPT = "Put the file back from a back-up: nothing can make it anew. Until then no erasure and no delivery is to be trusted."
 _DAILY = [service.tables[0] for service in DAY_SERVICES]
 _DOCUMENTED = [table for table in _DAILY if any(column.enum for column in table)]
 _EACH_DAY = [
@@ -423,6 +457,24 @@ _VALUES = [
         _undocumented(table),
     )
     for table in _DOCUMENTED
+]  # fmt: skip
+_MADE = [
+    (LEADS, [*(table for table in TABLES if not table.daily and table not in _KEPT), CALL_OUTCOMES], _MAKE_ANEW),
+    (ORG_UNITS, [table for table in TABLES if table.snapshot and table is not UNREADABLE], _OF_LISTS),
+    (ERASURES, list(_KEPT), _OF_KEPT),
+]
+_UNDAMAGED = [
+    Check(
+        "files_undamaged", [table], ERROR,
+        "Each file has the bytes that were written: else what is read of it may be another number, without any error. All are "
+        "read within twelve hourly looks; those whose time or length has changed at each.",
+        remedy,
+        partial(_damaged, tables),
+    )
+    for table, tables, remedy in (
+        *((service.tables[0], (*service.tables, UNREADABLE), _PULL_ANEW) for service in DAY_SERVICES),
+        *_MADE,
+    )
 ]  # fmt: skip
 _FAILURES = [
     Check(
@@ -568,4 +620,4 @@ def _offset(ahead: dt.timedelta) -> str:
     return str(dt.timezone(ahead))
 
 
-RULES = (*_EACH_DAY, *_VALUES, *_FAILURES, *_SET_ASIDE, *_OTHERS)
+RULES = (*_EACH_DAY, *_UNDAMAGED, *_VALUES, *_FAILURES, *_SET_ASIDE, *_OTHERS)

@@ -18,6 +18,7 @@ import duckdb
 
 from herobase_pipeline.lake.catalogue import INTERVAL, at_hand, named, selection, timezone_of, view
 from herobase_pipeline.lake.completeness import known_in_full
+from herobase_pipeline.lake.damage import is_readable, name_of
 from herobase_pipeline.lake.engine import ORG_KEY, literal, quoted
 from herobase_pipeline.lake.layout import Lake, Mark, mark
 from herobase_pipeline.partitions import in_words
@@ -54,6 +55,10 @@ class NoSuchNameError(LookupError):
 
 class NotLoadedError(LookupError):
     """Nothing of what was asked for is loaded yet, which is not the same as nothing having happened."""
+
+
+class DamagedError(RuntimeError):
+    """A file that is read is damaged on the disk; the message names it and says what to do."""
 
 
 class NotLoadedWarning(UserWarning):
@@ -128,6 +133,7 @@ def read(
     Raises:
         NoSuchNameError: there is no such table, column or org unit.
         NotLoadedError: none of the days is loaded, or the table is not made yet.
+        DamagedError: one of its files is damaged.
         ValueError: the table has no day, or no org units, to choose by; or what was given is no day, no level, no list.
 
     Warns:
@@ -153,6 +159,7 @@ def read(
                 break
         except duckdb.Error:  # a file was replaced between a look at its footer and one at its rows
             if attempt == _TRIES - 1:
+                _tell_damage(lake, found)
                 raise
         time.sleep(_PAUSE_S)
     if not rows.num_rows and org is not None:
@@ -168,6 +175,16 @@ def read(
 
         return pl.DataFrame(rows)
     return remember(_plain(rows), lake, found, first, last, is_of_leaves=level == "leaf")
+
+
+def _tell_damage(lake: Lake, table: Table) -> None:
+    """Say which of the files that a table or view is read from are damaged, if any are."""
+    files = {source: lake.files(source) for source in sources(table)}
+    if names := [name_of(lake, path) for source, of in files.items() for path in of if not is_readable(path)]:
+        raise DamagedError(
+            f"{table.name} cannot be read. Damaged on the disk: {', '.join(names)}. Materialize it in the UI, which brings it "
+            "anew, or put back what was there from a back-up."
+        ) from None
 
 
 def _months(lake: Lake, table: Table) -> list[Mark | None]:

@@ -1,0 +1,185 @@
+"""A file that is damaged on the disk is noticed and named, and materializing its day brings it anew."""
+
+import datetime as dt
+import os
+
+import duckdb
+import pytest
+
+import herobase_pipeline as hb
+from herobase_pipeline.lake import damage
+from herobase_pipeline.lake.layout import PART
+from herobase_pipeline.operations.rules import RULES, Look
+from herobase_pipeline.tables import (
+    CALL_OUTCOMES,
+    CALL_PHONES,
+    CALLS,
+    HEALTH,
+    LEAD_CONVERSION,
+    LEAD_DATA,
+    LEADS,
+    ORG_HISTORY,
+    SIMPLE_LEADS,
+    TABLES,
+)
+from herobase_pipeline_tests.conftest import NOW, centres, failure
+
+DAY, ON = "2026-11-17", dt.date(2026, 11, 17)
+PULLED = "calls,private/call_phones,simple_leads,private/lead_data"
+DERIVED = "leads,lead_conversion,org_history"
+CUT, EMPTY, ZEROS, TURNED = "cut", "empty", "zeros", "one bit turned"
+
+
+def spoil(path, how):
+    """Damage a file as disks do; its length stays, but for a cut."""
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 3
+    match how:
+        case "cut":
+            content = content[: 2 * middle]
+        case "empty":
+            content = bytearray()
+        case "zeros":
+            content[middle : middle + 512] = bytes(min(512, len(content) - middle))
+        case _:
+            content[middle] ^= 4
+    path.write_bytes(content)
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch, centres(tmp_path_factory.mktemp("damage"), patch) as start:
+        yield _loaded(start())
+
+
+def _loaded(here):
+    here.load(PULLED, "2026-11-16", "2026-11-18")
+    here.load("call_outcomes", "2026-11-16", "2026-11-18")
+    here.load(DERIVED)
+    return here
+
+
+RULES_OF_DAMAGE = [rule for rule in RULES if rule.name == "files_undamaged"]
+
+
+def looked(here, hour=12):
+    """What the checks of damage find at a full hour, by table."""
+    look = Look(here.instance, here.settings, NOW.replace(hour=hour))
+    return {rule.table.name: found for rule in RULES_OF_DAMAGE if (found := rule.find(look))}
+
+
+def wrong(here):
+    """What health says, by check and table."""
+    here.load("health")
+    with duckdb.connect() as con:
+        con.execute("SET TimeZone = 'UTC'")
+        rows = con.execute(f"SELECT \"check\", table_name, message FROM '{here.lake.file(HEALTH)}'").fetchall()
+    return {f"{check} of {table}": message for check, table, message in rows}
+
+
+def rows(here, table):
+    observed = "* EXCLUDE (observed_at)" if "observed_at" in table.names else "*"
+    extra = " EXCLUDE (observed_at, origin)" if "origin" in table.names else ""
+    what = f"*{extra}" if extra else observed
+    return sorted(map(str, here.rows(f"SELECT {what} FROM {table.name}")))
+
+
+@pytest.mark.parametrize(
+    ("table", "how"),
+    [
+        (CALLS, EMPTY),
+        (CALLS, TURNED),
+        (CALL_PHONES, ZEROS),
+        (SIMPLE_LEADS, CUT),
+        (SIMPLE_LEADS, TURNED),
+        (LEAD_DATA, CUT),
+    ],
+    ids=lambda of: getattr(of, "name", of),
+)
+def test_a_damaged_day_that_was_pulled_is_named_and_pulled_anew(loaded, table, how):
+    here, before = loaded, rows(loaded, table)
+    path = here.lake.file(table, ON)
+    spoil(path, how)
+    name = str(path.relative_to(here.lake.root))
+    group = "calls" if table in (CALLS, CALL_PHONES) else "simple_leads"
+    assert looked(here) == {group: [(ON, f"{name} is damaged on the disk")]}
+    refused = failure(here.materialize("call_outcomes", DAY))
+    assert (name in refused) == (table is CALLS)
+    done = here.load(PULLED, DAY)
+    assert rows(here, table) == before
+    assert looked(here) == {}
+    assert {path.name for path in here.leftovers()} <= {".known", ".digests"}
+    told = [e.step_materialization_data.materialization.metadata for e in done.get_asset_materialization_events()]
+    shown = {metadata["damaged_files"].value for metadata in told if "damaged_files" in metadata}
+    assert shown == {name}
+
+
+@pytest.mark.parametrize(
+    ("table", "how"),
+    [(CALL_OUTCOMES, TURNED), (LEADS, CUT), (LEADS, TURNED), (LEAD_CONVERSION, CUT), (ORG_HISTORY, TURNED)],
+    ids=lambda of: getattr(of, "name", of),
+)
+def test_what_is_derived_and_damaged_is_made_anew(loaded, table, how):
+    here, before = loaded, rows(loaded, table)
+    files = here.lake.every_file(table)
+    if table is CALL_OUTCOMES:
+        files = [here.lake.file(table, ON)]
+    for path in files:
+        spoil(path, how)
+    told = looked(here)
+    assert told.keys() == {"leads"}
+    assert {what.split()[0] for _, what in told["leads"]} == {str(path.relative_to(here.lake.root)) for path in files}
+    here.load(table.name, *([DAY] if table is CALL_OUTCOMES else []))
+    assert rows(here, table) == before
+    assert looked(here) == {}
+
+
+def test_a_bit_that_turns_by_itself_is_found_within_twelve_hours_and_then_at_each_look(loaded):
+    """A disk that forgets changes no time of a file; a look that reads all each hour would be dear."""
+    here = loaded
+    path = here.lake.file(CALLS, ON)
+    was = path.stat()
+    spoil(path, TURNED)
+    os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
+    found = [hour for hour in range(12) if looked(here, hour)]
+    assert found
+    assert found == list(range(found[0], 12))
+    here.load(PULLED, DAY)
+    assert looked(here) == {}
+
+
+def test_the_other_checks_go_on_and_a_read_names_the_file(loaded):
+    here = loaded
+    path = here.lake.file(CALLS, ON)
+    spoil(path, CUT)
+    with pytest.raises(hb.DamagedError, match=f"lake/calls/date={DAY}/{PART}"):
+        hb.read("calls", data_dir=here.lake.root)
+    told = wrong(here)
+    assert "not loaded" in told["no_gap_days of calls"]
+    assert f"date={DAY}" in told["files_undamaged of calls"]
+    here.load(PULLED, DAY)
+    assert "files_undamaged of calls" not in wrong(here)
+    assert len(hb.read("calls", data_dir=here.lake.root))
+
+
+def test_a_lake_from_before_files_were_noted_is_believed_if_it_can_be_read(loaded):
+    here = loaded
+    for table in TABLES:
+        here.lake.fingerprints(table).unlink(missing_ok=True)
+    assert looked(here) == {}
+    assert len(here.lake.fingerprints(CALLS).read_text().splitlines()) == 2 * len(here.lake.days(CALLS))
+    here.lake.fingerprints(CALLS).unlink()
+    path = here.lake.file(CALLS, ON)
+    spoil(path, CUT)
+    assert looked(here).keys() == {"calls"}
+    here.load(PULLED, DAY)
+
+
+def test_what_somebody_put_there_is_believed(loaded):
+    here = loaded
+    path = here.lake.file(CALLS, ON)
+    here.rows(
+        f"COPY (SELECT * FROM read_parquet('{path}', hive_partitioning = false) LIMIT 5) TO '{path}' (FORMAT parquet)"
+    )
+    assert damage.damaged(here.lake, CALLS) == []
+    assert looked(here) == {}
