@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from herobase_pipeline.assets.failing import disk_in_words
 from herobase_pipeline.assets.own_lake import own_lake
 from herobase_pipeline.assets.pulled import SettingsResource
 from herobase_pipeline.assets.specs import spec
@@ -35,6 +36,7 @@ from herobase_pipeline.tables import (
     ],
     can_subset=True,
 )
+@disk_in_words
 def deliveries(context: dg.AssetExecutionContext, settings: SettingsResource) -> Iterator[dg.MaterializeResult[None]]:
     """Plan every delivery, and send what is planned of those that are live, if ``deliveries`` is asked for."""
     lake = own_lake(settings)

@@ -11,6 +11,7 @@ import dagster as dg
 from herobase_pipeline.assets import pictures
 from herobase_pipeline.assets.causes import cause
 from herobase_pipeline.assets.days import CHUNKS
+from herobase_pipeline.assets.failing import disk_in_words
 from herobase_pipeline.assets.own_lake import own_lake
 from herobase_pipeline.assets.pulled import REFRESH, WHOLE_DAY, SettingsResource
 from herobase_pipeline.assets.specs import spec
@@ -59,6 +60,7 @@ ANEW = "herobase/anew"
     specs=[spec(CALL_OUTCOMES, group="metrics", deps=[CALLS])],
     backfill_policy=CHUNKS,
 )
+@disk_in_words
 def call_outcomes(context: dg.AssetExecutionContext, settings: SettingsResource) -> dg.MaterializeResult[None]:
     """Count the calls of each day of the run, all days in one query."""
     lake = own_lake(settings)
@@ -99,6 +101,7 @@ def _followed(
     """Return the asset of a table that is made from all days; ``make`` is told whether everything is to be made anew."""
 
     @dg.multi_asset(name=table.name, specs=[spec(table, group=group, deps=tables_of(*sources))])
+    @disk_in_words
     def derive_whole(context: dg.AssetExecutionContext, settings: SettingsResource) -> dg.MaterializeResult[None]:
         lake = own_lake(settings)
         try:

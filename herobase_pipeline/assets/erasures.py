@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from herobase_pipeline.assets.failing import disk_in_words
 from herobase_pipeline.assets.own_lake import own_lake
 from herobase_pipeline.assets.pulled import SettingsResource
 from herobase_pipeline.assets.sources import source_key
@@ -44,6 +45,7 @@ _SIMPLE_LEADS = next(service for service in DAY_SERVICES if service.tables[0] in
     can_subset=True,
     pool=POOL,
 )
+@disk_in_words
 def erasures(
     context: dg.AssetExecutionContext, settings: SettingsResource
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:

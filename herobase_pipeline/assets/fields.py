@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from herobase_pipeline.assets.derived import ANEW
+from herobase_pipeline.assets.failing import disk_in_words
 from herobase_pipeline.assets.own_lake import own_lake
 from herobase_pipeline.assets.pulled import SettingsResource
 from herobase_pipeline.assets.specs import lineage, schema, spec
@@ -22,6 +23,7 @@ FINDINGS = "fields_that_do_not_fit"
 
 
 @dg.multi_asset(name=LEAD_FIELDS.name, specs=[spec(LEAD_FIELDS, group="leads", deps=SOURCES)])
+@disk_in_words
 def lead_fields(context: dg.AssetExecutionContext, settings: SettingsResource) -> dg.MaterializeResult[None]:
     """Read the declared fields of all leads; names and counts are shown, never a value."""
     lake = own_lake(settings)

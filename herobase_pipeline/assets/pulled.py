@@ -9,6 +9,7 @@ import dagster as dg
 
 from herobase_pipeline.assets.daily_quota import done_before, foretell, wait_for_quota
 from herobase_pipeline.assets.days import CHUNKS
+from herobase_pipeline.assets.failing import disk_in_words
 from herobase_pipeline.assets.own_lake import own_lake
 from herobase_pipeline.assets.sources import source_key
 from herobase_pipeline.assets.specs import POOL, spec
@@ -17,6 +18,7 @@ from herobase_pipeline.herobase.client import Record
 from herobase_pipeline.herobase.errors import HeroBaseError, NotFoundError, QuotaSpentError
 from herobase_pipeline.lake import catalogue
 from herobase_pipeline.lake.damage import name_of, set_aside
+from herobase_pipeline.lake.disk import DiskError
 from herobase_pipeline.lake.landing import UnreadableError
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.pulling.account import herobase
@@ -49,6 +51,7 @@ def _day_asset(service: DayService) -> dg.AssetsDefinition:
         pool=POOL,
         backfill_policy=CHUNKS,
     )
+    @disk_in_words
     def pull_by_day(context: dg.AssetExecutionContext, settings: SettingsResource) -> Results:
         yield from _pull_days(context, settings, service)
 
@@ -81,7 +84,7 @@ def _pull_days(context: dg.AssetExecutionContext, settings: Settings, service: D
         damaged = _set_damaged_aside(context, lake, tables, key)
         try:
             pulled = service.pull(dt.date.fromisoformat(key), client, lake, settings, mode)
-        except (HeroBaseError, UnreadableError, ShrunkError) as error:
+        except (HeroBaseError, UnreadableError, ShrunkError, DiskError) as error:
             _forget(context, lake, settings, done)
             for table in tables:
                 _record(context, table, done)
@@ -165,6 +168,7 @@ def _list_asset(service: ListService) -> dg.AssetsDefinition:
     specs = [spec(table, group="directory", deps=[source_key(service)], partitioned=False) for table in service.tables]
 
     @dg.multi_asset(name=service.table.name, specs=specs, can_subset=len(specs) > 1, pool=POOL)
+    @disk_in_words
     def pull_whole(context: dg.AssetExecutionContext, settings: SettingsResource) -> Results:
         lake, client = own_lake(settings), herobase(settings)
         unknown: dict[str, Any] = {}
@@ -196,6 +200,7 @@ def _list_asset(service: ListService) -> dg.AssetsDefinition:
     specs=[spec(ACCOUNT, group="directory", deps=[source_key(ACCOUNT_SERVICE)], partitioned=False)],
     pool=POOL,
 )
+@disk_in_words
 def account(context: dg.AssetExecutionContext, settings: SettingsResource) -> dg.MaterializeResult[None]:
     """Ask each service once, and keep the account's own record."""
     lake = own_lake(settings)

@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from herobase_pipeline.assets.failing import disk_in_words
 from herobase_pipeline.assets.own_lake import own_lake
 from herobase_pipeline.assets.pulled import SettingsResource
 from herobase_pipeline.erasing.retention import Plan, apply, plan
@@ -28,6 +29,7 @@ def utcnow() -> dt.datetime:
     description="Deletes private files older than HEROBASE_KEEP_PRIVATE_DAYS and calls older than HEROBASE_KEEP_CALLS_DAYS; "
     "without a setting, nothing. The numbers of past days stay. For 20 hours after a setting changed it only says what would go.",
 )
+@disk_in_words
 def retention(context: dg.AssetExecutionContext, settings: SettingsResource) -> dg.MaterializeResult[None]:
     """Delete what is past its time, or say what would go."""
     lake = own_lake(settings)

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from herobase_pipeline.lake.damage import damaged, damaged_files, name_of, set_aside
+from herobase_pipeline.lake.disk import DiskError, in_words
 from herobase_pipeline.lake.engine import ROOMY, connect
 from herobase_pipeline.lake.layout import Lake, locked, make_folder
 from herobase_pipeline.lake.spool import spool
@@ -70,6 +71,7 @@ def deriving(
     own that are damaged count as if they were not there.
 
     Raises:
+        DiskError: the disk is full, or may not be written to.
         DamagedSourceError: a file that it reads is damaged; of daily tables those of ``days``, or all.
         NotDerivedError: DuckDB fails within the block.
 
@@ -83,6 +85,8 @@ def deriving(
         try:
             yield con
         except duckdb.Error as error:
+            if words := in_words(lake, error):
+                raise DiskError(words) from None
             if found := damaged_files(lake):
                 raise DamagedSourceError(lake, table, found) from None
             raise NotDerivedError(

@@ -22,6 +22,7 @@ from herobase_pipeline.erasing.requests import Request, anonymized
 from herobase_pipeline.lake import arrow, catalogue, handed_out
 from herobase_pipeline.lake.catalogue import define_views, view
 from herobase_pipeline.lake.damage import damaged_files, name_of, set_aside, without_damaged
+from herobase_pipeline.lake.disk import in_words
 from herobase_pipeline.lake.engine import ROOMY, connect, file_literal, literal, number
 from herobase_pipeline.lake.erased import register, text_of
 from herobase_pipeline.lake.layout import Lake, Mark, Swapped, locked, make_folder, mark
@@ -171,6 +172,8 @@ def errors_in_words(lake: Lake, what: str) -> Iterator[None]:
     try:
         yield
     except (duckdb.Error, pa.ArrowException, OSError) as error:
+        if words := in_words(lake, error):
+            raise NotErasedError(f"{what}. {words}") from None
         if found := ", ".join(name_of(lake, path) for path in damaged_files(lake)):
             raise NotErasedError(
                 f"{what}. Damaged on the disk: {found}. Put back what was there from a back-up, or materialize it, which brings "

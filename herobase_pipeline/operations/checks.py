@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
+from herobase_pipeline.assets.failing import disk_in_words
 from herobase_pipeline.assets.pulled import SettingsResource
 from herobase_pipeline.lake import gaps
 from herobase_pipeline.lake.catalogue import define_views
@@ -101,6 +102,7 @@ def _checks_of(table: Table) -> dg.AssetChecksDefinition:
         ],
         can_subset=True,
     )
+    @disk_in_words
     def run(context: dg.AssetCheckExecutionContext, settings: SettingsResource) -> Iterator[dg.AssetCheckResult]:
         look = Look(context.instance, settings, utcnow())
         wanted = [checks[key.name] for key in context.selected_asset_check_keys]

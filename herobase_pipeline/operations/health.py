@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 import pyarrow as pa
 
+from herobase_pipeline.assets.failing import disk_in_words
 from herobase_pipeline.assets.own_lake import own_lake
 from herobase_pipeline.assets.pulled import SettingsResource
 from herobase_pipeline.assets.specs import spec
@@ -39,6 +40,7 @@ ALL_IS_WELL = "nothing_is_wrong"
         )
     ],
 )
+@disk_in_words
 def health(context: dg.AssetExecutionContext, settings: SettingsResource) -> Iterator[dg.MaterializeResult[None]]:
     """Look at everything, and say in words what is wrong."""
     lake = own_lake(settings)

@@ -14,6 +14,7 @@ import duckdb
 from herobase_pipeline.herobase.client import HeroBase
 from herobase_pipeline.herobase.documents import Segment
 from herobase_pipeline.herobase.windows import Pull, Source, margin, recent
+from herobase_pipeline.lake.disk import DiskError, in_words
 from herobase_pipeline.lake.engine import connect, instant, literal, number
 from herobase_pipeline.lake.erased import forget, register
 from herobase_pipeline.lake.identity import claim
@@ -271,6 +272,7 @@ def pull(
 
     Raises:
         ForeignLakeError: the lake is that of another account, zone or key.
+        DiskError: the disk is full, or may not be written to.
         UnreadableError: DuckDB fails on the records.
 
     """
@@ -284,7 +286,11 @@ def pull(
     ):
         try:
             yield Day(service, day, herobase, lake, landing, settings, since)
-        except duckdb.Error as error:
+        except (duckdb.Error, OSError) as error:
+            if words := in_words(lake, error):
+                raise DiskError(words) from None
+            if isinstance(error, OSError):
+                raise
             raise UnreadableError(
                 f"The records of {day} from HeroBase could not be processed ({type(error).__name__}), so nothing was changed. "
                 "What DuckDB says of them is withheld, as it may quote a customer's data: report the day and this sentence."

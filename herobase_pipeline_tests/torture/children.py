@@ -1,5 +1,6 @@
 """Processes that do what a run's worker does, ready in a moment, so that they can be killed at any."""
 
+import ctypes
 import datetime as dt
 import multiprocessing as mp
 import os
@@ -35,6 +36,7 @@ class Work:
         last: the last of several.
         tags: of the run.
         largest: bytes that a file may have, as on a disk that is full; None: any.
+        closed: whether it is kept to what the folders allow, as root is not.
 
     """
 
@@ -46,6 +48,7 @@ class Work:
     last: str | None = None
     tags: tuple[tuple[str, str], ...] = ()
     largest: int | None = None
+    closed: bool = False
 
     def start(self, told: Any = None) -> BaseProcess:
         """Start it; ``told`` is a queue that gets the failure's sentence, or nothing."""
@@ -80,6 +83,8 @@ def _do(work: Work, told: Any) -> None:
     def sleep(seconds: float) -> None:
         clock[0] += dt.timedelta(seconds=seconds)
 
+    if work.closed:
+        _give_up_root()
     if work.largest is not None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (work.largest, resource.RLIM_INFINITY))
@@ -101,6 +106,20 @@ def _do(work: Work, told: Any) -> None:
         )
     if told is not None:
         told.put("" if result.success else failure(result) or "it failed without a word")
+
+
+class _Header(ctypes.Structure):
+    _fields_ = (("version", ctypes.c_uint32), ("pid", ctypes.c_int))
+
+
+class _Capabilities(ctypes.Structure):
+    _fields_ = (("effective", ctypes.c_uint32), ("permitted", ctypes.c_uint32), ("inheritable", ctypes.c_uint32))
+
+
+def _give_up_root() -> None:
+    """Keep this process to what files allow their owner: root may write where nobody may (capset(2), version 3)."""
+    if os.geteuid() == 0 and ctypes.CDLL(None).capset(ctypes.byref(_Header(0x20080522, 0)), (_Capabilities * 2)()):
+        raise AssertionError("the rights of root could not be given up")
 
 
 def busy(processes: list[BaseProcess], seconds: float) -> bool:

@@ -156,7 +156,8 @@ def run(made: Scene, chance: random.Random, folder: Path) -> Outcome:
     kills, is_full = 0, chance.random() < 0.15
     if is_full:
         full = replace(work, largest=chance.choice([1_000, 20_000, 100_000]))
-        full.finish()  # it says so, or has no need of more
+        if (told := full.finish()) and "The disk of" not in told:
+            raise WrongError(f"{kind}: on a full disk it said {told}")
     for _ in range(0 if is_full else chance.choice([1, 1, 1, 2, 3])):
         kills += work.kill_after(chance.uniform(0, made.seconds[kind] * 1.1))
     _done(work)
