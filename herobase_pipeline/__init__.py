@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         connect,
         read,
     )
+    from herobase_pipeline.reading.whole import ReplacedError
 
 __all__ = [
     "DamagedError",
@@ -32,6 +33,7 @@ __all__ = [
     "NotAllUnitsWarning",
     "NotLoadedError",
     "NotLoadedWarning",
+    "ReplacedError",
     "about",
     "charts",
     "connect",
@@ -42,6 +44,7 @@ __all__ = [
 _MODULES = dict.fromkeys(("NotAMetricError", "NotAddableError", "metrics"), "rates") | {
     "labelled": "labels",
     "about": "about",
+    "ReplacedError": "whole",
 }
 
 

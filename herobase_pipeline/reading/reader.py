@@ -1,12 +1,10 @@
 """For notebooks: the lake as a connection to query, or a table's rows as a frame. Reads files only; knows no Dagster.
 
 What is read is the Parquet, through the catalogue's views: a run replaces files while a notebook is open, neither waits
-for the other, and the next query sees what is new. A query that meets a file in the moment in which it is replaced fails, as
-DuckDB opens it twice; ``read`` asks again then.
+for the other, and the next query sees what is new. No query meets half of a replacement (see ``whole``).
 """
 
 import datetime as dt
-import time
 import warnings
 from collections.abc import Iterator, Sequence
 from numbers import Integral
@@ -20,13 +18,15 @@ from herobase_pipeline.lake.catalogue import INTERVAL, at_hand, named, selection
 from herobase_pipeline.lake.completeness import known_in_full
 from herobase_pipeline.lake.damage import is_readable, name_of
 from herobase_pipeline.lake.engine import ORG_KEY, literal, quoted
-from herobase_pipeline.lake.layout import Lake, Mark, mark
+from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.partitions import in_words
 from herobase_pipeline.reading.days import BY_NAME, remember, sources
 from herobase_pipeline.reading.leaves import count, is_by_node, leaves
+from herobase_pipeline.reading.whole import Connection, whole
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.spelling import meant
 from herobase_pipeline.tables import (
+    CAMPAIGNS,
     KNOWN_DAYS,
     LEAD_COHORTS,
     LOADED_DAYS,
@@ -45,7 +45,6 @@ Day = dt.date | str
 Level = int | Literal["leaf"]
 Frame = Literal["pandas", "polars", "arrow"]
 _JOINED = " › "  # as in org_key
-_TRIES, _PAUSE_S = 6, 0.2
 _EVERYTHING = "(all)"  # the name of the node at level 0
 
 
@@ -73,28 +72,29 @@ class NoRowsWarning(UserWarning):
     """What was asked for is loaded, and there is nothing: the days were quiet."""
 
 
-def connect(data_dir: str | Path | None = None) -> duckdb.DuckDBPyConnection:
+def connect(data_dir: str | Path | None = None) -> Connection:
     """Return a DuckDB connection to the catalogue, which it cannot change: a view of each table, a comment on each column.
 
-    It answers from the lake that was asked for, also where that is a copy, or was moved since it was written. A query that
-    meets a file in the moment in which it is replaced fails with an error of DuckDB: run it again.
+    It answers from the lake that was asked for, also where that is a copy, or was moved since it was written. A run may replace
+    files meanwhile: each query meets each table as it was at one moment, and the next one sees what is new.
 
     Args:
         data_dir: where the lake lies; by default as the settings say (``HEROBASE_DATA_DIR``), from anywhere in the project.
 
     Returns:
-        A connection that shows instants in the lake's business time zone.
+        A connection as DuckDB's, that shows instants in the lake's business time zone.
 
     Raises:
         NotLoadedError: there is no lake there.
 
     """
     con = duckdb.connect()  # the file is attached, so that nobody who opens it otherwise is in the way
-    with at_hand(lake_of(data_dir)) as catalogue:
+    lake = lake_of(data_dir)
+    with at_hand(lake) as catalogue:
         con.execute(f"ATTACH {literal(str(catalogue))} AS herobase (READ_ONLY); USE herobase")
     ((timezone,),) = con.execute("SELECT timezone FROM meta.made").fetchall()
     con.execute(f"SET TimeZone = {literal(timezone)}")
-    return con
+    return Connection(con, lake)
 
 
 def read(
@@ -151,17 +151,14 @@ def read(
             'columns must be a list such as ["date", "calls"], org a text, and to pandas, polars or arrow.'
         )
     chosen = _columns(found, columns)
-    for attempt in range(_TRIES):
-        try:
-            before = _months(lake, found)
-            rows = _rows(lake, found, (first, last), org, level, chosen, as_texts=to == "pandas")
-            if _months(lake, found) == before:  # else a lead may be in none of the months that were read, or in two
-                break
-        except duckdb.Error:  # a file was replaced between a look at its footer and one at its rows
-            if attempt == _TRIES - 1:
-                _tell_damage(lake, found)
-                raise
-        time.sleep(_PAUSE_S)
+    tables = {*sources(found), ORG_HISTORY, CAMPAIGNS}
+    try:
+        rows = whole(
+            lake, tables, lambda: _rows(lake, found, (first, last), org, level, chosen, as_texts=to == "pandas")
+        )
+    except duckdb.Error:
+        _tell_damage(lake, found)
+        raise
     if not rows.num_rows and org is not None:
         with duckdb.connect() as con:
             _define(con, lake, ORG_HISTORY, None)
@@ -185,11 +182,6 @@ def _tell_damage(lake: Lake, table: Table) -> None:
             f"{table.name} cannot be read. Damaged on the disk: {', '.join(names)}. Materialize it in the UI, which brings it "
             "anew, or put back what was there from a back-up."
         ) from None
-
-
-def _months(lake: Lake, table: Table) -> list[Mark | None]:
-    """Return which files there are of the monthly tables that a table or view is read from."""
-    return [mark(path) for source in sources(table) if source.monthly for path in lake.files(source)]
 
 
 def _columns(table: Table, columns: Sequence[str] | None) -> dict[str, Type]:
