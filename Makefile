@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 export DAGSTER_HOME := $(CURDIR)
 export DAGSTER_DISABLE_TELEMETRY := yes
+# a backfill waits while the code cannot be loaded, as in a deployment that went wrong, and goes on after
+export DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR := yes
 
 .PHONY: demo test test-long torture dev bench rebuild fields account person deliveries pin environment
 
@@ -24,7 +26,9 @@ test: .venv/ready .venv/duckdb-1.5
 	PYTHONPATH=.venv/duckdb-1.5 $(BIN)/pytest $(READERS)
 	$(BIN)/pytest $(STACK)
 
+# first Dagster's own tables: a webserver and a daemon that make them in the same moment spoil them for good
 dev: .venv/ready
+	@test -e .dagster/schedules/schedules.db || $(BIN)/dagster instance migrate > /dev/null
 	$(BIN)/dagster dev --host 127.0.0.1 --port 3000
 
 # Makes everything that is made from all days anew, as the job of that name does on Sundays.

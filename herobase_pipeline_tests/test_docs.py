@@ -33,6 +33,7 @@ TYPED_ELSEWHERE = {
     "make test": "it is what runs this",
     "make bench": "it takes long",
     **{f'make deliveries ARGS="3f2a90c1 {word}"': "delivering" for word in ("arrived", "again", "settled")},
+    ".venv/bin/dagster instance migrate": "stack",
     ".venv/bin/dagster-webserver -w workspace.yaml": "stack",
     ".venv/bin/dagster-daemon run -w workspace.yaml": "stack",
     ".venv/bin/python -m herobase_pipeline.tables.pages metrics > docs/metrics.md": "test_readme",

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import duckdb
 
-from herobase_pipeline.lake.catalogue import at_hand
+from herobase_pipeline.lake.catalogue import selection
 from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.tables import CALL_OUTCOMES, KNOWN_DAYS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,10 +44,13 @@ def outcomes(lake: Lake, last: dt.date) -> dict[str, dg.MetadataValue[Any]]:
 
 
 def conversion(lake: Lake) -> dict[str, dg.MetadataValue[Any]]:
-    """Return the picture of the net conversion of the latest half year; nothing where no day is known."""
+    """Return the picture of the net conversion of the latest half year; nothing where no day is known.
+
+    Nor where the catalogue has just been deleted: the next run makes it anew, and the picture.
+    """
     from herobase_pipeline.reading import charts
     from herobase_pipeline.reading.rates import metrics
-    from herobase_pipeline.reading.reader import read
+    from herobase_pipeline.reading.reader import NotLoadedError, read
 
     known = _rows(lake, "SELECT day FROM known_days WHERE closings_known ORDER BY day")["day"]
     if known.empty:
@@ -54,14 +58,19 @@ def conversion(lake: Lake) -> dict[str, dg.MetadataValue[Any]]:
     latest = known.iloc[-1].date()
     first = max(known.iloc[0].date(), latest - dt.timedelta(days=latest.weekday(), weeks=_WEEKS - 1))
     with warnings.catch_warnings(action="ignore"):  # what is not loaded is drawn hollow
-        closings = read("lead_conversion", first, level=0, data_dir=lake.root)
+        try:
+            closings = read("lead_conversion", first, level=0, data_dir=lake.root)
+        except NotLoadedError:
+            return {}
         weeks = metrics(closings, "conversion_net", by="week").rename(columns={"week": "day"})
     title = "Net conversion by week of closing: Success of Success and NotInterested"
     return {} if weeks["rate"].isna().all() else {CONVERSION: _shown(title, charts.png(charts.rate(weeks, title)))}
 
 
 def _rows(lake: Lake, query: str, **params: dt.date) -> "pd.DataFrame":
-    with at_hand(lake) as catalogue, duckdb.connect(catalogue, read_only=True) as con:
+    with duckdb.connect() as con:  # not the catalogue, which somebody may delete meanwhile
+        for table in (KNOWN_DAYS, CALL_OUTCOMES):
+            con.execute(f"CREATE VIEW {table.name} AS {selection(lake, table)}")
         return con.execute(query, params).df()
 
 

@@ -153,7 +153,8 @@ def _metadata(service: DayService, table: Table, pulled: Pulled, zone: ZoneInfo)
         "requests": pulled.requests,
         "bytes": pulled.bytes,
         "seconds": pulled.seconds,
-        "unreadable_values": pulled.unreadable,
+        "unreadable_values": sum(pulled.unreadable.values()),
+        **{f"unreadable/{field}": number for field, number in pulled.unreadable.items()},
         **pulled.account.shown(),
     }
     if reasons := pulled.account.set_aside:

@@ -274,20 +274,19 @@ class Landing:
         wire = ", ".join(f"{literal(key)}: '{kind}'" for key, kind in texts.items())
         values = [f"{self._value(column, spelling)} AS {quoted(_READ + column.name)}" for column in self.columns]
         names = [f"{quoted(_READ + column.name)} AS {quoted(column.name)}" for column in self.columns]
-        unreadable = [
+        unreadable = {
             # CASE, as AND would look at each value whether it was read or not
-            f"CASE WHEN {quoted(_READ + column.name)} IS NULL THEN {_is_given(quoted(key), column)}::INTEGER ELSE 0 END"
+            str(
+                column.field
+            ): f"CASE WHEN {quoted(_READ + column.name)} IS NULL THEN {_is_given(quoted(key), column)}::INTEGER ELSE 0 END"
             for column in self.columns
             if column.type in _READERS and (key := spelling.get(str(column.field).casefold()))
-        ]
-        references = dict.fromkeys(
-            str(column.field).split(".")[0] for column in self.columns if "." in str(column.field)
-        )
-        unreadable += [
-            f"coalesce(no_reference({quoted(key)}) AND NOT is_empty({quoted(key)}), false)::INTEGER"
-            for name in references
-            if (key := spelling.get(name.casefold()))
-        ]
+        } | {
+            name: f"coalesce(no_reference({quoted(key)}) AND NOT is_empty({quoted(key)}), false)::INTEGER"
+            for name in self._judged
+            if name in self._references and (key := spelling.get(name.casefold()))
+        }
+        bits = [f"{is_so} * {1 << self._judged.index(name)}::BIGINT" for name, is_so in unreadable.items()]
         members = {
             _READ + str(column.field): _member(quoted(key), inner)
             for column in self.columns
@@ -297,7 +296,7 @@ class Landing:
         kept = [key for key in texts if key.casefold() not in self._known]
         kept += [spelling[name.casefold()] for name in self.raw if name.casefold() in spelling]
         return f"""
-            SELECT {", ".join(names)}, {" + ".join(unreadable) or "0"} AS unreadable,
+            SELECT {", ".join(names)}, {" + ".join(bits) or "0::BIGINT"} AS unreadable,
                 {literal(origin.asked)} AS asked, {origin.document} AS document
                 {"".join(f", {quoted(key)}::VARCHAR AS {quoted(WIRE + self._one_spelling(key))}" for key in kept)}
             FROM (
@@ -330,6 +329,22 @@ class Landing:
         return f"{reader}({quoted(key)})" if reader else value
 
     @property
+    def _references(self) -> list[str]:
+        fields = [str(column.field) for column in self.columns]
+        return list(dict.fromkeys(name.split(".")[0] for name in fields if "." in name))
+
+    @property
+    def _judged(self) -> list[str]:
+        """The fields of which ``unreadable`` has a bit each, set where a record's value had none of the known forms."""
+        return [*(str(column.field) for column in self.columns if column.type in _READERS), *self._references]
+
+    def unreadable_values(self) -> dict[str, int]:
+        """Return in how many records a field's value had none of the known forms and became NULL, by field, once gathered."""
+        counts = ", ".join(f"count(*) FILTER (unreadable & {1 << n} > 0)" for n in range(len(self._judged)))
+        ((*found,),) = self.con.execute(f"SELECT {counts or 0} FROM pulled").fetchall()
+        return {name: number for name, number in zip(self._judged, found, strict=False) if number}
+
+    @property
     def _known(self) -> set[str]:
         return {str(column.field).split(".")[0].casefold() for column in self.columns}
 
@@ -345,7 +360,7 @@ class Landing:
         """Make ``pulled`` from the parts."""
         typed = ", ".join(f"NULL::{column.type} AS {quoted(column.name)}" for column in self.columns)
         wired = "".join(f", NULL::VARCHAR AS {quoted(WIRE + key)}" for key in self.wire_fields())
-        empty = f"SELECT {typed}, 0 AS unreadable, '' AS asked, 0 AS document{wired} WHERE false"
+        empty = f"SELECT {typed}, 0::BIGINT AS unreadable, '' AS asked, 0 AS document{wired} WHERE false"
         everything = " UNION ALL BY NAME ".join([empty, *(f"FROM {quoted(part)}" for part in self.parts)])
         self.con.execute(f"SET threads = {THREADS}")
         self.con.execute(f"CREATE OR REPLACE TEMP VIEW pulled AS {everything}")

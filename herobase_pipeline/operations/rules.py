@@ -22,6 +22,7 @@ from herobase_pipeline.lake.zones import zone_differences
 from herobase_pipeline.pulling.answers import cut_days
 from herobase_pipeline.pulling.calls import ShrunkError
 from herobase_pipeline.pulling.services import DAY_SERVICES, LIST_SERVICES
+from herobase_pipeline.pulling.values import read as read_values
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import (
     ACCOUNT,
@@ -52,6 +53,11 @@ UNPLACED = 0.01  # of a day's calls: what each must have is asked of 99 in 100 (
 _LOOKS = 12  # within so many all files are read
 QUIET, BUSY = 0.6, 1.7  # times the usual: weekdays vary by less, an outage or a second campaign by more
 USUAL = 50  # calls a day: of fewer, chance alone leaves those bounds
+OFTEN, FEWER, DAYS_BEFORE = (
+    0.5,
+    0.5,
+    3,
+)  # of records with a field: half of them usually, half as many, compared with so many days
 WEEKS = 2  # earlier weeks to compare with: of a single one nobody knows whether it was usual
 RULES_SINCE = dt.date(2020, 1, 1)  # zone rules are compared from then on
 RULES_AHEAD = 2  # years: a law that changes a zone is known for longer than that by few
@@ -191,6 +197,15 @@ def _damaged(tables: Sequence[Table], look: Look) -> list[Finding]:
     return found
 
 
+def _unreadable(service: str, look: Look) -> list[Finding]:
+    """Return the latest days on which values had none of the known forms, with their fields."""
+    return [
+        (day, ", ".join(f"{field} ×{number}" for field, number in sorted(fields.items())))
+        for day, fields in read_values(look.lake, service).items()
+        if day > look.due - dt.timedelta(days=RECENT)
+    ]
+
+
 def _zone_rules(look: Look) -> list[Finding]:
     """Return the spans in which DuckDB and Python have different rules for the zone."""
     settings = look.settings
@@ -255,6 +270,31 @@ def _undocumented(table: Table) -> str:
             QUALIFY row_number() OVER (PARTITION BY day ORDER BY count(*) DESC) <= 5
         )
         SELECT day, string_agg(told || ' ×' || times, ', ' ORDER BY times DESC, told) FROM counted GROUP BY day
+    """
+
+
+def _emptied(table: Table) -> str:
+    """Return what finds days on which far fewer records have a field than on the days before."""
+    names = [quoted(column.name) for column in table if column.field and not column.required]
+    before = "(PARTITION BY field ORDER BY date ROWS BETWEEN 28 PRECEDING AND 1 PRECEDING)"
+    return f"""
+        WITH counted AS (
+            SELECT date, count(*) AS records, {", ".join(f"count({name}) AS {name}" for name in names)}
+            FROM {table.name} WHERE date > due() - {RECENT} GROUP BY date HAVING records >= {USUAL}
+        ),
+        shares AS (
+            SELECT date, field, filled / records AS share
+            FROM (UNPIVOT counted ON {", ".join(names)} INTO NAME field VALUE filled)
+        ),
+        compared AS (
+            SELECT *, median(share) OVER {before} AS usual, count(*) OVER {before} AS days FROM shares
+        )
+        SELECT date, string_agg(told, '; ' ORDER BY field)
+        FROM (
+            SELECT *, format('{{}} in {{:.0f}} % of records, usually {{:.0f}} %', field, 100 * share, 100 * usual) AS told
+            FROM compared
+        )
+        WHERE days >= {DAYS_BEFORE} AND usual >= {OFTEN} AND share < {FEWER} * usual GROUP BY date
     """
 
 
@@ -422,6 +462,10 @@ _OF_LISTS = (
 )
 _OF_KEPT = "Put the file back from a back-up: nothing can make it anew. Until then no erasure and no delivery is to be trusted."
 _DAILY = [service.tables[0] for service in DAY_SERVICES]
+_ASK_SUPPORT = (
+    "To HeroBase's support: \"Since the first of these days GET /{} gives our web-service account the fields named in another "
+    'form, or not at all. What has changed, and is it meant?"'
+)
 _DOCUMENTED = [table for table in _DAILY if any(column.enum for column in table)]
 _EACH_DAY = [
     check
@@ -476,6 +520,29 @@ _UNDAMAGED = [
         *_MADE,
     )
 ]  # fmt: skip
+_DRIFT = [
+    *(
+        Check(
+            "values_readable", [table], WARN,
+            f"In the latest {RECENT} days each value had one of the forms that this version knows: others are NULL, as if not "
+            "given.",
+            _ASK_SUPPORT.format(service.name) + " Report the fields to whoever looks after this program as well.",
+            partial(_unreadable, service.name),
+        )
+        for service, table in zip(DAY_SERVICES, _DAILY, strict=True)
+    ),
+    *(
+        Check(
+            "fields_as_usual", [table], WARN,
+            f"In the latest {RECENT} days as many records as usual have each field: what HeroBase gives no more is NULL, without "
+            "any error.",
+            _ASK_SUPPORT.format(service.name),
+            _emptied(table),
+        )
+        for service, table in zip(DAY_SERVICES, _DAILY, strict=True)
+        if table in _DOCUMENTED
+    ),
+]  # fmt: skip
 _FAILURES = [
     Check(
         "no_partition_left_failed", [table], ERROR,
@@ -515,7 +582,8 @@ _OTHERS = [
         "hierarchy_captured", [CALLS], WARN,
         f"Of the latest {RECENT} days, {1 - UNPLACED:.0%} of the calls that were not dropped tell where they belong: others are "
         "in no team's numbers.",
-        "Look whether a right or a field has gone (trap T15), or set HEROBASE_CALL_ORG_FIELD.",
+        "Look whether a right or a field has gone (trap T15), or set HEROBASE_CALL_ORG_FIELD. "
+        + _ASK_SUPPORT.format("calls") + " Name the field of the hierarchy; make account says which it was.",
         _UNPLACED,
     ),
     Check(
@@ -548,13 +616,15 @@ _OTHERS = [
         "rights_unchanged", [ACCOUNT], WARN,
         f"In the latest {RECENT} days the account's rights were the same at each pull: less right, less data without any "
         "error (trap T15).",
-        "Days before and after do not compare; ask HeroBase to give back what is lost.",
+        "Days before and after do not compare. To HeroBase's support: \"Since the day named our web-service account lacks these "
+        "rights. Was that meant? Please give them back.\"",
         _changes(ACCOUNT, _RIGHTS, which="true"),
     ),
     Check(
         "no_project_vanished", [PROJECTS], WARN,
         f"In the latest {RECENT} days no project has gone from the list: with it its leads do, without any error (trap T15).",
-        "If it was not deleted, ask HeroBase to give back the right to it.",
+        "If it was not deleted, to HeroBase's support: \"Since the day named our web-service account does not see this project. "
+        "Please give back the right to it.\"",
         _changes(PROJECTS, "SELECT date, coalesce(name, project_id) FROM projects", which="was_held"),
     ),
     Check(
@@ -620,4 +690,4 @@ def _offset(ahead: dt.timedelta) -> str:
     return str(dt.timezone(ahead))
 
 
-RULES = (*_EACH_DAY, *_UNDAMAGED, *_VALUES, *_FAILURES, *_SET_ASIDE, *_OTHERS)
+RULES = (*_EACH_DAY, *_UNDAMAGED, *_VALUES, *_DRIFT, *_FAILURES, *_SET_ASIDE, *_OTHERS)

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import dagster as dg
 
@@ -13,6 +14,7 @@ from herobase_pipeline.operations.jobs import (
     COUNT_DAYS,
     DERIVE,
     FROM_ALL_DAYS,
+    PULL_DAYS,
     READ_FIELDS,
     REBUILD,
     REFRESH_TODAY,
@@ -30,7 +32,19 @@ PATIENCE = dt.timedelta(minutes=15)
 """The same while more is being pulled, as each day touches leads of the days before; and of what reads all leads."""
 LOOK_AGAIN = dt.timedelta(minutes=2)
 """All is checked again at most so often, though a backfill writes a day every few seconds."""
+_RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 _AT_ONCE = 20  # runs of a tick; the next tick goes on
+
+
+class Span(NamedTuple):
+    """Days, from one to the last."""
+
+    first: dt.date
+    last: dt.date
+
+    def __contains__(self, day: object) -> bool:
+        """Whether a day is one of them."""
+        return isinstance(day, dt.date) and self.first <= day <= self.last
 
 
 @dg.sensor(
@@ -47,10 +61,9 @@ def follow(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.S
         return
     days = lake.days(CALLS)
     behind = [day for day in days if written(lake.file(CALLS, day)) > written(lake.file(CALL_OUTCOMES, day))]
-    if behind:
+    if behind := [day for day in behind if not any(day in span for span in _spans_being_counted(context.instance))]:
         for first, last in stretches(behind)[:_AT_ONCE]:
-            span = {"dagster/asset_partition_range_start": str(first), "dagster/asset_partition_range_end": str(last)}
-            yield dg.RunRequest(job_name=COUNT_DAYS.name, tags=span)
+            yield dg.RunRequest(job_name=COUNT_DAYS.name, tags=dict(zip(_RANGE, (str(first), str(last)), strict=True)))
         return
     why_not = _why_not_to_derive(context.instance, lake)
     wanted = [] if why_not else [DERIVE.name]
@@ -61,11 +74,24 @@ def follow(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.S
         yield dg.SkipReason(why_not)
 
 
+def _spans_being_counted(instance: dg.DagsterInstance) -> list[Span]:
+    """Return the days of runs under way that count them themselves, once they have pulled them."""
+    outcomes, found = dg.AssetKey(CALL_OUTCOMES.key), []
+    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
+        if outcomes in (run.asset_selection or ()) or run.job_name in (REFRESH_TODAY.name, PULL_DAYS.name):
+            edges = [run.tags.get(tag) or run.tags.get("dagster/partition") for tag in _RANGE]
+            found += [Span(*(dt.date.fromisoformat(edge) for edge in edges if edge))] if all(edges) else []
+    return found
+
+
 def _why_not_to_derive(instance: dg.DagsterInstance, lake: Lake) -> str | None:
     """Return why what is made from all days is not asked for now; None if it is."""
     if is_running(instance, DERIVE.name) or is_running(instance, REBUILD.name):
         return "Tables are being derived."
-    pulled, made = _changed(lake, [CALLS, *VERSIONS]), min(_changed(lake, [table]) for table in FROM_ALL_DAYS)
+    pulled, made = (
+        _changed(lake, [CALLS, *VERSIONS, CALL_OUTCOMES]),
+        min(_changed(lake, [table]) for table in FROM_ALL_DAYS),
+    )
     if not lake.has(CALLS) or not any(map(lake.has, VERSIONS)) or pulled <= made:
         return "All is up to date."
     since = dt.datetime.now(dt.UTC).timestamp() - made

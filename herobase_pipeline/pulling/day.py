@@ -15,7 +15,7 @@ from herobase_pipeline.herobase.client import HeroBase
 from herobase_pipeline.herobase.documents import Segment
 from herobase_pipeline.herobase.windows import Pull, Source, margin, recent
 from herobase_pipeline.lake.disk import DiskError, in_words
-from herobase_pipeline.lake.engine import connect, instant, literal, number
+from herobase_pipeline.lake.engine import connect, instant, literal
 from herobase_pipeline.lake.erased import forget, register
 from herobase_pipeline.lake.identity import claim
 from herobase_pipeline.lake.landing import Landing, UnreadableError
@@ -24,6 +24,7 @@ from herobase_pipeline.lake.registering import expand
 from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.lake.writing import stored
 from herobase_pipeline.partitions import Window, day_bounds, repeated_hour, utc_offset
+from herobase_pipeline.pulling import values
 from herobase_pipeline.pulling.accounting import Account, set_aside
 from herobase_pipeline.pulling.answers import Answers
 from herobase_pipeline.settings import Settings
@@ -58,7 +59,7 @@ class Pulled:
         account: where the records that were received went.
         requests: requests made.
         bytes: bytes received.
-        unreadable: values that had none of the known forms and became NULL.
+        unreadable: values that had none of the known forms and became NULL, by field.
         seconds: that it took, waits for the account's limit per minute included.
         lag_s: seconds from the end of the day, or from the newest record of a day that still runs, to now; None for a
             running day without any.
@@ -71,7 +72,7 @@ class Pulled:
     account: Account
     requests: int
     bytes: int
-    unreadable: int
+    unreadable: Mapping[str, int]
     seconds: float
     lag_s: int | None
     until: dt.datetime | None
@@ -232,6 +233,8 @@ class Day:
         """Sum up, once the files are written. ``newest`` is the query for the time of the newest record of the day's file."""
         for answers in self._answers:
             answers.keep()
+        unreadable = self.landing.unreadable_values()
+        values.keep(self._lake, self._service, self.day, unreadable, anew=self.whole)
         requests, received, began = self._before
         reached = self.bounds.end if self.complete else instant(self.landing.con, newest)
         return Pulled(
@@ -239,7 +242,7 @@ class Day:
             account,
             self._herobase.budget.total - requests,
             self._herobase.bytes_received - received,
-            number(self.landing.con, "SELECT coalesce(sum(unreadable), 0) FROM pulled"),
+            unreadable,
             round(time.monotonic() - began, 2),
             None if reached is None else round((self._herobase.budget.utcnow() - reached).total_seconds()),
             None if self.complete else self.asked_at,

@@ -22,7 +22,7 @@ from herobase_pipeline.herobase.documents import Segment
 from herobase_pipeline.herobase.organisation import OrgTree
 from herobase_pipeline.herobase.quota import quoted_for
 from herobase_pipeline.herobase.records import member, text
-from herobase_pipeline.lake.engine import connect, define_token, literal, number, quoted
+from herobase_pipeline.lake.engine import connect, define_token, literal, quoted
 from herobase_pipeline.lake.landing import WIRE, WITHHELD, Landing, shown_name
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.spool import spool
@@ -367,7 +367,7 @@ class _Look:
         raw = _spelled(landing, stamp)
         known = {name.casefold() for name in ("user", "data", stamp, *self.hierarchy.fields)}
         unknown = [name for name in landing.wire_fields() if name.casefold() not in known]
-        values = number(con, "SELECT coalesce(sum(unreadable), 0) FROM pulled")
+        values = sum(landing.unreadable_values().values())
         return Sample(
             stamps=_forms(con, raw) if raw else (),
             zone=self._zone(con, landing, raw) if raw else "",

@@ -134,6 +134,25 @@ def test_what_is_derived_follows_a_backfill_of_old_days(instance, lake):
     assert [run.job_name for run in requests(instance).run_requests] == ["count_days"]
 
 
+def test_days_that_a_run_under_way_counts_itself_are_not_counted_once_more(instance, lake):
+    """A refresh writes the calls first: until it has counted them they are newer than their outcomes."""
+    for day in (2, 3, 4, 5):
+        put(lake, CALLS, dt.date(2026, 3, day), age_s=60)
+    tags = {"dagster/partition": "2026-03-05"}
+    span = {"dagster/asset_partition_range_start": "2026-03-02", "dagster/asset_partition_range_end": "2026-03-03"}
+    outcomes = frozenset({dg.AssetKey(CALL_OUTCOMES.key)})
+    for job, of, assets in (
+        ("refresh_today", tags, None),
+        ("__ASSET_JOB", span, outcomes),
+        ("__ASSET_JOB", {}, outcomes),
+    ):
+        run = dg.DagsterRun(job_name=job, tags=of, status=dg.DagsterRunStatus.STARTED, asset_selection=assets)
+        instance.add_run(run)
+    (found,) = requests(instance).run_requests
+    assert (found.job_name, found.tags["dagster/asset_partition_range_start"]) == ("count_days", "2026-03-04")
+    assert found.tags["dagster/asset_partition_range_end"] == "2026-03-04"
+
+
 def test_what_is_made_of_all_days_is_not_made_at_every_tick(instance, lake):
     day = dt.date(2026, 3, 2)
 

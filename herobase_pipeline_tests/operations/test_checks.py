@@ -17,7 +17,7 @@ from herobase_pipeline.operations.checks import CHECKS
 from herobase_pipeline.tables import ACCOUNT, CALL_OUTCOMES, CALLS, ERASURES, LEAD_CONVERSION, PROJECTS, SIMPLE_LEADS
 from herobase_pipeline.tables.erasures import FOUND
 from herobase_pipeline_tests.conftest import ASSETS, writer
-from herobase_pipeline_tests.hostile import hostile
+from herobase_pipeline_tests.hostile import hostile, on_the_wire
 
 KEYS = [key for definition in CHECKS for key in definition.check_keys]
 OK, NOTHING = "As it should be.", "Nothing is loaded yet."
@@ -466,3 +466,72 @@ def test_a_rebuild_that_finds_other_leads_than_there_were_says_where(watched):
     assert set(fails(here, "leads:rebuild_agrees").values()) == {"leads in lake/leads/month=2026-09/part.parquet"}
     assert here.materialize("leads", tags=anew).success
     assert passes(here, "leads:rebuild_agrees")
+
+
+def drifting(here, day, service, change):
+    """Pull a day whose records a version of HeroBase of its own gives."""
+
+    def spoil(path, reply):
+        if path == service and reply.status == 200:
+            reply.body = json.dumps([change(record) for record in json.loads(reply.body)]).encode()
+        return reply
+
+    with on_the_wire(here.sandbox.url, spoil) as url:
+        here.at(url).load(PULLED, day)
+
+
+TYPES = {
+    "/calls": ("calls", {"dialingDuration": {"ms": 5}, "connected": "perhaps", "endTime": 7}),
+    "/simpleleads": ("simple_leads", {"priority": "high", "uploadTime": [2026, 1, 5]}),
+}
+
+
+@pytest.mark.parametrize("service", TYPES)
+def test_a_field_that_changes_its_type_is_named_on_the_day_it_happens(watched, service):
+    table, values = TYPES[service]
+    here = watched()
+    here.load(PULLED, "2026-11-14", "2026-11-18")
+    assert passes(here, f"{table}:values_readable")
+    drifting(
+        here, "2026-11-19", service, lambda record: record | {name: values[name] for name in values if name in record}
+    )
+    (found,) = fails(here, f"{table}:values_readable", "WARN").items()
+    assert str(found[0]) == "2026-11-19"
+    assert {part.split()[0] for part in found[1].split(", ")} == set(values)
+    assert "HeroBase's support" in description(f"{table}:values_readable")
+    here.load(PULLED, "2026-11-19")
+    assert passes(here, f"{table}:values_readable")
+
+
+@pytest.mark.parametrize(("service", "table", "field"), [
+    ("/calls", "calls", "user"), ("/simpleleads", "simple_leads", "campaign"), ("/calls", "calls", "leadStatus"),
+])  # fmt: skip
+def test_a_field_that_is_given_no_more_is_named_on_the_day_it_happens(watched, service, table, field):
+    here = watched()
+    here.load(PULLED, "2026-11-14", "2026-11-18")
+    assert passes(here, f"{table}:fields_as_usual")
+    drifting(here, "2026-11-19", service, lambda record: {n: value for n, value in record.items() if n != field})
+    (found,) = fails(here, f"{table}:fields_as_usual", "WARN").items()
+    assert str(found[0]) == "2026-11-19"
+    assert {"user": "agent", "leadStatus": "call_status"}.get(field, field) in found[1]
+    assert "HeroBase's support" in description(f"{table}:fields_as_usual")
+
+
+def test_an_include_that_is_no_longer_honoured_and_a_right_that_has_gone_say_what_to_tell_support(watched):
+    here = watched()
+    here.load(PULLED, "2026-11-16", "2026-11-17")
+    drifting(here, "2026-11-18", "/calls", lambda record: {n: v for n, v in record.items() if "ierarchy" not in n})
+    assert list(fails(here, "calls:hierarchy_captured", "WARN")) == ["2026-11-18"]
+    assert "HeroBase's support" in description("calls:hierarchy_captured")
+    here.sandbox.script("/calls deny")
+    here.materialize(PULLED, "2026-11-19")
+    (found,) = fails(here, "calls:no_partition_left_failed").items()
+    assert str(found[0]) == "2026-11-19"
+    assert "Ask HeroBase's support to grant the web-service account GET on Calls" in found[1]
+    for name in ("account:rights_unchanged", "projects:no_project_vanished"):
+        assert "HeroBase's support" in description(name)
+
+
+def description(name):
+    table, _, check = name.partition(":")
+    return next(f"{rule.rule} {rule.remedy}" for rule in rules.RULES if (rule.table.name, rule.name) == (table, check))

@@ -59,6 +59,7 @@ def starting(config: pytest.Config, tmp_path_factory: pytest.TempPathFactory) ->
             environment: dict[str, str] | None = None,
             now: Callable[[], dt.datetime] | None = None,
             dagster: Callable[[str], str] = quick,
+            before: Callable[[Stack], None] | None = None,
             **sandbox: Any,
         ) -> Stack:
             home = tmp_path_factory.mktemp("home")
@@ -71,6 +72,8 @@ def starting(config: pytest.Config, tmp_path_factory: pytest.TempPathFactory) ->
             running.append(stack)
             ending.callback(running.remove, stack)
             ending.callback(stack.stop)
+            if before:
+                before(stack)
             return stack.start()
 
         yield start
