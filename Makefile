@@ -6,7 +6,7 @@ export DAGSTER_DISABLE_TELEMETRY := yes
 # a backfill waits while the code cannot be loaded, as in a deployment that went wrong, and goes on after
 export DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR := yes
 
-.PHONY: demo test test-long torture dev bench rebuild fields account person deliveries pin environment
+.PHONY: demo test test-long torture audit dev bench rebuild fields account person deliveries pin environment
 
 demo: .venv/ready
 	@$(BIN)/herobase-demo
@@ -54,14 +54,18 @@ deliveries: .venv/ready
 bench: .venv-bench/ready
 	.venv-bench/bin/python -m benchmarks
 
-# Also the kills at every moment, and all with DuckDB 1.5.
-test-long: test
+# Also the kills at every moment, all with DuckDB 1.5, and what is known of the packages.
+test-long: test audit
 	LONG_TESTS=1 $(BIN)/pytest $(STACK)
 	PYTHONPATH=.venv/duckdb-1.5 $(BIN)/pytest $(SUITE)
 
 # Faults in combinations, kills and everything at once, for 50 minutes; ARGS="--seed 1 --minutes 5", or ARGS="--again faults:7".
 torture: .venv/ready
 	@$(BIN)/python -m herobase_pipeline_tests.torture $(ARGS)
+
+# Asks a public list of weaknesses, over the network, whether one of the pinned packages is on it.
+audit: .venv-audit/ready
+	.venv-audit/bin/pip-audit --progress-spinner off --strict --disable-pip --require-hashes --requirement constraints.txt
 
 INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps
 
@@ -73,6 +77,12 @@ INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps
 .venv-bench/ready: constraints.txt pyproject.toml benchmarks/constraints.txt
 	@$(MAKE) --no-print-directory environment IN=.venv-bench
 	@.venv-bench/bin/python $(INSTALL) --require-hashes -r benchmarks/constraints.txt
+	@touch $@
+
+# pip-audit is no part of what it looks at
+.venv-audit/ready: audit-constraints.txt
+	@test -x .venv-audit/bin/python || $(PYTHON) -m venv .venv-audit
+	@.venv-audit/bin/python $(INSTALL) --require-hashes -r audit-constraints.txt
 	@touch $@
 
 .venv/duckdb-1.5: .venv/ready constraints-duckdb-1.5.txt
@@ -91,4 +101,5 @@ PIN := uv pip compile pyproject.toml --universal --python-version 3.11 --generat
 pin:
 	$(PIN) --extra dev --output-file constraints.txt
 	$(PIN) --extra bench --output-file benchmarks/constraints.txt
+	echo 'pip-audit>=2.10,<3' | $(PIN:pyproject.toml=-) --output-file audit-constraints.txt
 	echo 'duckdb>=1.5,<1.6' | $(PIN:pyproject.toml=-) --output-file constraints-duckdb-1.5.txt
