@@ -15,9 +15,11 @@ from herobase_pipeline_tests.torture.outcome import FAILED, RECOVERED, SET_ASIDE
 from herobase_pipeline_tests.torture.wire import BODIES, BROKEN, RECORDS, SERVICES, UNREADABLE, Spoil, Wire
 
 PULLED = "calls,private/call_phones,simple_leads,private/lead_data,call_outcomes"
-_DAYS = ("2026-11-18", "2026-03-29", "2026-10-25", "2026-11-14", NOW.date().isoformat())
+DAYS = ("2026-11-18", "2026-03-29", "2026-10-25", "2026-11-14", NOW.date().isoformat())
 """An ordinary day, those of 23 and 25 hours, a Saturday, and today."""
-_SHAPES: dict[str, list[Any]] = {
+TWICE, TOLD_APART = "2026-10-25", ["utc", "offset", "ms_date"]
+"""A stamp without an offset does not tell the two hours between 02:00 and 03:00 apart, and what does."""
+SHAPES: dict[str, list[Any]] = {
     "key_case": ["pascal"],
     "enums": ["number"],
     "absent": ["null", "empty"],
@@ -30,7 +32,7 @@ _SHAPES: dict[str, list[Any]] = {
     "durations": ["clock", "seconds"],
     "stamps": ["utc", "offset", "ms_date"],
 }
-_SCRIPTED = (
+SCRIPTED = (
     "/calls max_window=3h",
     "/calls max_window=20m",
     "/calls max_rows=100",
@@ -81,10 +83,10 @@ class Scenario:
 
 def drawn(chance: random.Random) -> Scenario:
     """Return a combination."""
-    shapes = {name: chance.choice(_SHAPES[name]) for name in chance.sample(sorted(_SHAPES), chance.randrange(4))}
-    day = chance.choice(_DAYS)
-    if day == "2026-10-25":  # a stamp without an offset does not tell its two hours between 02:00 and 03:00 apart
-        shapes["stamps"] = chance.choice(["utc", "offset", "ms_date"])
+    shapes = {name: chance.choice(SHAPES[name]) for name in chance.sample(sorted(SHAPES), chance.randrange(4))}
+    day = chance.choice(DAYS)
+    if day == TWICE:
+        shapes["stamps"] = chance.choice(TOLD_APART)
     spoils = []
     for _ in range(chance.randrange(1, 4)):
         kind = chance.choice([RECORDS, BODIES, BROKEN, BROKEN, UNREADABLE])
@@ -92,7 +94,7 @@ def drawn(chance: random.Random) -> Scenario:
         times = 1_000 if kind is UNREADABLE else chance.choice([1, 1, 2, 1_000])
         name = chance.choice(sorted(kind))
         spoils.append(Spoil(name, service, chance.randrange(1 << 30), chance.choice([0, 0, 1, 2]), times))
-    scripted = tuple(chance.sample(_SCRIPTED, chance.choice([0, 0, 1, 2])))
+    scripted = tuple(chance.sample(SCRIPTED, chance.choice([0, 0, 1, 2])))
     return Scenario(day, shapes, scripted, tuple(spoils), chance.random() < 0.5)
 
 
