@@ -8,12 +8,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from herobase_pipeline.lake.damage import DamagedError
     from herobase_pipeline.reading import charts
     from herobase_pipeline.reading.about import about
     from herobase_pipeline.reading.labels import labelled
     from herobase_pipeline.reading.rates import NotAddableError, NotAMetricError, metrics
     from herobase_pipeline.reading.reader import (
-        DamagedError,
         NoRowsWarning,
         NoSuchNameError,
         NotAllUnitsWarning,

@@ -7,18 +7,24 @@ import duckdb
 import pytest
 
 import herobase_pipeline as hb
-from herobase_pipeline.lake import damage
+from herobase_pipeline.deriving.by_day import derive_by_day
+from herobase_pipeline.erasing.procedure import NotErasedError, erase
+from herobase_pipeline.erasing.requests import Request
+from herobase_pipeline.lake import damage, fingerprints, gone
+from herobase_pipeline.lake.identity import claim
 from herobase_pipeline.lake.layout import PART
 from herobase_pipeline.operations.rules import RULES, Look
 from herobase_pipeline.tables import (
     CALL_OUTCOMES,
     CALL_PHONES,
     CALLS,
+    ERASED,
     HEALTH,
     LEAD_CONVERSION,
     LEAD_DATA,
     LEADS,
     ORG_HISTORY,
+    PROJECTS,
     SIMPLE_LEADS,
     TABLES,
 )
@@ -167,7 +173,9 @@ def test_a_lake_from_before_files_were_noted_is_believed_if_it_can_be_read(loade
     for table in TABLES:
         here.lake.fingerprints(table).unlink(missing_ok=True)
     assert looked(here) == {}
-    assert len(here.lake.fingerprints(CALLS).read_text().splitlines()) == 2 * len(here.lake.days(CALLS))
+    assert fingerprints.read(here.lake.fingerprints(CALLS)).keys() == {
+        f"date={day}/{PART}" for day in here.lake.days(CALLS)
+    }
     here.lake.fingerprints(CALLS).unlink()
     path = here.lake.file(CALLS, ON)
     spoil(path, CUT)
@@ -183,3 +191,117 @@ def test_what_somebody_put_there_is_believed(loaded):
     )
     assert damage.damaged(here.lake, CALLS) == []
     assert looked(here) == {}
+
+
+def person(here):
+    """Somebody to erase, who has calls and a lead."""
+    ((lead,),) = here.rows(
+        f"SELECT min(lead_id) FROM calls JOIN leads USING (lead_id) WHERE date = DATE '{DAY}' AND NOT erased"
+    )
+    return lead, Request("lead", lead, "list", NOW)
+
+
+def mend(here):
+    here.load(PULLED, "2026-11-16", "2026-11-18")
+    here.load("call_outcomes", "2026-11-16", "2026-11-18")
+    here.load(DERIVED)
+    assert looked(here) == {}
+
+
+def test_an_erasure_writes_no_damaged_rows_anew_and_says_which_they_are(loaded):
+    here, zone = loaded, loaded.settings.zone
+    lake = claim(here.lake, here.settings)
+    lead, request = person(here)
+    path = here.lake.file(CALLS, ON)
+    spoil(path, TURNED)
+    with pytest.raises((NotErasedError, damage.DamagedError), match=f"lake/calls/date={DAY}"):
+        erase(lake, zone, [request])
+    assert looked(here).keys() == {"calls"}
+    here.load(PULLED, DAY)
+    erase(lake, zone, [])
+    mend(here)
+    assert here.rows(f"SELECT count(*) FROM calls WHERE lead_id = '{lead}'") == [(0,)]
+
+
+def test_the_register_of_the_erased_is_written_by_nobody_once_it_is_damaged(loaded):
+    here = loaded
+    lake = claim(here.lake, here.settings)
+    erase(lake, here.settings.zone, [person(here)[1]])
+    path, whole = here.lake.file(ERASED), here.lake.file(ERASED).read_bytes()
+    spoil(path, TURNED)
+    assert looked(here).keys() == {"erasures"}
+    for select, day in (("calls", DAY), ("leads", None), ("private/erased,erasures", None)):
+        said = failure(here.materialize(select, day))
+        assert "private/erased" in said
+        assert "back-up" in said
+    path.write_bytes(whole)
+    mend(here)
+
+
+def test_a_lead_is_erased_also_where_what_is_known_of_days_is_damaged(loaded):
+    here = loaded
+    lake = claim(here.lake, here.settings)
+    lead, request = person(here)
+    spoil(here.lake.known(LEADS), CUT)
+    erase(lake, here.settings.zone, [request])
+    left = [path for path in here.lake.root.rglob("*.parquet*") if lead.encode() in path.read_bytes()]
+    assert left == []
+    here.load(DERIVED)
+    assert here.rows(f"SELECT count(*) FROM leads WHERE lead_id = '{lead}'") == [(0,)]
+    mend(here)
+
+
+def test_until_it_is_made_anew_what_reads_a_damaged_table_refuses_also_after_a_crash(loaded, monkeypatch):
+    here, before = loaded, rows(loaded, LEADS)
+    (path,) = here.lake.files(LEADS)
+    spoil(path, TURNED)
+    with monkeypatch.context() as crashing:
+        crashing.setattr("herobase_pipeline.deriving.leads.write_known", lambda *_: 1 / 0)
+        crashing.setattr("herobase_pipeline.deriving.leads._make_all", lambda *_: 1 / 0)
+        assert not here.materialize("leads").success
+    with pytest.raises(damage.DamagedError, match="lake/leads"):
+        derive_by_day(here.lake, here.settings.zone, LEAD_CONVERSION)
+    assert looked(here).keys() == {"leads"}
+    mend(here)
+    assert rows(here, LEADS) == before
+
+
+def test_what_is_made_from_calls_that_are_gone_is_not_made_anew_by_itself(loaded):
+    here = loaded
+    (path,) = here.lake.files(LEADS)
+    whole = path.read_bytes()
+    gone.remember(here.lake, CALLS, {ON: True})
+    spoil(path, TURNED)
+    assert "HEROBASE_KEEP_CALLS_DAYS" in failure(here.materialize("leads"))
+    path.write_bytes(whole)
+    gone.is_back(here.lake, CALLS, ON)
+    mend(here)
+
+
+def test_a_file_from_a_back_up_that_is_as_long_as_the_one_of_now_is_believed(loaded):
+    here = loaded
+    here.load("projects")
+    ((path,),) = [here.lake.files(PROJECTS)]
+    kept = path.read_bytes()
+    for _ in range(3):
+        here.load("projects")
+    assert (len(path.read_bytes()), path.read_bytes() == kept) == (len(kept), False)
+    path.write_bytes(kept)
+    assert looked(here) == {}
+
+
+def test_one_damaged_file_beside_a_table_hides_nothing_else_that_is_wrong(loaded):
+    here = loaded
+    spoil(here.lake.known(LEADS), CUT)
+    assert "files_undamaged of leads" in wrong(here)
+    here.load(DERIVED)
+    assert looked(here) == {}
+
+
+def test_a_file_that_nobody_may_read_is_not_called_damaged(loaded, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.open", refuse)
+    with pytest.raises(PermissionError):
+        damage.is_readable(loaded.lake.file(CALLS, ON))

@@ -109,7 +109,7 @@ def test_what_duckdb_says_of_a_file_is_not_repeated(centre):
     with duckdb.connect() as con:
         con.execute(
             f"COPY (SELECT * REPLACE ('Hans Hemmelig' AS dialing_s) FROM read_parquet('{path}', hive_partitioning = false)) "
-            f"TO '{path}.new'"
+            f"TO '{path}.new' (FORMAT parquet)"
         )
     path.with_name(f"{path.name}.new").replace(path)
     told = failure(here.materialize("call_outcomes", "2026-11-17"))

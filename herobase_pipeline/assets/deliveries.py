@@ -15,6 +15,7 @@ from herobase_pipeline.delivering.ledger import LedgerError
 from herobase_pipeline.deriving.session import NotDerivedError
 from herobase_pipeline.fields.declarations import FieldsError
 from herobase_pipeline.lake import catalogue
+from herobase_pipeline.lake.damage import require_undamaged
 from herobase_pipeline.tables import (
     DELIVERIES,
     DELIVERY_PAYLOADS,
@@ -40,6 +41,7 @@ from herobase_pipeline.tables import (
 def deliveries(context: dg.AssetExecutionContext, settings: SettingsResource) -> Iterator[dg.MaterializeResult[None]]:
     """Plan every delivery, and send what is planned of those that are live, if ``deliveries`` is asked for."""
     lake = own_lake(settings)
+    require_undamaged(lake, "Nothing was planned or sent.", [DELIVERIES, DELIVERY_PAYLOADS])
     sends = dg.AssetKey(DELIVERIES.key) in context.selected_asset_keys
     try:
         run = deliver(lake, settings, context.log.info, sends=sends)

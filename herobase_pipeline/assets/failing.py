@@ -1,4 +1,4 @@
-"""What a step says that fails by no fault of HeroBase or of the lake: the disk."""
+"""What a step says that fails by no fault of HeroBase: of the disk, or of a file on it."""
 
 import inspect
 from collections.abc import Callable, Iterator
@@ -9,6 +9,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 import dagster as dg
 import duckdb
 
+from herobase_pipeline.lake.damage import DamagedError
 from herobase_pipeline.lake.disk import DiskError, in_words
 from herobase_pipeline.lake.layout import Lake
 
@@ -43,7 +44,7 @@ def disk_in_words(compute: Callable[P, T]) -> Callable[P, T]:
 def _told(settings: Any) -> Iterator[None]:
     try:
         yield
-    except DiskError as error:
+    except (DiskError, DamagedError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     except (OSError, duckdb.Error) as error:
         words = in_words(Lake(settings.data_dir), error)

@@ -17,7 +17,7 @@ from herobase_pipeline.erasing.procedure import NotErasedError, erase
 from herobase_pipeline.herobase.client import Record
 from herobase_pipeline.herobase.errors import HeroBaseError, NotFoundError, QuotaSpentError
 from herobase_pipeline.lake import catalogue
-from herobase_pipeline.lake.damage import name_of, set_aside
+from herobase_pipeline.lake.damage import DamagedError, name_of, without_damaged
 from herobase_pipeline.lake.disk import DiskError
 from herobase_pipeline.lake.landing import UnreadableError
 from herobase_pipeline.lake.layout import Lake
@@ -81,10 +81,12 @@ def _pull_days(context: dg.AssetExecutionContext, settings: Settings, service: D
     for key in context.partition_keys:
         if key in before:
             continue
-        damaged = _set_damaged_aside(context, lake, tables, key)
+        day = dt.date.fromisoformat(key)
+        undamaged = without_damaged(lake, tables, [day])
+        damaged = _told_damaged(context, undamaged)
         try:
-            pulled = service.pull(dt.date.fromisoformat(key), client, lake, settings, mode)
-        except (HeroBaseError, UnreadableError, ShrunkError, DiskError) as error:
+            pulled = service.pull(day, client, undamaged, settings, mode)
+        except (HeroBaseError, UnreadableError, ShrunkError, DiskError, DamagedError) as error:
             _forget(context, lake, settings, done)
             for table in tables:
                 _record(context, table, done)
@@ -110,20 +112,13 @@ def _pull_days(context: dg.AssetExecutionContext, settings: Settings, service: D
             _record(context, table, done)
 
 
-def _set_damaged_aside(
-    context: dg.AssetExecutionContext, lake: Lake, tables: Collection[Table], day: str
-) -> dict[str, Any]:
-    """Let the damaged files of a day count as if they were not there, so that all of it is pulled anew; return what is shown."""
-    on = dt.date.fromisoformat(day)
-    found = [
-        name_of(lake, path)
-        for table in (*tables, UNREADABLE)
-        for path in set_aside(lake, table, [lake.file(table, on)])
-    ]
+def _told_damaged(context: dg.AssetExecutionContext, lake: Lake) -> dict[str, Any]:
+    """Say which files of a day are damaged, and are pulled anew as if they were not there; return what is shown."""
+    found = ", ".join(sorted(name_of(lake, path) for path in lake.hidden))
     if not found:
         return {}
-    context.log.warning(f"Damaged on the disk, and pulled anew: {', '.join(found)}.")
-    return {"damaged_files": ", ".join(found)}
+    context.log.warning(f"Damaged on the disk, and pulled anew: {found}.")
+    return {"damaged_files": found}
 
 
 def _forget(context: dg.AssetExecutionContext, lake: Lake, settings: Settings, days: Collection[str]) -> None:

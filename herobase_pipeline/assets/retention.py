@@ -9,8 +9,9 @@ from herobase_pipeline.assets.failing import disk_in_words
 from herobase_pipeline.assets.own_lake import own_lake
 from herobase_pipeline.assets.pulled import SettingsResource
 from herobase_pipeline.erasing.retention import Plan, apply, plan
+from herobase_pipeline.lake.damage import require_undamaged
 from herobase_pipeline.partitions import in_words
-from herobase_pipeline.tables import CALL_OUTCOMES, LEADS, ORG_HISTORY
+from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, LEADS, ORG_HISTORY, VERSIONS
 
 RETENTION = dg.AssetKey("retention")
 
@@ -33,6 +34,7 @@ def utcnow() -> dt.datetime:
 def retention(context: dg.AssetExecutionContext, settings: SettingsResource) -> dg.MaterializeResult[None]:
     """Delete what is past its time, or say what would go."""
     lake = own_lake(settings)
+    require_undamaged(lake, "Nothing was deleted.", [CALLS, *VERSIONS, CALL_OUTCOMES, LEADS, ORG_HISTORY])
     planned = plan(lake, settings, utcnow())
     files = sum(map(len, planned.files.values()))
     gone = 0 if planned.due else apply(lake, settings, planned)

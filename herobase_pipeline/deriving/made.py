@@ -85,7 +85,7 @@ def read(lake: Lake, table: Table, by: str) -> Made | None:
 def is_kept(lake: Lake, made: Made, path: Path) -> bool:
     """Whether a file beside the table is the one that was kept when the table was made."""
     seen = made.beside.get(name(lake, path))
-    return seen is not None and seen.mark == mark(path)
+    return seen is not None and seen.mark == mark(path) and lake.is_there(path)
 
 
 def keep(lake: Lake, table: Table, by: str, sources: Mapping[str, Seen], beside: Sequence[Path] = ()) -> None:

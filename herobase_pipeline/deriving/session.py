@@ -3,19 +3,24 @@
 import datetime as dt
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import duckdb
 
-from herobase_pipeline.lake.damage import damaged, damaged_files, name_of, set_aside
+from herobase_pipeline.lake.damage import DamagedError, damaged, damaged_files, require_undamaged
 from herobase_pipeline.lake.disk import DiskError, in_words
 from herobase_pipeline.lake.engine import ROOMY, connect
+from herobase_pipeline.lake.gone import gone_days
 from herobase_pipeline.lake.layout import Lake, locked, make_folder
 from herobase_pipeline.lake.spool import spool
-from herobase_pipeline.tables import Table
+from herobase_pipeline.tables import CALLS, HEALTH, Table
+
+_ONLY_THERE = (
+    "Calls that it was made from are past their time and gone (HEROBASE_KEEP_CALLS_DAYS), so what it has of them is nowhere "
+    "else: put it back from a back-up, or delete the file, and it is made of what is left."
+)
 
 
 class Derived(NamedTuple):
@@ -45,18 +50,6 @@ class NotLoadedError(NotDerivedError):
     """A source lacks days, so what would be derived from it would look like quiet days."""
 
 
-class DamagedSourceError(NotDerivedError):
-    """A file that a table is made from is not as it was written."""
-
-    def __init__(self, lake: Lake, table: Table, found: Sequence[Path]) -> None:
-        """Name the files, and say what to do."""
-        names = ", ".join(name_of(lake, path) for path in found)
-        super().__init__(
-            f"{table.name} could not be made, so it is as it was. Damaged on the disk: {names}. Put back what was there from a "
-            f"back-up, or materialize it, which brings it anew; then materialize {table.name}."
-        )
-
-
 @contextmanager
 def deriving(
     lake: Lake,
@@ -72,23 +65,26 @@ def deriving(
 
     Raises:
         DiskError: the disk is full, or may not be written to.
-        DamagedSourceError: a file that it reads is damaged; of daily tables those of ``days``, or all.
+        DamagedError: a file that it reads is damaged (of daily tables those of ``days``, or all), or one of its own that
+            cannot be made anew.
         NotDerivedError: DuckDB fails within the block.
 
     """
     with ExitStack() as turns, spool(lake) as folder, connect(zone, folder, ROOMY) as con:
         for each in (*(source for source in reads if source.monthly), table):
             turns.enter_context(turn(lake, each))
-        if found := [path for each in reads for path in damaged(lake, each, lake.files(each, days))]:
-            raise DamagedSourceError(lake, table, found)
-        set_aside(lake, table, lake.every_file(table))
+        require_undamaged(lake, f"{table.name} was not made, and is as it was.", reads, days)
+        if own := damaged(lake, table):
+            if table is not HEALTH and gone_days(lake, CALLS):
+                raise DamagedError(lake, f"{table.name} was not made. {_ONLY_THERE}", {table: own})
+            lake.hidden.update(own)
         try:
             yield con
         except duckdb.Error as error:
             if words := in_words(lake, error):
                 raise DiskError(words) from None
             if found := damaged_files(lake):
-                raise DamagedSourceError(lake, table, found) from None
+                raise DamagedError(lake, f"{table.name} could not be made, and is as it was.", found) from None
             raise NotDerivedError(
                 f"{table.name} could not be made ({type(error).__name__}), so it is as it was. What DuckDB says is withheld, "
                 "as it may quote what stands in a file: report the table and this sentence."

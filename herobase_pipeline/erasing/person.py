@@ -16,6 +16,7 @@ import duckdb
 from herobase_pipeline.erasing.procedure import HOLDING, NotErasedError, errors_in_words
 from herobase_pipeline.erasing.requests import named
 from herobase_pipeline.lake.catalogue import define_views
+from herobase_pipeline.lake.damage import DamagedError
 from herobase_pipeline.lake.engine import ROOMY, connect
 from herobase_pipeline.lake.erased import register, tells, text_of
 from herobase_pipeline.lake.identity import ForeignLakeError, claim
@@ -36,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = Settings.load()
         found = held(claim(Lake(settings.data_dir), settings), settings.zone, " ".join(chosen.who))
-    except (SettingsError, ForeignLakeError, NotErasedError, ValueError) as error:
+    except (SettingsError, ForeignLakeError, NotErasedError, DamagedError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     sys.stdout.write(
@@ -50,6 +51,7 @@ def held(lake: Lake, zone: ZoneInfo, who: str) -> Held:
 
     Raises:
         ValueError: ``who`` is neither a lead's id nor a phone number.
+        DamagedError: a file is damaged.
         NotErasedError: a file cannot be read.
 
     """

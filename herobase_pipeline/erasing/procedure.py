@@ -21,10 +21,11 @@ from herobase_pipeline.erasing import looked
 from herobase_pipeline.erasing.requests import Request, anonymized
 from herobase_pipeline.lake import arrow, catalogue, handed_out
 from herobase_pipeline.lake.catalogue import define_views, view
-from herobase_pipeline.lake.damage import damaged_files, name_of, set_aside, without_damaged
+from herobase_pipeline.lake.damage import DamagedError, damaged, damaged_files, without_damaged
 from herobase_pipeline.lake.disk import in_words
 from herobase_pipeline.lake.engine import ROOMY, connect, file_literal, literal, number
 from herobase_pipeline.lake.erased import register, text_of
+from herobase_pipeline.lake.gone import gone_days
 from herobase_pipeline.lake.layout import Lake, Mark, Swapped, locked, make_folder, mark
 from herobase_pipeline.lake.registering import add
 from herobase_pipeline.lake.spool import spool
@@ -104,8 +105,6 @@ def _erase(
     lake: Lake, zone: ZoneInfo, requests: Sequence[Request], days: Sequence[dt.date] | None, *, everyone: bool
 ) -> Erased:
     with _turn(lake), spool(lake) as folder, connect(zone, folder, ROOMY) as con:
-        for table in _DERIVED:  # made anew by the next run; who is erased is in none of them then
-            set_aside(lake, table, lake.every_file(table))
         erased = _from_tables(lake, con, requests, days, everyone=everyone)
         handed_out.follow(lake, con)
         if erased.persons:
@@ -127,7 +126,10 @@ def _from_tables(
     looks_at = looked.files(seen, days)
     for table in looked.TABLES:
         con.execute(f'CREATE OR REPLACE TEMP VIEW "{table.name}" AS {view(seen, table, _loaded(seen, table, days))}')
-    _register(lake, con, [*requests, *anonymized(con)])
+    asked = [*requests, *anonymized(con)]
+    if asked or _pending(lake, con, everyone=everyone):
+        _delete_damaged(lake)
+    _register(lake, con, asked)
     looked.note(lake, looks_at)
     if not _pending(lake, con, everyone=everyone):
         return Erased(0, 0)
@@ -155,6 +157,22 @@ def _from_tables(
     return Erased(persons, len(files))
 
 
+def _delete_damaged(lake: Lake) -> None:
+    """Delete derived tables that are damaged, as whoever is in them could not be found; they are made anew without them.
+
+    Raises:
+        DamagedError: one has what was made from calls that are gone since, so a person has to decide.
+
+    """
+    for table in _DERIVED:
+        if found := damaged(lake, table):
+            if gone_days(lake, CALLS):
+                raise DamagedError(lake, "Nobody was erased.", {table: found})
+            for path in lake.folder(table).glob("**/*"):
+                if path.is_file():
+                    path.unlink(missing_ok=True)
+
+
 def again_if_replaced(do: Callable[[], T]) -> T:
     """Do something again, a few times, where a file cannot be read: a pull may have replaced it meanwhile."""
     replaced = retry_if_exception_type((duckdb.Error, FileNotFoundError))
@@ -166,7 +184,8 @@ def errors_in_words(lake: Lake, what: str) -> Iterator[None]:
     """Turn what a library raises within the block into a sentence that begins with ``what`` and quotes nobody.
 
     Raises:
-        NotErasedError: by what is in the block.
+        DamagedError: a file is damaged.
+        NotErasedError: by anything else in the block.
 
     """
     try:
@@ -174,11 +193,8 @@ def errors_in_words(lake: Lake, what: str) -> Iterator[None]:
     except (duckdb.Error, pa.ArrowException, OSError) as error:
         if words := in_words(lake, error):
             raise NotErasedError(f"{what}. {words}") from None
-        if found := ", ".join(name_of(lake, path) for path in damaged_files(lake)):
-            raise NotErasedError(
-                f"{what}. Damaged on the disk: {found}. Put back what was there from a back-up, or materialize it, which brings "
-                "it anew."
-            ) from None
+        if found := damaged_files(lake):
+            raise DamagedError(lake, f"{what}.", found) from None
         raise NotErasedError(
             f"{what} ({type(error).__name__}). What the library says is withheld, as it may quote what stands in a file: look "
             "whether every file of the data can be read."
@@ -430,6 +446,9 @@ def _rewrite_known_fields(lake: Lake, con: duckdb.DuckDBPyConnection, swapped: S
         return
     rows = f"FROM read_parquet({file_literal(known)}, hive_partitioning = false) WHERE lead_id NOT IN (SELECT lead_id FROM ids)"
     was = mark(known)
+    if damaged(lake, LEAD_FIELDS, [known], thoroughly=[known]):
+        known.unlink()
+        return
     try:
         with lake.replacing_beside(LEAD_FIELDS, known) as aside:
             arrow.write_beside(con, rows, aside)

@@ -8,6 +8,7 @@ import tempfile
 import uuid
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -141,7 +142,7 @@ def view(
         f"SELECT {f'{placed}, ' if placed else ''}{columns} "  # declared, as no file may have a column added since
         f"FROM ({nothing} UNION ALL BY NAME {source})"
     )
-    return _followed(lake, rows) if table is LEADS and lake.known(LEADS).exists() else rows
+    return _followed(lake, rows) if table is LEADS and lake.is_there(lake.known(LEADS)) else rows
 
 
 def _followed(lake: Lake, leads: str) -> str:
@@ -165,6 +166,7 @@ def refresh(lake: Lake, zone: ZoneInfo, *, anew: bool = False) -> Path:
 
     Private tables are left out: who may read them reads their files.
     """
+    lake = replace(lake, hidden=set())
     make_folder(lake.catalogue.parent, private=False)
     with locked(lake.catalogue.parent):  # so that nobody puts an older state in place of a newer one
         mark, statements = _wanted(lake, zone.key)

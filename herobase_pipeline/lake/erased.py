@@ -55,7 +55,7 @@ class Register:
 
     def has_judged(self, table: Table, file: Path) -> bool:
         """Whether a file was written without the erased persons of this register; a restored one has the footer of before."""
-        if not file.exists():
+        if not self.lake.is_there(file):
             return False
         query = f"SELECT decode(key), decode(value) FROM parquet_kv_metadata({file_literal(file)})"
         return self.footer(table).items() <= dict(self.con.execute(query).fetchall()).items()
@@ -122,7 +122,7 @@ class Register:
         """Return the condition for the numbers of a day that stay: what lead a call is of stands in ``calls``."""
         kept = _tells_nobody(text, "is_asked") if self.asked_numbers else "true"
         file = self.lake.file(CALLS, day)
-        if not file.exists():
+        if not self.lake.is_there(file):
             return f"{kept} AND {_tells_nobody(text_of(CALL_PHONES))}"
         calls = f"read_parquet({file_literal(file)}, hive_partitioning = false)"
         forgotten = f"is_forgotten(lead_id, left(phone_token, {HASH}))"

@@ -1,18 +1,19 @@
 """The fingerprints of a table's files: a hash of each, noted in ``lake/.notes`` before the file takes its place.
 
 DuckDB keeps no sum of a page: of files in which one bit was turned, two in three are read without an error and give other
-rows (tried with 2.0). A note has the last writings only, as a crash may leave the file of before in its place.
+rows (tried with 2.0). A note has
+the last writings of a file, as a crash may leave the one of before in its place, and a back-up an older one.
 """
 
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
-_KEPT = 2  # writings of a file: the last, and the one whose place it took
+KEPT = 20  # writings of a file: one of before may lie there, after a crash or from a back-up
 _MANY = 500  # lines more than are needed, before the note is written anew
 _CHUNK = 1 << 20
 
@@ -40,34 +41,39 @@ def of(file: Path) -> Fingerprint:
     return Fingerprint(digest.hexdigest(), found.st_size, found.st_mtime_ns)
 
 
-def note(register: Path, name: str, fingerprint: Fingerprint) -> None:
-    """Note that a file is like this from when it takes its place on; it is on the disk once this returns.
+def note(register: Path, files: Mapping[str, Fingerprint]) -> None:
+    """Note that files are like this from when they take their places on; it is on the disk once this returns.
 
     Args:
         register: the note; see ``Lake.fingerprints``.
-        name: the file's path in the table's folder.
-        fingerprint: the file's.
+        files: their fingerprints, by their path in the table's folder.
 
     """
+    if not files:
+        return
     register.parent.mkdir(parents=True, exist_ok=True)
-    with _held(register) as descriptor:
-        lines = _lines(register)
+    with _held(register) as appending:
         # what was cut off by a crash ends with the line's end that comes first here
-        os.write(descriptor, f"\n{fingerprint.digest} {fingerprint.size} {fingerprint.time_ns} {name}\n".encode())
-        os.fsync(descriptor)
-        if sum(map(len, lines.values())) > _KEPT * len(lines) + _MANY:
-            _shorten(register, {**lines, name: [*lines.get(name, []), fingerprint]})
+        appending.write("\n" + "".join(map(_line, files, files.values())))
+        appending.flush()
+        os.fsync(appending.fileno())
+        lines = _lines(register)
+        if sum(map(len, lines.values())) > KEPT * len(lines) + _MANY:
+            _shorten(register, lines)
 
 
-def doubt(register: Path, name: str, fingerprint: Fingerprint) -> None:
-    """Note that a file was written like this, and that the time which it bears says nothing: each look reads it from now on."""
-    for _ in range(_KEPT):
-        note(register, name, fingerprint._replace(time_ns=0))
+def _line(name: str, fingerprint: Fingerprint) -> str:
+    return f"{fingerprint.digest} {fingerprint.size} {fingerprint.time_ns} {name}\n"
+
+
+def name_of(table: str) -> str:
+    """Return what the note of a table is called."""
+    return f"fingerprints_{table}.txt"
 
 
 def read(register: Path) -> dict[str, list[Fingerprint]]:
     """Return the last fingerprints of each file of a table, by its path in the table's folder; the latest last."""
-    return {name: lines[-_KEPT:] for name, lines in _lines(register).items()}
+    return {name: lines[-KEPT:] for name, lines in _lines(register).items()}
 
 
 def _lines(register: Path) -> dict[str, list[Fingerprint]]:
@@ -89,17 +95,14 @@ def _lines(register: Path) -> dict[str, list[Fingerprint]]:
 
 
 @contextmanager
-def _held(register: Path) -> Iterator[int]:
+def _held(register: Path) -> Iterator[TextIO]:
     """Open the note to append to it, while nobody else does; it may be replaced while we wait."""
     while True:
-        descriptor = os.open(register, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if _is(descriptor, register):
-                yield descriptor
+        with register.open("a", encoding="utf-8") as appending:
+            fcntl.flock(appending, fcntl.LOCK_EX)
+            if _is(appending.fileno(), register):
+                yield appending
                 return
-        finally:
-            os.close(descriptor)
 
 
 def _is(descriptor: int, register: Path) -> bool:
@@ -113,7 +116,7 @@ def _shorten(register: Path, lines: dict[str, list[Fingerprint]]) -> None:
     aside = register.with_name(f".{register.name}")
     with aside.open("w", encoding="utf-8") as writing:
         for name, writings in lines.items():
-            writing.writelines(f"{each.digest} {each.size} {each.time_ns} {name}\n" for each in writings[-_KEPT:])
+            writing.writelines(_line(name, each) for each in writings[-KEPT:])
         writing.flush()
         os.fsync(writing.fileno())
     aside.replace(register)

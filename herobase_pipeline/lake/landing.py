@@ -274,19 +274,12 @@ class Landing:
         wire = ", ".join(f"{literal(key)}: '{kind}'" for key, kind in texts.items())
         values = [f"{self._value(column, spelling)} AS {quoted(_READ + column.name)}" for column in self.columns]
         names = [f"{quoted(_READ + column.name)} AS {quoted(column.name)}" for column in self.columns]
-        unreadable = {
-            # CASE, as AND would look at each value whether it was read or not
-            str(
-                column.field
-            ): f"CASE WHEN {quoted(_READ + column.name)} IS NULL THEN {_is_given(quoted(key), column)}::INTEGER ELSE 0 END"
-            for column in self.columns
-            if column.type in _READERS and (key := spelling.get(str(column.field).casefold()))
-        } | {
-            name: f"coalesce(no_reference({quoted(key)}) AND NOT is_empty({quoted(key)}), false)::INTEGER"
-            for name in self._judged
-            if name in self._references and (key := spelling.get(name.casefold()))
-        }
-        bits = [f"{is_so} * {1 << self._judged.index(name)}::BIGINT" for name, is_so in unreadable.items()]
+        judged = self._judged
+        bits = [
+            f"{_is_unreadable(judged[name], quoted(spelling[name.casefold()]))} * {1 << n}::BIGINT"
+            for n, name in enumerate(judged)
+            if name.casefold() in spelling
+        ]
         members = {
             _READ + str(column.field): _member(quoted(key), inner)
             for column in self.columns
@@ -317,26 +310,23 @@ class Landing:
         if inner:  # in a layer of its own, as a macro repeats what it is given
             return f"spelled({quoted(_READ + str(column.field))})"
         value = f"nullif({quoted(key)}, '')"
-        if column.enum is not None:
-            return _enum(value, column.enum)
-        if column.type is Type.TEXT and column.read_by is None and column.holds is not Holds.TEXT:
-            # a customer's text stays as given; a code or an id is one however it is spelled
-            text = f"spelled({quoted(key)})"
-            return f"CASE WHEN NOT regexp_matches({value}, '^\\s*[\\[{{]') THEN {text} END" if column.required else text
+        if _is_plain_text(column):  # an object may hold whatever, a customer's name too
+            read = f"{column.read_by}({quoted(key)})" if column.read_by else f"spelled({quoted(key)})"
+            text = _enum(value, column.enum) if column.enum is not None else read
+            return f"CASE WHEN NOT regexp_matches({value}, '^\\s*[\\[{{]') THEN {text} END"
         if column.type is Type.INSTANT and self.repeated_hour is not None:
             return _first_pass(value, self.repeated_hour)
         reader = column.read_by or _READERS.get(column.type)
         return f"{reader}({quoted(key)})" if reader else value
 
     @property
-    def _references(self) -> list[str]:
-        fields = [str(column.field) for column in self.columns]
-        return list(dict.fromkeys(name.split(".")[0] for name in fields if "." in name))
+    def _judged(self) -> dict[str, Column | None]:
+        """The fields of which ``unreadable`` has a bit each, set where a record's value had none of the known forms.
 
-    @property
-    def _judged(self) -> list[str]:
-        """The fields of which ``unreadable`` has a bit each, set where a record's value had none of the known forms."""
-        return [*(str(column.field) for column in self.columns if column.type in _READERS), *self._references]
+        With the column that is read from each; None for a reference, of which several may be.
+        """
+        plain = {str(c.field): c for c in self.columns if c.type in _READERS or (_is_plain_text(c) and not c.required)}
+        return plain | dict.fromkeys(str(c.field).split(".")[0] for c in self.columns if "." in str(c.field))
 
     def unreadable_values(self) -> dict[str, int]:
         """Return in how many records a field's value had none of the known forms and became NULL, by field, once gathered."""
@@ -411,12 +401,28 @@ def _is_given(key: str, column: Column) -> str:
     return f"(coalesce({key}, '') <> ''{f' AND NOT no_instant({key})' if column.type is Type.INSTANT else ''})"
 
 
+def _is_unreadable(column: Column | None, key: str) -> str:
+    """Return the SQL for whether a field's value has none of the known forms, as 0 or 1."""
+    if column is None:
+        return f"coalesce(no_reference({key}) AND NOT is_empty({key}), false)::INTEGER"
+    given = (
+        _is_given(key, column) if column.type in _READERS else f"coalesce(regexp_matches({key}, '^\\s*[\\[{{]'), false)"
+    )
+    # CASE, as AND would look at each value whether it was read or not
+    return f"CASE WHEN {quoted(_READ + column.name)} IS NULL THEN {given}::INTEGER ELSE 0 END"
+
+
 def _first_pass(value: str, second_pass: Window) -> str:
     """Return the SQL for an instant; a stamp without a zone in the hour that occurs twice is the first one (T6)."""
     start, end = (literal(edge.isoformat()) for edge in second_pass)
     twice = f"NOT has_zone({value}) AND happened({value}) >= {start}::TIMESTAMPTZ AND happened({value}) < {end}::TIMESTAMPTZ"
     shift = f"INTERVAL {second_pass.length.total_seconds():.0f} SECONDS"  # half an hour on Lord Howe Island
     return f"CASE WHEN {twice} THEN happened({value}) - {shift} ELSE happened({value}) END"
+
+
+def _is_plain_text(column: Column) -> bool:
+    """Whether a column is a code, an id, a number or a name of HeroBase's own, and not what a customer's fields hold."""
+    return column.type is Type.TEXT and column.holds is not Holds.TEXT and "." not in str(column.field)
 
 
 def _member(value: str, name: str) -> str:

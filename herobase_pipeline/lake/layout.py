@@ -41,14 +41,14 @@ class Lake:
         root: where it lies (``HEROBASE_DATA_DIR``).
         forgetting: how erased persons are left out, for who writes; None for who only reads.
         listed: the files of tables that were listed, for who looks at one moment (see ``at_one_moment``); None for others.
-        hidden: files that count as if they were not there.
+        hidden: files that count as if they were not there, until they are replaced.
 
     """
 
     root: Path
     forgetting: Forgetting | None = field(default=None, compare=False)
     listed: dict[Path, tuple[list[str], list[Path]]] | None = field(default=None, compare=False, repr=False)
-    hidden: frozenset[Path] = frozenset()
+    hidden: set[Path] = field(default_factory=set, compare=False, repr=False)
 
     def at_one_moment(self) -> "Lake":
         """Return the lake for who asks for many files at once: each folder is listed once, however often it is asked for."""
@@ -90,8 +90,7 @@ class Lake:
     def _folders(self, table: Table) -> Iterator[str]:
         try:
             with os.scandir(self.folder(table)) as entries:
-                files = ((entry.name, Path(entry.path, PART)) for entry in entries)
-                yield from (name for name, file in files if file.exists() and file not in self.hidden)
+                yield from (entry.name for entry in entries if self.is_there(Path(entry.path, PART)))
         except FileNotFoundError:
             return
 
@@ -115,8 +114,8 @@ class Lake:
             folder = self.folder(table)
             return [folder.joinpath(f"date={d}", PART) for d in _named(folders, _day) if days is None or d in days]
         if self.file(table).exists():
-            return [self.file(table)] if self.file(table) not in self.hidden else []
-        months = _named(folders, month_of) if table.monthly and self.known(table).exists() else []
+            return [self.file(table)] if self.is_there(self.file(table)) else []
+        months = _named(folders, month_of) if table.monthly and self.is_there(self.known(table)) else []
         return [self.file(table, month) for month in months]
 
     def _listed(self, table: Table) -> tuple[list[str], list[Path]]:
@@ -139,17 +138,21 @@ class Lake:
 
     def fingerprints(self, table: Table) -> Path:
         """Return the note of a table's files as they were written; see ``fingerprints``."""
-        return self.root.absolute() / "lake" / ".notes" / f"fingerprints_{table.name}.txt"
+        return self.root.absolute() / "lake" / ".notes" / fingerprints.name_of(table.name)
 
     def every_file(self, table: Table) -> list[Path]:
         """Return the files of a table and the hidden ones beside them."""
-        beside = [path for path in (self.known(table), self.digests(table)) if path.exists()]
+        beside = [path for path in (self.known(table), self.digests(table)) if self.is_there(path)]
         return [*self.files(table), *beside]
 
     def footers(self, table: Table, days: Collection[dt.date] | None = None) -> list[Path]:
         """Return the files whose footers say which days a table knows (see ``completeness``)."""
         known = self.known(table)
-        return [known] if table.monthly and known.exists() else self.files(table, days)
+        return [known] if table.monthly and self.is_there(known) else self.files(table, days)
+
+    def is_there(self, path: Path) -> bool:
+        """Whether a file is there, and not hidden."""
+        return path not in self.hidden and path.exists()
 
     def under_way(self, what: str) -> Path:
         """Return the private folder of what is under way, and no table's: ``private/.<what>``."""
@@ -199,9 +202,10 @@ class Lake:
                     was = target.stat()
                     os.utime(aside, ns=(was.st_atime_ns, was.st_mtime_ns))
                 old = mark(target)
-                name = str(target.relative_to(self.folder(table)))
-                fingerprints.note(self.fingerprints(table), name, fingerprints.of(aside))
+                written = {str(target.relative_to(self.folder(table))): fingerprints.of(aside)}
+                fingerprints.note(self.fingerprints(table), written)
                 aside.replace(target)
+                self.hidden.discard(target)
                 if swapped is not None:
                     swapped[target] = old, mark(target)
                 flush(target.parent)

@@ -1,6 +1,7 @@
 """Writing a table's file, always with the declared columns and types, also for an empty day."""
 
 import datetime as dt
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -9,12 +10,14 @@ from typing import Any
 import duckdb
 
 from herobase_pipeline.lake import arrow, completeness
+from herobase_pipeline.lake.damage import DamagedError, damaged
 from herobase_pipeline.lake.engine import file_literal, literal, number, quoted
 from herobase_pipeline.lake.erased import register
 from herobase_pipeline.lake.layout import Lake, Swapped, mark
 from herobase_pipeline.tables import ERASED
 from herobase_pipeline.tables.schema import Table
 
+_SEEN = re.compile(r"\bseen\b")
 _LEVEL = 1  # of 22: a fifth less work than the usual 3, for files that are 2 to 4 % larger
 
 
@@ -51,9 +54,12 @@ def write(
 
     """
     register_was = mark(lake.file(ERASED))
+    query = query or table.query
+    if _SEEN.search(query):
+        _require_undamaged(lake, table, day)
     with lake.replacing(table, day) as aside:
         kept = completeness.footer(complete, loaded)
-        rows = _fill(lake, con, table, query or table.query, day=day, params=params, sort=sort, aside=aside, kept=kept)
+        rows = _fill(lake, con, table, query, day=day, params=params, sort=sort, aside=aside, kept=kept)
     if table.identifies and mark(lake.file(ERASED)) != register_was:
         # somebody was registered meanwhile, and whoever did may have looked at the file of before
         return rewrite(lake, con, table, day, keeps_age=True)
@@ -82,12 +88,20 @@ def rewrite(
         swapped: is told which file took whose place.
 
     """
+    _require_undamaged(lake, table, day)
     with lake.replacing(table, day, keeps_age=keeps_age, swapped=swapped) as aside:
         path = lake.file(table, day)
         loaded = {} if table.daily else completeness.loaded_in(con, path)
         kept = completeness.footer(completeness.known_in_full(con, [path]), loaded)
         whole = arrow.as_written(table, path)
         return _fill(lake, con, whole, query, day=day, params=None, sort=True, aside=aside, kept=kept)
+
+
+def _require_undamaged(lake: Lake, table: Table, day: dt.date | None) -> None:
+    """Refuse to write a damaged file's rows anew, as they would count as undamaged from then on."""
+    path = lake.file(table, day)
+    if lake.is_there(path) and damaged(lake, table, [path], thoroughly=[path]):
+        raise DamagedError(lake, f"{table.name} was not written, and is as it was.", {table: [path]})
 
 
 def _fill(
@@ -153,7 +167,7 @@ def empty(table: Table) -> str:
 def stored(lake: Lake, table: Table, day: dt.date | None = None) -> str:
     """Return a SELECT of a file's rows with the declared columns; none where there is no file."""
     path = lake.file(table, day)
-    if not path.exists():
+    if not lake.is_there(path):
         return empty(table)
     source = f"read_parquet({file_literal(path)}, hive_partitioning = false)"
     rows = f"{empty(table)} UNION ALL BY NAME SELECT * FROM {source}"

@@ -15,7 +15,7 @@ from herobase_pipeline.assets.days import DAYS
 from herobase_pipeline.assets.fields import FINDINGS
 from herobase_pipeline.deriving.rebuilding import differences
 from herobase_pipeline.enums import LOOKS_LIKE_ONE
-from herobase_pipeline.lake.damage import damaged, name_of
+from herobase_pipeline.lake.damage import KEPT, damaged, name_of, remedy
 from herobase_pipeline.lake.engine import literal, quoted
 from herobase_pipeline.lake.layout import Lake, place_of
 from herobase_pipeline.lake.zones import zone_differences
@@ -29,16 +29,13 @@ from herobase_pipeline.tables import (
     CALL_OUTCOMES,
     CALLS,
     DELIVERIES,
-    DELIVERY_PAYLOADS,
     DELIVERY_PLAN,
-    ERASED,
     ERASURES,
     LEAD_CONVERSION,
     LEAD_FIELDS,
     LEADS,
     ORG_UNITS,
     PROJECTS,
-    RESTATEMENTS,
     TABLES,
     UNREADABLE,
     Table,
@@ -449,18 +446,6 @@ _QUOTA = rf"""
 """
 
 
-_KEPT = (ERASED, ERASURES, DELIVERIES, DELIVERY_PAYLOADS, RESTATEMENTS)
-"""Tables that nothing can make anew."""
-_PULL_ANEW = (
-    "Put the file back from a back-up, or materialize its day, which pulls it anew; what HeroBase no longer has of it is lost "
-    "then."
-)
-_MAKE_ANEW = "Materialize the table, or the day; it is made anew."
-_OF_LISTS = (
-    "Put the file back from a back-up. Without one, delete the file: materializing it brings today's list, and an older one "
-    "cannot be asked for."
-)
-_OF_KEPT = "Put the file back from a back-up: nothing can make it anew. Until then no erasure and no delivery is to be trusted."
 _DAILY = [service.tables[0] for service in DAY_SERVICES]
 _ASK_SUPPORT = (
     "To HeroBase's support: \"Since the first of these days GET /{} gives our web-service account the fields named in another "
@@ -502,23 +487,21 @@ _VALUES = [
     )
     for table in _DOCUMENTED
 ]  # fmt: skip
-_MADE = [
-    (LEADS, [*(table for table in TABLES if not table.daily and table not in _KEPT), CALL_OUTCOMES], _MAKE_ANEW),
-    (ORG_UNITS, [table for table in TABLES if table.snapshot and table is not UNREADABLE], _OF_LISTS),
-    (ERASURES, list(_KEPT), _OF_KEPT),
+_WATCHED = [
+    *((service.tables[0], service.tables) for service in DAY_SERVICES),
+    (LEADS, [table for table in TABLES if not table.daily and table not in KEPT] + [CALL_OUTCOMES]),
+    (ORG_UNITS, [table for table in TABLES if table.snapshot]),
+    (ERASURES, KEPT),
 ]
 _UNDAMAGED = [
     Check(
         "files_undamaged", [table], ERROR,
         "Each file has the bytes that were written: else what is read of it may be another number, without any error. All are "
         "read within twelve hourly looks; those whose time or length has changed at each.",
-        remedy,
+        remedy(table),
         partial(_damaged, tables),
     )
-    for table, tables, remedy in (
-        *((service.tables[0], (*service.tables, UNREADABLE), _PULL_ANEW) for service in DAY_SERVICES),
-        *_MADE,
-    )
+    for table, tables in _WATCHED
 ]  # fmt: skip
 _DRIFT = [
     *(

@@ -61,7 +61,9 @@ def follow(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.S
         return
     days = lake.days(CALLS)
     behind = [day for day in days if written(lake.file(CALLS, day)) > written(lake.file(CALL_OUTCOMES, day))]
-    if behind := [day for day in behind if not any(day in span for span in _spans_being_counted(context.instance))]:
+    spans = _spans_being_counted(context.instance)
+    behind = [day for day in behind if not any(day in span for span in spans)]
+    if behind and not _failed_lately(context.instance, COUNT_DAYS.name):
         for first, last in stretches(behind)[:_AT_ONCE]:
             yield dg.RunRequest(job_name=COUNT_DAYS.name, tags=dict(zip(_RANGE, (str(first), str(last)), strict=True)))
         return
@@ -88,6 +90,8 @@ def _why_not_to_derive(instance: dg.DagsterInstance, lake: Lake) -> str | None:
     """Return why what is made from all days is not asked for now; None if it is."""
     if is_running(instance, DERIVE.name) or is_running(instance, REBUILD.name):
         return "Tables are being derived."
+    if _failed_lately(instance, DERIVE.name):
+        return "Deriving has just failed; its run says why. It is tried again after a while."
     pulled, made = (
         _changed(lake, [CALLS, *VERSIONS, CALL_OUTCOMES]),
         min(_changed(lake, [table]) for table in FROM_ALL_DAYS),
@@ -120,6 +124,13 @@ def watch(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     if changed <= looked and not _has_failed(context.instance, looked):
         return dg.SkipReason("Nothing has changed since the last look.")
     return dg.RunRequest()
+
+
+def _failed_lately(instance: dg.DagsterInstance, job: str) -> bool:
+    """Whether a job's last run has failed, not long ago: what a disk or a file is the cause of does not pass in seconds."""
+    last = instance.get_run_records(dg.RunsFilter(job_name=job), limit=1)
+    waited = dt.datetime.now(dt.UTC).timestamp() - last[0].create_timestamp.timestamp() if last else 0.0
+    return bool(last) and last[0].dagster_run.is_failure and waited < PATIENCE.total_seconds()
 
 
 def _has_failed(instance: dg.DagsterInstance, since: float) -> bool:

@@ -15,7 +15,7 @@ from herobase_pipeline.herobase.organisation import code_of
 from herobase_pipeline.herobase.records import member, reference, text
 from herobase_pipeline.herobase.salvage import Unreadable
 from herobase_pipeline.lake import arrow
-from herobase_pipeline.lake.damage import set_aside as without_damage
+from herobase_pipeline.lake.damage import without_damaged
 from herobase_pipeline.lake.engine import connect
 from herobase_pipeline.lake.identity import claim
 from herobase_pipeline.lake.layout import Lake
@@ -24,7 +24,7 @@ from herobase_pipeline.lake.writing import write
 from herobase_pipeline.partitions import local_day
 from herobase_pipeline.pulling.accounting import set_aside
 from herobase_pipeline.settings import Settings
-from herobase_pipeline.tables import UNREADABLE, Column, Table, Type
+from herobase_pipeline.tables import Column, Table, Type
 
 _KEYS = ("orgCode", "code", "uniqueId")
 _ADDRESSES = ("urlTemplate", "url", "address", "uri")
@@ -67,8 +67,7 @@ def pull_list(
     now = dt.datetime.now(dt.UTC)
     day = local_day(now, settings.zone)
     written = {}
-    for table in (*tables, UNREADABLE):
-        without_damage(lake, table, [lake.file(table, day)])
+    lake = without_damaged(lake, list(tables), [day])
     with spool(lake) as folder, connect(settings.zone, folder) as con:
         set_aside(lake, con, service, day, unreadable, now, anew=True)
         for table, of in tables.items():

@@ -1,7 +1,7 @@
 """For notebooks: the lake as a connection to query, or a table's rows as a frame. Reads files only; knows no Dagster.
 
 What is read is the Parquet, through the catalogue's views: a run replaces files while a notebook is open, neither waits
-for the other, and the next query sees what is new. No query meets half of a replacement (see ``whole``).
+for the other, and the next query sees what is new. No query meets half of a replacement (see ``connect`` and ``whole``).
 """
 
 import datetime as dt
@@ -16,13 +16,13 @@ import duckdb
 
 from herobase_pipeline.lake.catalogue import INTERVAL, at_hand, named, selection, timezone_of, view
 from herobase_pipeline.lake.completeness import known_in_full
-from herobase_pipeline.lake.damage import is_readable, name_of
+from herobase_pipeline.lake.damage import DamagedError, is_readable
 from herobase_pipeline.lake.engine import ORG_KEY, literal, quoted
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.partitions import in_words
 from herobase_pipeline.reading.days import BY_NAME, remember, sources
 from herobase_pipeline.reading.leaves import count, is_by_node, leaves
-from herobase_pipeline.reading.whole import Connection, whole
+from herobase_pipeline.reading.whole import whole
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.spelling import meant
 from herobase_pipeline.tables import (
@@ -56,10 +56,6 @@ class NotLoadedError(LookupError):
     """Nothing of what was asked for is loaded yet, which is not the same as nothing having happened."""
 
 
-class DamagedError(RuntimeError):
-    """A file that is read is damaged on the disk; the message names it and says what to do."""
-
-
 class NotLoadedWarning(UserWarning):
     """Some of the days that were asked for are not loaded, so sums over all of them are too low."""
 
@@ -72,17 +68,18 @@ class NoRowsWarning(UserWarning):
     """What was asked for is loaded, and there is nothing: the days were quiet."""
 
 
-def connect(data_dir: str | Path | None = None) -> Connection:
+def connect(data_dir: str | Path | None = None) -> duckdb.DuckDBPyConnection:
     """Return a DuckDB connection to the catalogue, which it cannot change: a view of each table, a comment on each column.
 
     It answers from the lake that was asked for, also where that is a copy, or was moved since it was written. A run may replace
-    files meanwhile: each query meets each table as it was at one moment, and the next one sees what is new.
+    files meanwhile: a query meets the old file or the new one, never some of either, and the next one sees what is new. In the
+    moment in which a file is replaced it may fail with an error of DuckDB: run it again, as ``read`` does by itself.
 
     Args:
         data_dir: where the lake lies; by default as the settings say (``HEROBASE_DATA_DIR``), from anywhere in the project.
 
     Returns:
-        A connection as DuckDB's, that shows instants in the lake's business time zone.
+        A connection that shows instants in the lake's business time zone.
 
     Raises:
         NotLoadedError: there is no lake there.
@@ -94,7 +91,9 @@ def connect(data_dir: str | Path | None = None) -> Connection:
         con.execute(f"ATTACH {literal(str(catalogue))} AS herobase (READ_ONLY); USE herobase")
     ((timezone,),) = con.execute("SELECT timezone FROM meta.made").fetchall()
     con.execute(f"SET TimeZone = {literal(timezone)}")
-    return Connection(con, lake)
+    if duckdb.__version__ < "2":  # each of its threads opens a file by itself, the old one or the new one
+        con.execute("SET threads = 1")
+    return con
 
 
 def read(
@@ -176,12 +175,12 @@ def read(
 
 def _tell_damage(lake: Lake, table: Table) -> None:
     """Say which of the files that a table or view is read from are damaged, if any are."""
-    files = {source: lake.files(source) for source in sources(table)}
-    if names := [name_of(lake, path) for source, of in files.items() for path in of if not is_readable(path)]:
-        raise DamagedError(
-            f"{table.name} cannot be read. Damaged on the disk: {', '.join(names)}. Materialize it in the UI, which brings it "
-            "anew, or put back what was there from a back-up."
-        ) from None
+    unreadable = {
+        source: [path for path in lake.every_file(source) if not is_readable(path)] for source in sources(table)
+    }
+    if any(unreadable.values()):
+        found = {source: files for source, files in unreadable.items() if files}
+        raise DamagedError(lake, f"{table.name} cannot be read.", found) from None
 
 
 def _columns(table: Table, columns: Sequence[str] | None) -> dict[str, Type]:

@@ -3,6 +3,7 @@
 import datetime as dt
 
 import dagster as dg
+import duckdb
 import pytest
 
 import herobase_pipeline as hb
@@ -10,8 +11,7 @@ from herobase_pipeline.lake import gaps
 from herobase_pipeline.lake.engine import connect
 from herobase_pipeline.lake.writing import write
 from herobase_pipeline.operations.health import ALL_IS_WELL
-from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, RESTATEMENTS
-from herobase_pipeline_tests.conftest import failure
+from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, HEALTH, RESTATEMENTS
 
 PULLED = "calls,simple_leads,call_outcomes"
 EVERY = "leads,lead_conversion,account,projects,org_units,users,campaigns,private/lead_fields"
@@ -167,7 +167,10 @@ def test_a_table_that_cannot_be_checked_is_said_in_a_sentence_that_quotes_nothin
     here = watched(calls_per_day=20)
     here.load("calls", "2026-11-19")
     here.lake.file(CALLS, dt.date(2026, 11, 19)).write_bytes(b"PAR1 Hans Hemmelig")
-    sentence = failure(here.materialize("health"))
-    assert sentence.startswith("health could not be made (")
-    assert "report the table and this sentence" in sentence
-    assert "Hans" not in sentence
+    here.load("health")
+    with duckdb.connect() as con:
+        con.execute("SET TimeZone = 'UTC'")
+        found = con.execute(f"SELECT \"check\", message FROM '{here.lake.file(HEALTH)}'").fetchall()
+    said = dict(found)["files_undamaged"]
+    assert "lake/calls/date=2026-11-19/part.parquet is damaged on the disk" in said
+    assert "Hans" not in str(found)
