@@ -334,6 +334,21 @@ class Landing:
         ((*found,),) = self.con.execute(f"SELECT {counts or 0} FROM pulled").fetchall()
         return {name: number for name, number in zip(self._judged, found, strict=False) if number}
 
+    def given(self, within: str, params: Mapping[str, Any]) -> dict[str, int]:
+        """Return in how many records each column could be read, by its field, and of how many records (the empty name).
+
+        Args:
+            within: SQL of the condition for the records that count.
+            params: its named parameters.
+
+        """
+        fields = {str(column.field): column.name for column in self.columns if not column.required}
+        counts = ", ".join(f"count({quoted(name)})" for name in fields.values())
+        ((*found,),) = self.con.execute(
+            f"SELECT count(*), {counts} FROM pulled WHERE {within}", dict(params)
+        ).fetchall()
+        return dict(zip(["", *fields], map(int, found), strict=True))
+
     @property
     def _known(self) -> set[str]:
         return {str(column.field).split(".")[0].casefold() for column in self.columns}

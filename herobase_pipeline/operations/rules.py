@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from statistics import median
 
 import dagster as dg
 
@@ -50,11 +51,9 @@ UNPLACED = 0.01  # of a day's calls: what each must have is asked of 99 in 100 (
 _LOOKS = 12  # within so many all files are read
 QUIET, BUSY = 0.6, 1.7  # times the usual: weekdays vary by less, an outage or a second campaign by more
 USUAL = 50  # calls a day: of fewer, chance alone leaves those bounds
-OFTEN, FEWER, DAYS_BEFORE = (
-    0.5,
-    0.5,
-    3,
-)  # of records with a field: half of them usually, half as many, compared with so many days
+FEWER, DAYS_BEFORE, MANY = 0.5, 3, 20  # times the usual share of a field; days compared with; records that must lack it
+ODD, ODD_SHARE = 3, 0.005  # records with a value in no known form, and their share: fewer are somebody's slip
+FRIDAY = 4
 WEEKS = 2  # earlier weeks to compare with: of a single one nobody knows whether it was usual
 RULES_SINCE = dt.date(2020, 1, 1)  # zone rules are compared from then on
 RULES_AHEAD = 2  # years: a law that changes a zone is known for longer than that by few
@@ -195,12 +194,36 @@ def _damaged(tables: Sequence[Table], look: Look) -> list[Finding]:
 
 
 def _unreadable(service: str, look: Look) -> list[Finding]:
-    """Return the latest days on which values had none of the known forms, with their fields."""
-    return [
-        (day, ", ".join(f"{field} ×{number}" for field, number in sorted(fields.items())))
-        for day, fields in read_values(look.lake, service).items()
-        if day > look.due - dt.timedelta(days=RECENT)
-    ]
+    """Return the latest days on which values of a field had none of the known forms, in more records than a few."""
+    found = []
+    for day, of in read_values(look.lake, service).items():
+        many = {name: n for name, n in sorted(of.unreadable.items()) if n >= max(ODD, ODD_SHARE * of.records)}
+        if many and day > look.due - dt.timedelta(days=RECENT):
+            found.append((day, ", ".join(f"{name} ×{n}" for name, n in many.items())))
+    return found
+
+
+def _emptied(service: str, look: Look) -> list[Finding]:
+    """Return the latest days on which far fewer records had a field than on the days before, weekends by themselves.
+
+    On the running day, of which some calls are not over, only what no record has at all.
+    """
+    found = []
+    days = read_values(look.lake, service)
+    for day, of in days.items():
+        kind = [days[each] for each in days if each < day and (each.weekday() > FRIDAY) == (day.weekday() > FRIDAY)]
+        before = [each for each in kind if each.records >= USUAL][-RECENT:]
+        if of.records < USUAL or len(before) < DAYS_BEFORE or day <= look.due - dt.timedelta(days=RECENT):
+            continue
+        told = []
+        for name, given in sorted(of.given.items()):
+            usual = median(each.given.get(name, 0) / each.records for each in before)
+            fewest = 0 if day > look.due else FEWER * usual * of.records
+            if given <= fewest and usual * of.records >= MANY:
+                told.append(f"{name} in {given / of.records:.0%} of records, usually {usual:.0%}")
+        if told:
+            found.append((day, "; ".join(told)))
+    return found
 
 
 def _zone_rules(look: Look) -> list[Finding]:
@@ -267,31 +290,6 @@ def _undocumented(table: Table) -> str:
             QUALIFY row_number() OVER (PARTITION BY day ORDER BY count(*) DESC) <= 5
         )
         SELECT day, string_agg(told || ' ×' || times, ', ' ORDER BY times DESC, told) FROM counted GROUP BY day
-    """
-
-
-def _emptied(table: Table) -> str:
-    """Return what finds days on which far fewer records have a field than on the days before."""
-    names = [quoted(column.name) for column in table if column.field and not column.required]
-    before = "(PARTITION BY field ORDER BY date ROWS BETWEEN 28 PRECEDING AND 1 PRECEDING)"
-    return f"""
-        WITH counted AS (
-            SELECT date, count(*) AS records, {", ".join(f"count({name}) AS {name}" for name in names)}
-            FROM {table.name} WHERE date > due() - {RECENT} GROUP BY date HAVING records >= {USUAL}
-        ),
-        shares AS (
-            SELECT date, field, filled / records AS share
-            FROM (UNPIVOT counted ON {", ".join(names)} INTO NAME field VALUE filled)
-        ),
-        compared AS (
-            SELECT *, median(share) OVER {before} AS usual, count(*) OVER {before} AS days FROM shares
-        )
-        SELECT date, string_agg(told, '; ' ORDER BY field)
-        FROM (
-            SELECT *, format('{{}} in {{:.0f}} % of records, usually {{:.0f}} %', field, 100 * share, 100 * usual) AS told
-            FROM compared
-        )
-        WHERE days >= {DAYS_BEFORE} AND usual >= {OFTEN} AND share < {FEWER} * usual GROUP BY date
     """
 
 
@@ -520,7 +518,7 @@ _DRIFT = [
             f"In the latest {RECENT} days as many records as usual have each field: what HeroBase gives no more is NULL, without "
             "any error.",
             _ASK_SUPPORT.format(service.name),
-            _emptied(table),
+            partial(_emptied, service.name),
         )
         for service, table in zip(DAY_SERVICES, _DAILY, strict=True)
         if table in _DOCUMENTED

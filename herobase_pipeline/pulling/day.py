@@ -234,7 +234,12 @@ class Day:
         for answers in self._answers:
             answers.keep()
         unreadable = self.landing.unreadable_values()
-        values.keep(self._lake, self._service, self.day, unreadable, anew=self.whole)
+        at = self.landing.time
+        of_the_day = f"{at} >= $day_start AND {at} < $day_end" if at else "true"
+        given = self.landing.given(of_the_day, self.params if at else {})
+        values.keep(
+            self._lake, self._service, self.day, values.Given(given.pop(""), given, unreadable), anew=self.whole
+        )
         requests, received, began = self._before
         reached = self.bounds.end if self.complete else instant(self.landing.con, newest)
         return Pulled(
