@@ -153,6 +153,22 @@ def _kept(record: dict[str, str]) -> list[tuple]:
     return rows
 
 
+@pytest.mark.parametrize("value", [{"name": "Anna Hansen"}, ["Anna Hansen"], ' {"name": "Anna Hansen"}'])
+@pytest.mark.parametrize("field", ["uniqueLeadId", "campaignType", "endCause", "leadPhoneNumber"])
+def test_a_code_that_becomes_an_object_is_read_as_nothing_and_counted(field, value):
+    """An object may hold a customer's name, which has no place outside the private zone."""
+    record = {"uniqueId": "1S1", "startTime": "2026-01-05T09:00:00", field: value}
+    with tempfile.TemporaryDirectory() as folder, connect(ZONE, Path(folder)) as con:
+        define_token(con, b"key")
+        with Landing(con, Path(folder), (CALLS,)) as landing:
+            landing.document(segments([json.dumps([record]).encode()], "calls"))
+            landing.gather()
+            assert landing.unreadable_values() == {field: 1}
+            assert landing.given("true", {})[field] == 0
+        typed = [column.name for column in landing.columns]
+        assert "Hansen" not in str(con.execute(f"SELECT {', '.join(typed)} FROM pulled").fetchall())
+
+
 def test_t23_enums_by_name_or_number_in_any_case_and_what_is_unknown_stays():
     wire = [7, "Foo", "success", "", 1, "SUCCESS", "NotInterested", "2", None]
     records = [

@@ -153,6 +153,24 @@ def test_days_that_a_run_under_way_counts_itself_are_not_counted_once_more(insta
     assert found.tags["dagster/asset_partition_range_end"] == "2026-03-04"
 
 
+@pytest.mark.parametrize("job", ["count_days", "derive"])
+def test_what_has_just_failed_is_not_asked_for_at_every_tick(instance, lake, monkeypatch, job):
+    """A full disk, or a damaged file, does not pass in seconds."""
+    day = dt.date(2026, 3, 2)
+    put(lake, CALLS, day, age_s=7200)
+    put(lake, SIMPLE_LEADS, day, age_s=7200)
+    if job == "derive":
+        put(lake, CALL_OUTCOMES, day, age_s=3600)
+    assert [run.job_name for run in requests(instance).run_requests] == [job]
+    failed = dg.DagsterRun(job_name=job, status=dg.DagsterRunStatus.STARTED)
+    instance.add_run(failed)
+    instance.report_run_failed(failed, "the disk is full")
+    found = [run.job_name for run in requests(instance).run_requests or ()]
+    assert job not in found
+    monkeypatch.setattr(sensors, "PATIENCE", dt.timedelta())
+    assert job in [run.job_name for run in requests(instance).run_requests]
+
+
 def test_what_is_made_of_all_days_is_not_made_at_every_tick(instance, lake):
     day = dt.date(2026, 3, 2)
 
