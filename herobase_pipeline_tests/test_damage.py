@@ -305,3 +305,19 @@ def test_a_file_that_nobody_may_read_is_not_called_damaged(loaded, monkeypatch):
     monkeypatch.setattr("pathlib.Path.open", refuse)
     with pytest.raises(PermissionError):
         damage.is_readable(loaded.lake.file(CALLS, ON))
+
+
+def test_the_note_stays_short_and_keeps_the_last_of_each_file(tmp_path):
+    register = tmp_path / "notes" / "fingerprints.txt"
+    prints = [fingerprints.Fingerprint(f"{n:064x}", n, n) for n in range(3_000)]
+    for n in range(0, 3_000, 3):
+        fingerprints.note(register, {"date=a/part.parquet": prints[n], "date=b c/part.parquet": prints[n + 1]})
+    with register.open("a") as torn:
+        torn.write("0" * 30)
+    fingerprints.note(register, {"date=a/part.parquet": prints[-1]})
+    found = fingerprints.read(register)
+    assert found["date=a/part.parquet"][-2:] == [prints[2_997], prints[-1]]
+    assert found["date=b c/part.parquet"][-1] == prints[2_998]
+    assert {len(each) for each in found.values()} == {fingerprints.KEPT}
+    assert register.stat().st_size < 150_000
+    assert [path.name for path in register.parent.iterdir()] == [register.name]

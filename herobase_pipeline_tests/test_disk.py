@@ -1,10 +1,13 @@
 """A disk that is full, or a folder that nobody may write to: said in words, and what was there stays."""
 
+import errno
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 import herobase_pipeline as hb
+from herobase_pipeline.lake.disk import in_words
+from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline_tests.torture.children import Work
 
 DAY, NEW = "2026-11-18", "2026-11-17"
@@ -46,3 +49,9 @@ def test_a_disk_that_takes_nothing_fails_the_run_in_words_and_changes_nothing(ce
     }  # its owner may
     assert len(hb.read("calls", data_dir=root)) == len(here.truth(DAY))
     here.load("calls,call_outcomes", NEW)
+
+
+def test_the_disk_that_is_full_is_named_also_where_it_is_another(tmp_path):
+    error = OSError(errno.ENOSPC, "No space left on device", "/tmp/some/herobase.duckdb")  # noqa: S108
+    assert str(in_words(Lake(tmp_path / "data"), error)).startswith("The disk of /tmp/some is full")
+    assert in_words(Lake(tmp_path / "data"), OSError(errno.EIO, "Input/output error")) is None

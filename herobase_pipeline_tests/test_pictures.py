@@ -146,6 +146,16 @@ def test_days_without_any_dial_can_be_drawn():
     assert charts.png(drawn_of(("2026-11-02", None, 0))).startswith(b"\x89PNG")
 
 
+def test_a_catalogue_that_vanishes_while_a_picture_is_drawn_fails_no_run(centre):
+    here = centre(calls_per_day=60)
+    here.load("calls,simple_leads,call_outcomes", FIRST, LAST)
+    here.load("leads,lead_conversion")
+    assert pictures.conversion(here.lake)
+    here.lake.catalogue.unlink()
+    assert pictures.outcomes(here.lake, dt.date.fromisoformat(LAST)).keys() == {pictures.OUTCOMES}
+    assert pictures.conversion(here.lake) == {}
+
+
 def test_closings_are_drawn_again_only_once_a_day_became_whole(centre, drawn):
     here = centre()
     here.load("calls,simple_leads,call_outcomes", "2026-11-09", "2026-11-15")

@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+from pathlib import Path
 
 import duckdb
 
@@ -19,18 +20,26 @@ class DiskError(Exception):
 
 def in_words(lake: Lake, error: Exception) -> str | None:
     """Return what an error of the system or of DuckDB says of the disk, and what to do; None for any other error."""
+    place = _place(lake, error)
     if _is(error, _FULL) or (isinstance(error, duckdb.OutOfMemoryException) and _NO_ROOM_TO_SPILL in str(error)):
-        free = shutil.disk_usage(next(folder for folder in (lake.root, *lake.root.parents) if folder.exists())).free
+        free = shutil.disk_usage(next(folder for folder in (place, *place.parents) if folder.exists())).free
         return (
-            f"The disk of {lake.root} is full, or its quota is spent ({free / 1e6:,.0f} MB are free now). What was there stays: "
+            f"The disk of {place} is full, or its quota is spent ({free / 1e6:,.0f} MB are free now). What was there stays: "
             "make room, and run this again."
         )
     if _is(error, _CLOSED):
         return (
-            f"{lake.root} cannot be written to ({_said(error)}). What was there stays: give the user that runs Dagster the "
+            f"{place} cannot be written to ({_said(error)}). What was there stays: give the user that runs Dagster the "
             "right to write there, or mount it for writing, and run this again."
         )
     return None
+
+
+def _place(lake: Lake, error: Exception) -> Path:
+    """Return the data directory, or the file elsewhere that the error is of, such as one in the folder for temporary files."""
+    named = error.filename if isinstance(error, OSError) else None
+    is_elsewhere = isinstance(named, str) and not Path(named).absolute().is_relative_to(lake.root.absolute())
+    return Path(named).parent if named and is_elsewhere else lake.root
 
 
 def _is(error: Exception, numbers: tuple[int, ...]) -> bool:

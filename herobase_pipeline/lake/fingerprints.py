@@ -15,6 +15,7 @@ from typing import NamedTuple, TextIO
 
 KEPT = 20  # writings of a file: one of before may lie there, after a crash or from a back-up
 _MANY = 500  # lines more than are needed, before the note is written anew
+_LOOKED_AT = 1 << 14  # bytes: so often it is counted whether there are so many
 _CHUNK = 1 << 20
 
 
@@ -54,11 +55,14 @@ def note(register: Path, files: Mapping[str, Fingerprint]) -> None:
     register.parent.mkdir(parents=True, exist_ok=True)
     with _held(register) as appending:
         # what was cut off by a crash ends with the line's end that comes first here
+        before = appending.tell()
         appending.write("\n" + "".join(map(_line, files, files.values())))
         appending.flush()
         os.fsync(appending.fileno())
+        if before // _LOOKED_AT == appending.tell() // _LOOKED_AT:
+            return
         lines = _lines(register)
-        if sum(map(len, lines.values())) > KEPT * len(lines) + _MANY:
+        if sum(map(len, lines.values())) > sum(min(len(each), KEPT) for each in lines.values()) + _MANY:
             _shorten(register, lines)
 
 
