@@ -52,6 +52,7 @@ def test_a_disk_that_takes_nothing_fails_the_run_in_words_and_changes_nothing(ce
 
 
 def test_the_disk_that_is_full_is_named_also_where_it_is_another(tmp_path):
-    error = OSError(errno.ENOSPC, "No space left on device", "/tmp/some/herobase.duckdb")  # noqa: S108
-    assert str(in_words(Lake(tmp_path / "data"), error)).startswith("The disk of /tmp/some is full")
+    other = tmp_path / "another disk"
+    error = OSError(errno.ENOSPC, "No space left on device", str(other / "herobase.duckdb"))
+    assert str(in_words(Lake(tmp_path / "data"), error)).startswith(f"The disk of {other} is full")
     assert in_words(Lake(tmp_path / "data"), OSError(errno.EIO, "Input/output error")) is None

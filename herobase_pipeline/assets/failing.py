@@ -18,7 +18,9 @@ T = TypeVar("T")
 
 
 def disk_in_words(compute: Callable[P, T]) -> Callable[P, T]:
-    """Return what an asset or check computes, failing in words where the disk is full or may not be written to.
+    """Return what an asset or check computes, failing in words where the disk fails it.
+
+    That is where it is full, cannot be written to, or has a damaged file.
 
     It must have the settings as its argument ``settings``.
 

@@ -23,9 +23,8 @@ def own_lake(settings: Settings) -> Lake:
     try:
         lake = claim(Lake(settings.data_dir), settings)
         require_undamaged(lake, "Nothing was done.", [ERASED])  # else who was erased could come back
-        with suppress(
-            DamagedError
-        ):  # every writer leaves out who is registered; it is finished once the file is made anew
+        # every writer leaves out who is registered; the erasure is finished once the file is made anew
+        with suppress(DamagedError):
             finish(lake, settings.zone)
     except (ForeignLakeError, NotErasedError, DamagedError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error

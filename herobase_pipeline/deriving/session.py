@@ -64,7 +64,7 @@ def deriving(
     own that are damaged count as if they were not there.
 
     Raises:
-        DiskError: the disk is full, or may not be written to.
+        DiskError: the disk is full, or cannot be written to.
         DamagedError: a file that it reads is damaged (of daily tables those of ``days``, or all), or one of its own that
             cannot be made anew.
         NotDerivedError: DuckDB fails within the block.

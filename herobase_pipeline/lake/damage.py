@@ -36,24 +36,26 @@ class DamagedError(RuntimeError):
         super().__init__(f"{what} Damaged on the disk: {names}. {' '.join(dict.fromkeys(map(remedy, files)))}")
 
 
-def remedy(table: Table) -> str:
-    """Return what to do about a damaged file of a table."""
-    accept = f"If it is right as it is, delete lake/.notes/{fingerprints.name_of(table.name)}: what lies there is believed then."
+def remedy(table: Table, called: str = "") -> str:
+    """Return what to do about a damaged file of a table; ``called``: of any like it, and what these are called."""
+    name = called or table.name
+    prints = fingerprints.name_of("TABLE" if called else table.name)
+    accept = f"If it is right as it is, delete lake/.notes/{prints}: what lies there is believed then."
     if table in KEPT:
-        return f"Put {table.name} back from a back-up: nothing can make it anew. {accept}"
+        return f"Put {name} back from a back-up: nothing can make it anew. {accept}"
     if table is UNREADABLE:
         return f"Put unreadable back from a back-up, or delete the file: it is of use to nothing else. {accept}"
     if table.snapshot:
         return (
-            f"Put {table.name} back from a back-up, or delete the file; materializing it brings today's list, and an older one "
+            f"Put {name} back from a back-up, or delete the file; materializing it brings today's list, and an older one "
             f"cannot be asked for. {accept}"
         )
     if table.daily and table is not CALL_OUTCOMES:
         return (
-            f"Put {table.name} back from a back-up, or materialize its day, which pulls it anew; what HeroBase no longer has of "
+            f"Put {name} back from a back-up, or materialize its day, which pulls it anew; what HeroBase no longer has of "
             f"it is lost then. {accept}"
         )
-    return f"Materialize {table.name}, or that day of it; it is made anew."
+    return f"Materialize {name}, or that day of it; it is made anew."
 
 
 def damaged(

@@ -1,8 +1,8 @@
 """The fingerprints of a table's files: a hash of each, noted in ``lake/.notes`` before the file takes its place.
 
 DuckDB keeps no sum of a page: of files in which one bit was turned, two in three are read without an error and give other
-rows (tried with 2.0). A note has
-the last writings of a file, as a crash may leave the one of before in its place, and a back-up an older one.
+rows (tried with 2.0). A note has the last writings of a file, as a crash may leave the one of before in its place, and a
+back-up an older one.
 """
 
 import fcntl

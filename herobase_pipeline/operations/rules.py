@@ -496,7 +496,7 @@ _UNDAMAGED = [
         "files_undamaged", [table], ERROR,
         "Each file has the bytes that were written: else what is read of it may be another number, without any error. All are "
         "read within twelve hourly looks; those whose time or length has changed at each.",
-        remedy(table),
+        remedy(table, "the table named"),
         partial(_damaged, tables),
     )
     for table, tables in _WATCHED

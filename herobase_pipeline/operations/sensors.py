@@ -2,7 +2,6 @@
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import dagster as dg
 
@@ -36,17 +35,6 @@ _RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_
 _AT_ONCE = 20  # runs of a tick; the next tick goes on
 
 
-class Span(NamedTuple):
-    """Days, from one to the last."""
-
-    first: dt.date
-    last: dt.date
-
-    def __contains__(self, day: object) -> bool:
-        """Whether a day is one of them."""
-        return isinstance(day, dt.date) and self.first <= day <= self.last
-
-
 @dg.sensor(
     jobs=[COUNT_DAYS, DERIVE, READ_FIELDS],
     minimum_interval_seconds=30,
@@ -62,7 +50,7 @@ def follow(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.S
     days = lake.days(CALLS)
     behind = [day for day in days if written(lake.file(CALLS, day)) > written(lake.file(CALL_OUTCOMES, day))]
     spans = _spans_being_counted(context.instance)
-    behind = [day for day in behind if not any(day in span for span in spans)]
+    behind = [day for day in behind if not any(first <= day <= last for first, last in spans)]
     if behind and not _failed_lately(context.instance, COUNT_DAYS.name):
         for first, last in stretches(behind)[:_AT_ONCE]:
             yield dg.RunRequest(job_name=COUNT_DAYS.name, tags=dict(zip(_RANGE, (str(first), str(last)), strict=True)))
@@ -76,13 +64,14 @@ def follow(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.S
         yield dg.SkipReason(why_not)
 
 
-def _spans_being_counted(instance: dg.DagsterInstance) -> list[Span]:
-    """Return the days of runs under way that count them themselves, once they have pulled them."""
+def _spans_being_counted(instance: dg.DagsterInstance) -> list[tuple[dt.date, dt.date]]:
+    """Return the first and the last day of each run under way that counts its days itself, once it has pulled them."""
     outcomes, found = dg.AssetKey(CALL_OUTCOMES.key), []
     for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
         if outcomes in (run.asset_selection or ()) or run.job_name in (REFRESH_TODAY.name, PULL_DAYS.name):
-            edges = [run.tags.get(tag) or run.tags.get("dagster/partition") for tag in _RANGE]
-            found += [Span(*(dt.date.fromisoformat(edge) for edge in edges if edge))] if all(edges) else []
+            first, last = (run.tags.get(tag) or run.tags.get("dagster/partition") for tag in _RANGE)
+            if first and last:
+                found.append((dt.date.fromisoformat(first), dt.date.fromisoformat(last)))
     return found
 
 

@@ -280,7 +280,7 @@ def pull(
 
     Raises:
         ForeignLakeError: the lake is that of another account, zone or key.
-        DiskError: the disk is full, or may not be written to.
+        DiskError: the disk is full, or cannot be written to.
         UnreadableError: DuckDB fails on the records.
 
     """

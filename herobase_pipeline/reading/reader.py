@@ -22,7 +22,7 @@ from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.partitions import in_words
 from herobase_pipeline.reading.days import BY_NAME, remember, sources
 from herobase_pipeline.reading.leaves import count, is_by_node, leaves
-from herobase_pipeline.reading.whole import whole
+from herobase_pipeline.reading.whole import keep_files_whole, whole
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.spelling import meant
 from herobase_pipeline.tables import (
@@ -91,8 +91,7 @@ def connect(data_dir: str | Path | None = None) -> duckdb.DuckDBPyConnection:
         con.execute(f"ATTACH {literal(str(catalogue))} AS herobase (READ_ONLY); USE herobase")
     ((timezone,),) = con.execute("SELECT timezone FROM meta.made").fetchall()
     con.execute(f"SET TimeZone = {literal(timezone)}")
-    if duckdb.__version__ < "2":  # each of its threads opens a file by itself, the old one or the new one
-        con.execute("SET threads = 1")
+    keep_files_whole(con)
     return con
 
 
@@ -208,6 +207,7 @@ def _rows(
     first, last = days
     with duckdb.connect() as con:
         _read_once(con)
+        keep_files_whole(con)
         con.execute(INTERVAL)  # what views are made with
         con.execute(ORG_KEY)
         _define(con, lake, table, _loaded_days(con, lake, table, first, last))

@@ -1,8 +1,8 @@
 """Answers from tables as they were at one moment, while runs replace their files.
 
 DuckDB opens a file several times in one query: for its footer, and then for its rows. Where it is replaced in between, the
-query fails, or with several threads of DuckDB 1.5 gives some rows of either file (tried). So what is read is read again where
-a file of it was replaced meanwhile.
+query fails, or with several threads of DuckDB 1.5 gives some rows of either file (tried). A monthly table is several files
+that are one: where one of them is replaced, a lead may be met twice. So what failed, or met other months, is read again.
 """
 
 import time
@@ -19,12 +19,18 @@ T = TypeVar("T")
 _TRIES, _PAUSE_S = 40, 0.05
 
 
+def keep_files_whole(con: duckdb.DuckDBPyConnection) -> None:
+    """Let each query of a connection meet a file as it was or as it is: each thread of DuckDB 1.5 opens it by itself."""
+    if duckdb.__version__ < "2":
+        con.execute("SET threads = 1")
+
+
 class ReplacedError(RuntimeError):
     """What was asked for was replaced again and again while it was read."""
 
 
 def whole(lake: Lake, tables: Collection[Table], ask: Callable[[], T]) -> T:
-    """Return an answer in which no file of some tables was replaced while it was computed.
+    """Return an answer of which no reading met a file as it was replaced, nor a lead in two months, or in none.
 
     Args:
         lake: where the files lie.
@@ -45,7 +51,7 @@ def whole(lake: Lake, tables: Collection[Table], ask: Callable[[], T]) -> T:
             if before == {table: _files(lake, table) for table in tables}:
                 raise
         else:
-            if not _replaced(lake, before):
+            if all(_files(lake, table) == files for table, files in before.items() if table.monthly):
                 return answer
     raise ReplacedError(
         f"A file of {', '.join(sorted(table.name for table in tables))} was replaced each time while it was read. Ask again once "
@@ -55,13 +61,3 @@ def whole(lake: Lake, tables: Collection[Table], ask: Callable[[], T]) -> T:
 
 def _files(lake: Lake, table: Table) -> dict[Path, Mark | None]:
     return {path: mark(path) for path in lake.every_file(table)}
-
-
-def _replaced(lake: Lake, before: dict[Table, dict[Path, Mark | None]]) -> bool:
-    """Whether a file is another than it was; a day that was not there is no other. A lead may move from month to month."""
-    for table, files in before.items():
-        if any(mark(path) != its for path, its in files.items()):
-            return True
-        if table.monthly and _files(lake, table) != files:
-            return True
-    return False
