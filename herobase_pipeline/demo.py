@@ -14,13 +14,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table as Grid
 
-from herobase_pipeline.definitions import defs
+from herobase_pipeline.definitions import SITES, defs
 from herobase_pipeline.delivering.planning import DONE, INVALID, NOT_ELIGIBLE, NOT_YET, SEND
 from herobase_pipeline.enums import CallEndCause, LeadClosure
 from herobase_pipeline.lake.catalogue import at_hand
 from herobase_pipeline.lake.identity import ForeignLakeError, claim
 from herobase_pipeline.lake.layout import Lake
-from herobase_pipeline.operations.jobs import BY_DAY, DELIVER, DERIVE, FROM_ALL_DAYS, LISTS, PULL_DAYS, PULL_LISTS
+from herobase_pipeline.operations.jobs import DELIVER, DERIVE, FROM_ALL_DAYS, LISTS, PULL_DAYS, PULL_LISTS, by_day
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import DELIVERIES
 
@@ -81,7 +81,7 @@ def main() -> int:
 def _load(console: Console, lake: Lake, days: Sequence[dt.date]) -> None:
     """Run Dagster for each day that has no file yet, then for the lists and what is derived from all days."""
     os.environ.setdefault("DAGSTER_HOME", str(Path.cwd()))
-    lacking = [day for day in days if not all(lake.file(table, day).exists() for table in BY_DAY)]
+    lacking = [day for day in days if not all(lake.file(table, day).exists() for table in by_day(SITES[0]))]
     if not lacking and all(lake.files(table) for table in (*LISTS, *FROM_ALL_DAYS, DELIVERIES)):
         console.print(f"All {len(days)} days are loaded already; nothing was asked of HeroBase.")
         return
@@ -95,10 +95,10 @@ def _load(console: Console, lake: Lake, days: Sequence[dt.date]) -> None:
             progress.advance(task)
 
         for day in lacking:
-            run(f"Loading {day}", PULL_DAYS.name, day)
-        run("Loading the lists", PULL_LISTS.name)
-        run("Bringing leads and calls together", DERIVE.name)
-        run("Handing on what was sold", DELIVER.name)
+            run(f"Loading {day}", PULL_DAYS, day)
+        run("Loading the lists", PULL_LISTS)
+        run("Bringing leads and calls together", DERIVE)
+        run("Handing on what was sold", DELIVER)
 
 
 def _print_outcomes(console: Console, con: duckdb.DuckDBPyConnection, days: Sequence[dt.date]) -> None:

@@ -14,15 +14,13 @@ import dagster as dg
 import duckdb
 import pytest
 
-from herobase_pipeline.assets import daily_quota, derived, fields, pulled
-from herobase_pipeline.assets.deliveries import deliveries
-from herobase_pipeline.assets.erasures import erasures
-from herobase_pipeline.assets.retention import retention
+from herobase_pipeline.assets import daily_quota
+from herobase_pipeline.assets.site import Site
+from herobase_pipeline.definitions import of_site
 from herobase_pipeline.enums import OPEN_LEAD_STATUSES, LeadStatus
 from herobase_pipeline.herobase.quota import Budget
 from herobase_pipeline.lake.catalogue import INTERVAL, selection
 from herobase_pipeline.lake.layout import Forgetting, Lake
-from herobase_pipeline.operations.health import health
 from herobase_pipeline.partitions import Window, day_bounds
 from herobase_pipeline.pulling import account
 from herobase_pipeline.sandbox import Sandbox, World
@@ -44,7 +42,9 @@ WHOLE = ",".join(
     if (table.snapshot or not table.daily) and table not in (RESTATEMENTS, UNREADABLE)
 )
 """The assets without partitions."""
-ASSETS = [*pulled.PULLED, *derived.DERIVED, fields.lead_fields, deliveries, erasures, retention, health]
+SITE = Site(Settings())
+_OF_SITE = of_site(SITE)
+ASSETS, CHECKS = list(_OF_SITE.assets or ()), list(_OF_SITE.asset_checks or ())
 
 
 @dataclass

@@ -28,7 +28,7 @@ from herobase_pipeline.tables import (
     SIMPLE_LEADS,
     TABLES,
 )
-from herobase_pipeline_tests.conftest import NOW, centres, failure
+from herobase_pipeline_tests.conftest import NOW, SITE, centres, failure
 
 DAY, ON = "2026-11-17", dt.date(2026, 11, 17)
 PULLED = "calls,private/call_phones,simple_leads,private/lead_data"
@@ -70,7 +70,7 @@ RULES_OF_DAMAGE = [rule for rule in RULES if rule.name == "files_undamaged"]
 
 def looked(here, hour=12):
     """What the checks of damage find at a full hour, by table."""
-    look = Look(here.instance, here.settings, NOW.replace(hour=hour))
+    look = Look(SITE, here.instance, here.settings, NOW.replace(hour=hour))
     return {rule.table.name: found for rule in RULES_OF_DAMAGE if (found := rule.find(look))}
 
 

@@ -18,10 +18,9 @@ from typing import NamedTuple, Self
 
 import pytest
 
+from herobase_pipeline.definitions import defs
 from herobase_pipeline.delivering.declarations import delivery
 from herobase_pipeline.fields.declarations import declaration
-from herobase_pipeline.operations.schedules import SCHEDULES
-from herobase_pipeline.operations.sensors import SENSORS
 from herobase_pipeline.sandbox import Sandbox
 from herobase_pipeline.settings import SandboxSettings, Settings
 from herobase_pipeline.tables import LEADS
@@ -195,4 +194,4 @@ def test_the_index_has_every_page_and_operate_all_that_runs_by_itself():
     index = (ROOT / "docs/README.md").read_text(encoding="utf-8")
     assert {page.name for page in DOCS} - {"README.md"} == set(re.findall(r"\]\((\w+\.md)\)", index))
     operate = (ROOT / "docs/operate.md").read_text(encoding="utf-8")
-    assert all(f"| `{each.name}` |" in operate for each in (*SCHEDULES, *SENSORS))
+    assert all(f"| `{each.name}` |" in operate for each in (*defs.schedules, *defs.sensors))

@@ -20,10 +20,9 @@ from herobase_pipeline.lake.engine import connect
 from herobase_pipeline.lake.identity import claim
 from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.lake.writing import write
-from herobase_pipeline.operations.checks import CHECKS
 from herobase_pipeline.settings import SANDBOX_FIELDS
 from herobase_pipeline.tables import LEAD_DATA, LEAD_FIELDS, SIMPLE_LEADS
-from herobase_pipeline_tests.conftest import ASSETS, failure
+from herobase_pipeline_tests.conftest import ASSETS, CHECKS, failure
 
 KEY = "private/lead_fields"
 ASSET = dg.AssetKey(["private", "lead_fields"])

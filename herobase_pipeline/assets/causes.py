@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
 
+from herobase_pipeline.assets.site import Site
 from herobase_pipeline.tables import Table
 
 _LAUNCHED_BY = {
@@ -15,20 +16,23 @@ _LAUNCHED_BY = {
 _MANY = 1_000
 
 
-def cause(context: dg.AssetExecutionContext, table: Table, pulled: Sequence[Table], day: str | None = None) -> str:
+def cause(
+    context: dg.AssetExecutionContext, site: Site, table: Table, pulled: Sequence[Table], day: str | None = None
+) -> str:
     """Return in words what a run of a derived table has that the run before had not.
 
     Args:
         context: the run's.
+        site: whose tables they are.
         table: the derived table.
         pulled: the pulled tables that it is made from, by way of others too.
         day: the day, for a table by day.
 
     """
     days = [day] if day else None
-    before = _records(context.instance, table, days, limit=1)
+    before = _records(context.instance, site.key(table), days, limit=1)
     after = before[0].storage_id if before else None
-    new = {source.name: _records(context.instance, source, days, after, _MANY) for source in pulled}
+    new = {source.name: _records(context.instance, site.key(source), days, after, _MANY) for source in pulled}
     names = [name for name, records in new.items() if records]
     if not names:
         return f"made anew from the same {' and '.join(new)}"
@@ -39,9 +43,9 @@ def cause(context: dg.AssetExecutionContext, table: Table, pulled: Sequence[Tabl
 
 
 def _records(
-    instance: dg.DagsterInstance, table: Table, days: Sequence[str] | None, after: int | None = None, limit: int = 1
+    instance: dg.DagsterInstance, key: dg.AssetKey, days: Sequence[str] | None, after: int | None = None, limit: int = 1
 ) -> Sequence[dg.EventLogRecord]:
-    wanted = dg.AssetRecordsFilter(dg.AssetKey(table.key), asset_partitions=days, after_storage_id=after)
+    wanted = dg.AssetRecordsFilter(key, asset_partitions=days, after_storage_id=after)
     return instance.fetch_materializations(wanted, limit=limit).records
 
 

@@ -1,7 +1,7 @@
 """What a run will cost, and how it waits where the account's daily quota is spent (trap T16)."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import Any
 
 import dagster as dg
@@ -9,7 +9,6 @@ import dagster as dg
 from herobase_pipeline.herobase.client import HeroBase
 from herobase_pipeline.herobase.errors import HeroBaseError
 from herobase_pipeline.herobase.quota import quoted_for
-from herobase_pipeline.tables import Table
 
 NAP = dt.timedelta(minutes=5)
 """How long a step that waits for a new quota sleeps at a stretch."""
@@ -49,15 +48,14 @@ def wait_for_quota(
 
 
 def done_before(
-    context: dg.AssetExecutionContext, tables: Sequence[Table]
+    context: dg.AssetExecutionContext, keys: Collection[dg.AssetKey]
 ) -> dict[str, dict[dg.AssetKey, dict[str, Any]]]:
     """Return the days that earlier attempts of this step have finished: their metadata, by day and asset."""
     if not context.retry_number:
         return {}
-    keys = {dg.AssetKey(table.key) for table in tables}
     found: dict[str, dict[dg.AssetKey, dict[str, Any]]] = {}
     for entry in context.instance.all_logs(context.run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION):
         made = entry.asset_materialization
         if made is not None and made.partition is not None and made.asset_key in keys:
             found.setdefault(made.partition, {})[made.asset_key] = dict(made.metadata)
-    return {day: made for day, made in found.items() if made.keys() == keys}
+    return {day: made for day, made in found.items() if made.keys() == set(keys)}

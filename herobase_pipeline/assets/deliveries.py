@@ -6,16 +6,17 @@ from typing import Any
 
 import dagster as dg
 
-from herobase_pipeline.assets.failing import disk_in_words
 from herobase_pipeline.assets.own_lake import own_lake
-from herobase_pipeline.assets.pulled import SettingsResource
+from herobase_pipeline.assets.site import Site
 from herobase_pipeline.assets.specs import spec
+from herobase_pipeline.assets.steps import step_of
 from herobase_pipeline.delivering.deliver import Run, deliver
 from herobase_pipeline.delivering.ledger import LedgerError
 from herobase_pipeline.deriving.session import NotDerivedError
 from herobase_pipeline.fields.declarations import FieldsError
 from herobase_pipeline.lake import catalogue
 from herobase_pipeline.lake.damage import require_undamaged
+from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import (
     DELIVERIES,
     DELIVERY_PAYLOADS,
@@ -28,37 +29,45 @@ from herobase_pipeline.tables import (
 )
 
 
-@dg.multi_asset(
-    name=DELIVERIES.name,
-    specs=[
-        spec(DELIVERY_PLAN, group="delivery", deps=[LEADS, LEAD_FIELDS, LEAD_DATA, SEARCH_LEAD_DATA, RAW_LEADS]),
-        spec(DELIVERIES, group="delivery", deps=[DELIVERY_PLAN], skippable=True),
-        spec(DELIVERY_PAYLOADS, group="delivery", deps=[DELIVERY_PLAN], skippable=True),
-    ],
-    can_subset=True,
-)
-@disk_in_words
-def deliveries(context: dg.AssetExecutionContext, settings: SettingsResource) -> Iterator[dg.MaterializeResult[None]]:
-    """Plan every delivery, and send what is planned of those that are live, if ``deliveries`` is asked for."""
-    lake = own_lake(settings)
-    require_undamaged(lake, "Nothing was planned or sent.", [DELIVERIES, DELIVERY_PAYLOADS])
-    sends = dg.AssetKey(DELIVERIES.key) in context.selected_asset_keys
-    try:
-        run = deliver(lake, settings, context.log.info, sends=sends)
-    except (FieldsError, LedgerError, NotDerivedError) as error:
-        raise dg.Failure(str(error), allow_retries=False) from error
-    catalogue.refresh(lake, settings.zone)
-    results = [(DELIVERY_PLAN, {"dagster/row_count": len(run.planned), **_decisions(run)})]
-    if sends:
-        results.append((DELIVERIES, {"dagster/row_count": run.states.total(), **_states(run)}))
-        results.append((DELIVERY_PAYLOADS, {"dagster/row_count": run.events}))
-    if run.wrong:  # what could be done is done and shown all the same
+def deliveries(site: Site) -> dg.AssetsDefinition:
+    """Return the assets of what a site hands on."""
+
+    @dg.multi_asset(
+        name=site.called(DELIVERIES.name),
+        specs=[
+            spec(
+                site, DELIVERY_PLAN, group="delivery", deps=[LEADS, LEAD_FIELDS, LEAD_DATA, SEARCH_LEAD_DATA, RAW_LEADS]
+            ),
+            spec(site, DELIVERIES, group="delivery", deps=[DELIVERY_PLAN], skippable=True),
+            spec(site, DELIVERY_PAYLOADS, group="delivery", deps=[DELIVERY_PLAN], skippable=True),
+        ],
+        can_subset=True,
+        required_resource_keys={site.resource},
+    )
+    @step_of(site)
+    def hand_on(context: dg.AssetExecutionContext, settings: Settings) -> Iterator[dg.MaterializeResult[None]]:
+        """Plan every delivery, and send what is planned of those that are live, if ``deliveries`` is asked for."""
+        lake = own_lake(settings)
+        require_undamaged(lake, "Nothing was planned or sent.", [DELIVERIES, DELIVERY_PAYLOADS])
+        sends = site.key(DELIVERIES) in context.selected_asset_keys
+        try:
+            run = deliver(lake, settings, context.log.info, sends=sends)
+        except (FieldsError, LedgerError, NotDerivedError) as error:
+            raise dg.Failure(str(error), allow_retries=False) from error
+        catalogue.refresh(lake, settings.zone)
+        results = [(DELIVERY_PLAN, {"dagster/row_count": len(run.planned), **_decisions(run)})]
+        if sends:
+            results.append((DELIVERIES, {"dagster/row_count": run.states.total(), **_states(run)}))
+            results.append((DELIVERY_PAYLOADS, {"dagster/row_count": run.events}))
+        if run.wrong:  # what could be done is done and shown all the same
+            for table, shown in results:
+                context.log_event(dg.AssetMaterialization(site.key(table), metadata=shown))
+            raise dg.Failure(" ".join(run.wrong), allow_retries=False)
         for table, shown in results:
-            context.log_event(dg.AssetMaterialization(dg.AssetKey(table.key), metadata=shown))
-        raise dg.Failure(" ".join(run.wrong), allow_retries=False)
-    for table, shown in results:
-        if dg.AssetKey(table.key) in context.selected_asset_keys:
-            yield dg.MaterializeResult(asset_key=dg.AssetKey(table.key), metadata=shown)
+            if site.key(table) in context.selected_asset_keys:
+                yield dg.MaterializeResult(asset_key=site.key(table), metadata=shown)
+
+    return hand_on
 
 
 def _decisions(run: Run) -> dict[str, Any]:

@@ -10,11 +10,11 @@ import dagster as dg
 
 from herobase_pipeline.assets import pictures
 from herobase_pipeline.assets.causes import cause
-from herobase_pipeline.assets.days import CHUNKS
-from herobase_pipeline.assets.failing import disk_in_words
 from herobase_pipeline.assets.own_lake import own_lake
-from herobase_pipeline.assets.pulled import REFRESH, WHOLE_DAY, SettingsResource
+from herobase_pipeline.assets.pulled import REFRESH, WHOLE_DAY
+from herobase_pipeline.assets.site import Site
 from herobase_pipeline.assets.specs import spec
+from herobase_pipeline.assets.steps import step_of
 from herobase_pipeline.deriving.by_day import derive_by_day
 from herobase_pipeline.deriving.history import derive_history
 from herobase_pipeline.deriving.leads import derive_leads
@@ -27,6 +27,7 @@ from herobase_pipeline.erasing.looked import days_to_look_at
 from herobase_pipeline.erasing.procedure import NotErasedError, erase
 from herobase_pipeline.lake import catalogue
 from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import (
     CALL_OUTCOMES,
     CALLS,
@@ -55,43 +56,55 @@ ANEW = "herobase/anew"
 """A run with this tag makes its tables anew from all days, whatever has changed."""
 
 
-@dg.multi_asset(
-    name=CALL_OUTCOMES.name,
-    specs=[spec(CALL_OUTCOMES, group="metrics", deps=[CALLS])],
-    backfill_policy=CHUNKS,
-)
-@disk_in_words
-def call_outcomes(context: dg.AssetExecutionContext, settings: SettingsResource) -> dg.MaterializeResult[None]:
-    """Count the calls of each day of the run, all days in one query."""
-    lake = own_lake(settings)
-    days = [dt.date.fromisoformat(key) for key in context.partition_keys]
-    try:
-        run = Run(context.run.run_id, lambda day: cause(context, CALL_OUTCOMES, [CALLS], str(day)))
-        made = derive_days(lake, settings.zone, CALL_OUTCOMES, [CALLS], days, run)
-    except NotDerivedError as error:
-        raise dg.Failure(str(error), allow_retries=False) from error
-    catalogue.refresh(lake, settings.zone)
-    for day, derived in made.items():
-        metadata: dict[str, Any] = {"dagster/partition_row_count": derived.rows, "restated_numbers": derived.restated}
-        metadata["loaded"] = WHOLE_DAY if derived.is_whole else "in part"
-        if day == days[-1]:
-            metadata |= _picture_of_outcomes(context, lake, day)
-        context.add_asset_metadata(metadata, partition_key=str(day))
-    _tell_restated(context, sum(derived.restated for derived in made.values()))
-    return dg.MaterializeResult()
+def _outcomes(site: Site) -> dg.AssetsDefinition:
+    """Return the asset of what became of the calls of each day."""
+
+    @dg.multi_asset(
+        name=site.called(CALL_OUTCOMES.name),
+        specs=[spec(site, CALL_OUTCOMES, group="metrics", deps=[CALLS])],
+        backfill_policy=site.chunks,
+        required_resource_keys={site.resource},
+    )
+    @step_of(site)
+    def call_outcomes(context: dg.AssetExecutionContext, settings: Settings) -> dg.MaterializeResult[None]:
+        """Count the calls of each day of the run, all days in one query."""
+        lake = own_lake(settings)
+        days = [dt.date.fromisoformat(key) for key in context.partition_keys]
+        try:
+            run = Run(context.run.run_id, lambda day: cause(context, site, CALL_OUTCOMES, [CALLS], str(day)))
+            made = derive_days(lake, settings.zone, CALL_OUTCOMES, [CALLS], days, run)
+        except NotDerivedError as error:
+            raise dg.Failure(str(error), allow_retries=False) from error
+        catalogue.refresh(lake, settings.zone)
+        for day, derived in made.items():
+            metadata: dict[str, Any] = {
+                "dagster/partition_row_count": derived.rows,
+                "restated_numbers": derived.restated,
+            }
+            metadata["loaded"] = WHOLE_DAY if derived.is_whole else "in part"
+            if day == days[-1]:
+                metadata |= _picture_of_outcomes(context, site.key(CALL_OUTCOMES), lake, day)
+            context.add_asset_metadata(metadata, partition_key=str(day))
+        _tell_restated(context, site, sum(derived.restated for derived in made.values()))
+        return dg.MaterializeResult()
+
+    return call_outcomes
 
 
-def _picture_of_outcomes(context: dg.AssetExecutionContext, lake: Lake, day: dt.date) -> dict[str, Any]:
+def _picture_of_outcomes(
+    context: dg.AssetExecutionContext, key: dg.AssetKey, lake: Lake, day: dt.date
+) -> dict[str, Any]:
     """Return the picture of the days up to this one; a refresh of today repeats yesterday's, which ended with the same day."""
     if context.run.tags.get(REFRESH) != "true":
         return pictures.outcomes(lake, day)
-    key, before = dg.AssetKey(CALL_OUTCOMES.key), str(day - dt.timedelta(days=1))
+    before = str(day - dt.timedelta(days=1))
     made = context.instance.fetch_materializations(dg.AssetRecordsFilter(key, [before]), limit=1).records
     metadata = made[0].asset_materialization.metadata if made and made[0].asset_materialization else {}
     return {name: value for name, value in metadata.items() if name == pictures.OUTCOMES}
 
 
 def _followed(
+    site: Site,
     table: Table,
     group: str,
     sources: Sequence[Source],
@@ -100,15 +113,19 @@ def _followed(
 ) -> dg.AssetsDefinition:
     """Return the asset of a table that is made from all days; ``make`` is told whether everything is to be made anew."""
 
-    @dg.multi_asset(name=table.name, specs=[spec(table, group=group, deps=tables_of(*sources))])
-    @disk_in_words
-    def derive_whole(context: dg.AssetExecutionContext, settings: SettingsResource) -> dg.MaterializeResult[None]:
+    @dg.multi_asset(
+        name=site.called(table.name),
+        specs=[spec(site, table, group=group, deps=tables_of(*sources))],
+        required_resource_keys={site.resource},
+    )
+    @step_of(site)
+    def derive_whole(context: dg.AssetExecutionContext, settings: Settings) -> dg.MaterializeResult[None]:
         lake = own_lake(settings)
         try:
             if table.identifies:  # whom HeroBase anonymized in what it is made from, where nobody has looked yet
                 erase(lake, settings.zone, days=days_to_look_at(lake))
             pulled = [source for source in (*VERSIONS, CALLS) if lake.has(source)]
-            why = cache(lambda: cause(context, table, pulled))
+            why = cache(lambda: cause(context, site, table, pulled))
             run = Run(context.run.run_id, lambda _: why())
             if context.run.tags.get(ANEW) == "true":
                 derived = rebuild(lake, settings.zone, table, lambda anew: make(lake, settings.zone, run, anew))
@@ -117,20 +134,20 @@ def _followed(
         except (NotDerivedError, NotErasedError) as error:
             raise dg.Failure(str(error), allow_retries=False) from error
         catalogue.refresh(lake, settings.zone)
-        _tell_restated(context, derived.restated)
+        _tell_restated(context, site, derived.restated)
         metadata = {"dagster/row_count": derived.rows, "restated_numbers": derived.restated}
         metadata |= {f"versions_from_{name}": versions for name, versions in derived.versions.items()}
         if picture:
             metadata["whole_days"] = derived.whole_days
-            metadata |= _drawn_before(context, table, derived) or picture(lake)
+            metadata |= _drawn_before(context, site.key(table), derived) or picture(lake)
         return dg.MaterializeResult(metadata=metadata)
 
     return derive_whole
 
 
-def _drawn_before(context: dg.AssetExecutionContext, table: Table, derived: Derived) -> dict[str, Any]:
+def _drawn_before(context: dg.AssetExecutionContext, key: dg.AssetKey, derived: Derived) -> dict[str, Any]:
     """Return the last picture of a table, if no day has become whole since, and no published number has changed."""
-    event = context.instance.get_latest_materialization_event(dg.AssetKey(table.key))
+    event = context.instance.get_latest_materialization_event(key)
     metadata = event.asset_materialization.metadata if event and event.asset_materialization else {}
     drawn = {name: value for name, value in metadata.items() if name in pictures.NAMES}
     before = metadata.get("whole_days")
@@ -139,41 +156,55 @@ def _drawn_before(context: dg.AssetExecutionContext, table: Table, derived: Deri
 
 
 def _whole(
-    table: Table, group: str, sources: Sequence[Source], params: Mapping[str, Any] | None = None
+    site: Site, table: Table, group: str, sources: Sequence[Source], params: Mapping[str, Any] | None = None
 ) -> dg.AssetsDefinition:
     """Return the asset of a table that is small, and made anew each time from all that its sources hold."""
-    return _followed(table, group, sources, lambda lake, zone, run, _: derive(lake, zone, table, sources, params, run))
-
-
-def _by_day(table: Table, group: str, picture: Callable[[Lake], dict[str, Any]] | None = None) -> dg.AssetsDefinition:
-    """Return the asset of a table that counts leads by a day of theirs."""
     return _followed(
-        table, group, [LEADS], lambda lake, zone, run, anew: derive_by_day(lake, zone, table, run, anew=anew), picture
+        site, table, group, sources, lambda lake, zone, run, _: derive(lake, zone, table, sources, params, run)
     )
 
 
-def _tell_restated(context: dg.AssetExecutionContext, numbers: int) -> None:
+def _by_day(
+    site: Site, table: Table, group: str, picture: Callable[[Lake], dict[str, Any]] | None = None
+) -> dg.AssetsDefinition:
+    """Return the asset of a table that counts leads by a day of theirs."""
+    return _followed(
+        site,
+        table,
+        group,
+        [LEADS],
+        lambda lake, zone, run, anew: derive_by_day(lake, zone, table, run, anew=anew),
+        picture,
+    )
+
+
+def _tell_restated(context: dg.AssetExecutionContext, site: Site, numbers: int) -> None:
     if numbers:
-        key = dg.AssetKey(RESTATEMENTS.key)
-        context.log_event(dg.AssetMaterialization(key, metadata={"restated_numbers": numbers}))
+        context.log_event(dg.AssetMaterialization(site.key(RESTATEMENTS), metadata={"restated_numbers": numbers}))
         context.log.warning(f"{numbers} published numbers changed; which, stands in {RESTATEMENTS.name}.")
 
 
-DERIVED: list[dg.AssetsDefinition | dg.AssetSpec] = [
-    call_outcomes,
-    _followed(LEADS, "leads", [VERSIONS, CALLS], lambda lake, zone, _, anew: derive_leads(lake, zone, anew=anew)),
-    _by_day(LEAD_CONVERSION, "metrics", pictures.conversion),
-    _by_day(LEAD_COHORTS, "metrics"),
-    _whole(CUMULATIVE_INCIDENCE, "metrics", [LEADS]),
-    _whole(DROP_RATES, "metrics", [CALL_OUTCOMES], {"regimes": regimes(), "version": version(DROPS)}),
-    _followed(ORG_HISTORY, "directory", [CALLS], lambda lake, zone, _, anew: derive_history(lake, zone, anew=anew)),
-    _whole(METRIC_REGISTRY, "metrics", [], {"metrics": registry()}),
-    # written by the runs of the tables that they are about, or computed as they are read
-    spec(RESTATEMENTS, group="metrics", deps=[CALL_OUTCOMES, LEAD_CONVERSION]),
-    spec(KNOWN_DAYS, group="rates", deps=[CALL_OUTCOMES, LEAD_CONVERSION]),
-    spec(LOADED_DAYS, group="rates", deps=[CALL_OUTCOMES, LEAD_CONVERSION]),
-    spec(OUTCOME_RATES, group="rates", deps=[CALL_OUTCOMES]),
-    spec(CONVERSION_RATES, group="rates", deps=[LEAD_CONVERSION, CALL_OUTCOMES, KNOWN_DAYS, LOADED_DAYS]),
-    spec(COHORT_RATES, group="rates", deps=[LEAD_COHORTS]),
-    spec(POOL_RATES, group="rates", deps=[LEADS, LOADED_DAYS]),
-]
+def derived(site: Site) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """Return what is made of a site's tables, and the views that are computed as they are read."""
+    return [
+        _outcomes(site),
+        _followed(
+            site, LEADS, "leads", [VERSIONS, CALLS], lambda lake, zone, _, anew: derive_leads(lake, zone, anew=anew)
+        ),
+        _by_day(site, LEAD_CONVERSION, "metrics", pictures.conversion),
+        _by_day(site, LEAD_COHORTS, "metrics"),
+        _whole(site, CUMULATIVE_INCIDENCE, "metrics", [LEADS]),
+        _whole(site, DROP_RATES, "metrics", [CALL_OUTCOMES], {"regimes": regimes(), "version": version(DROPS)}),
+        _followed(
+            site, ORG_HISTORY, "directory", [CALLS], lambda lake, zone, _, anew: derive_history(lake, zone, anew=anew)
+        ),
+        _whole(site, METRIC_REGISTRY, "metrics", [], {"metrics": registry()}),
+        # written by the runs of the tables that they are about, or computed as they are read
+        spec(site, RESTATEMENTS, group="metrics", deps=[CALL_OUTCOMES, LEAD_CONVERSION]),
+        spec(site, KNOWN_DAYS, group="rates", deps=[CALL_OUTCOMES, LEAD_CONVERSION]),
+        spec(site, LOADED_DAYS, group="rates", deps=[CALL_OUTCOMES, LEAD_CONVERSION]),
+        spec(site, OUTCOME_RATES, group="rates", deps=[CALL_OUTCOMES]),
+        spec(site, CONVERSION_RATES, group="rates", deps=[LEAD_CONVERSION, CALL_OUTCOMES, KNOWN_DAYS, LOADED_DAYS]),
+        spec(site, COHORT_RATES, group="rates", deps=[LEAD_COHORTS]),
+        spec(site, POOL_RATES, group="rates", deps=[LEADS, LOADED_DAYS]),
+    ]

@@ -6,10 +6,10 @@ from typing import Any
 import dagster as dg
 
 from herobase_pipeline.assets.derived import ANEW
-from herobase_pipeline.assets.failing import disk_in_words
 from herobase_pipeline.assets.own_lake import own_lake
-from herobase_pipeline.assets.pulled import SettingsResource
+from herobase_pipeline.assets.site import Site
 from herobase_pipeline.assets.specs import lineage, schema, spec
+from herobase_pipeline.assets.steps import step_of
 from herobase_pipeline.deriving.rebuilding import rebuild
 from herobase_pipeline.deriving.session import NotDerivedError
 from herobase_pipeline.erasing.looked import days_to_look_at
@@ -17,36 +17,49 @@ from herobase_pipeline.erasing.procedure import NotErasedError, erase
 from herobase_pipeline.fields.columns import typed
 from herobase_pipeline.fields.declarations import FieldsError, read_declarations
 from herobase_pipeline.fields.projection import SOURCES, Projected, project
+from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import LEAD_FIELDS
 
 FINDINGS = "fields_that_do_not_fit"
 
 
-@dg.multi_asset(name=LEAD_FIELDS.name, specs=[spec(LEAD_FIELDS, group="leads", deps=SOURCES)])
-@disk_in_words
-def lead_fields(context: dg.AssetExecutionContext, settings: SettingsResource) -> dg.MaterializeResult[None]:
-    """Read the declared fields of all leads; names and counts are shown, never a value."""
-    lake = own_lake(settings)
-    try:
-        # first, whatever is wrong with the files of declared fields
-        erase(lake, settings.zone, days=days_to_look_at(lake))
-        declarations = read_declarations(settings.declared_fields, LEAD_FIELDS.names)
+def lead_fields(site: Site) -> dg.AssetsDefinition:
+    """Return the asset of the typed lead fields of a site."""
 
-        def make(anew: bool) -> Projected:
-            return project(lake, settings.zone, declarations, anew=anew)
+    @dg.multi_asset(
+        name=site.called(LEAD_FIELDS.name),
+        specs=[spec(site, LEAD_FIELDS, group="leads", deps=SOURCES)],
+        required_resource_keys={site.resource},
+    )
+    @step_of(site)
+    def read_fields(context: dg.AssetExecutionContext, settings: Settings) -> dg.MaterializeResult[None]:
+        """Read the declared fields of all leads; names and counts are shown, never a value."""
+        lake = own_lake(settings)
+        try:
+            # first, whatever is wrong with the files of declared fields
+            erase(lake, settings.zone, days=days_to_look_at(lake))
+            declarations = read_declarations(settings.declared_fields, LEAD_FIELDS.names)
 
-        is_anew = context.run.tags.get(ANEW) == "true"
-        projected = rebuild(lake, settings.zone, LEAD_FIELDS, make) if is_anew else make(False)
-    except (FieldsError, NotDerivedError, NotErasedError) as error:
-        raise dg.Failure(str(error), allow_retries=False) from error
-    for line in projected.fields:
-        if line.unreadable:
-            context.log.info(
-                f"{line.declaration}: {line.unreadable} of {line.filled} values of {line.field} are no {line.type}"
-            )
-    table = typed(declarations)
-    shape: dict[str, Any] = {"dagster/column_schema": schema(table), "dagster/column_lineage": lineage(table, SOURCES)}
-    return dg.MaterializeResult(metadata=shape | _metadata(projected))
+            def make(anew: bool) -> Projected:
+                return project(lake, settings.zone, declarations, anew=anew)
+
+            is_anew = context.run.tags.get(ANEW) == "true"
+            projected = rebuild(lake, settings.zone, LEAD_FIELDS, make) if is_anew else make(False)
+        except (FieldsError, NotDerivedError, NotErasedError) as error:
+            raise dg.Failure(str(error), allow_retries=False) from error
+        for line in projected.fields:
+            if line.unreadable:
+                context.log.info(
+                    f"{line.declaration}: {line.unreadable} of {line.filled} values of {line.field} are no {line.type}"
+                )
+        table = typed(declarations)
+        shape: dict[str, Any] = {
+            "dagster/column_schema": schema(table),
+            "dagster/column_lineage": lineage(site, table, SOURCES),
+        }
+        return dg.MaterializeResult(metadata=shape | _metadata(projected))
+
+    return read_fields
 
 
 def _metadata(projected: Projected) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from herobase_pipeline.assets.site import Site
 from herobase_pipeline.lake.layout import Lake, locked, make_folder
 from herobase_pipeline.settings import Settings
 
@@ -55,12 +56,16 @@ def forget(settings: Settings, run_id: str) -> None:
     (_signs(settings) / run_id).unlink(missing_ok=True)
 
 
-@dg.resource(description="The settings, read once a run; whoever holds them is at work on it.")
-def working_settings(context: dg.InitResourceContext) -> Iterator[Settings]:
-    """Give the settings to a run's steps, and show that the run is being worked on."""
-    settings = Settings.load()
-    if context.run_id is None:
-        yield settings
-        return
-    with at_work(settings, context.run_id):
-        yield settings
+def working_settings(site: Site) -> dg.ResourceDefinition:
+    """Return the resource that gives a site's settings to a run's steps, and shows that the run is being worked on."""
+
+    @dg.resource(description="The settings, read once a run; whoever holds them is at work on it.")
+    def settings_at_work(context: dg.InitResourceContext) -> Iterator[Settings]:
+        settings = site.load()
+        if context.run_id is None:
+            yield settings
+            return
+        with at_work(settings, context.run_id):
+            yield settings
+
+    return settings_at_work

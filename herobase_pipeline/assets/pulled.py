@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from herobase_pipeline.assets.daily_quota import done_before, foretell, wait_for_quota
-from herobase_pipeline.assets.days import CHUNKS
-from herobase_pipeline.assets.failing import disk_in_words
 from herobase_pipeline.assets.own_lake import own_lake
+from herobase_pipeline.assets.site import Site
 from herobase_pipeline.assets.sources import source_key
-from herobase_pipeline.assets.specs import POOL, spec
+from herobase_pipeline.assets.specs import spec
+from herobase_pipeline.assets.steps import step_of
 from herobase_pipeline.erasing.procedure import NotErasedError, erase
 from herobase_pipeline.herobase.client import Record
 from herobase_pipeline.herobase.errors import HeroBaseError, NotFoundError, QuotaSpentError
@@ -34,31 +34,38 @@ from herobase_pipeline.tables import ACCOUNT, UNREADABLE, Table
 Results = Iterator[dg.MaterializeResult[None]]
 ACCEPT_SHRUNK = "herobase/accept_shrunk"  # run tag by which an operator says that a day may lose calls
 REFRESH = "herobase/refresh"  # run tag of the runs that ask only for what is new
+WHOLE_DAYS = "herobase/whole_days"  # run tag of those that pull days whole: of a site one at a time
 WHOLE_DAY = "the whole day"
-SettingsResource = dg.ResourceParam[Settings]
 
 
-def _day_asset(service: DayService) -> dg.AssetsDefinition:
+def _day_asset(site: Site, service: DayService) -> dg.AssetsDefinition:
     """Return the asset of a service that is asked by day; its tables are always written together."""
 
     @dg.multi_asset(
-        name=service.tables[0].name,
+        name=site.called(service.tables[0].name),
         specs=[
-            spec(table, group=service.group, deps=[source_key(service)], skippable=service.named_by is not None)
+            spec(
+                site,
+                table,
+                group=service.group,
+                deps=[source_key(site, service)],
+                skippable=service.named_by is not None,
+            )
             for table in service.tables
         ],
         can_subset=True,
-        pool=POOL,
-        backfill_policy=CHUNKS,
+        pool=site.pool,
+        backfill_policy=site.chunks,
+        required_resource_keys={site.resource},
     )
-    @disk_in_words
-    def pull_by_day(context: dg.AssetExecutionContext, settings: SettingsResource) -> Results:
-        yield from _pull_days(context, settings, service)
+    @step_of(site)
+    def pull_by_day(context: dg.AssetExecutionContext, settings: Settings) -> Results:
+        yield from _pull_days(context, site, settings, service)
 
     return pull_by_day
 
 
-def _pull_days(context: dg.AssetExecutionContext, settings: Settings, service: DayService) -> Results:
+def _pull_days(context: dg.AssetExecutionContext, site: Site, settings: Settings, service: DayService) -> Results:
     """Pull each day of the run; days that were finished before another failed are recorded as done.
 
     Where the account's daily quota is spent the step ends, and goes on by itself with the rest once the quota starts anew.
@@ -73,7 +80,7 @@ def _pull_days(context: dg.AssetExecutionContext, settings: Settings, service: D
     mode = Mode(*(context.run.tags.get(tag) == "true" for tag in (REFRESH, ACCEPT_SHRUNK)))
     if resets_at := client.budget.spent_until(service.name):
         raise wait_for_quota(context, client, service.name, resets_at)
-    before = done_before(context, tables)
+    before = done_before(context, [site.key(table) for table in tables])
     # a refresh says nothing of the quota, which would double its requests
     left = None if mode.refresh else foretell(context, client, service.name, len(context.partition_keys) - len(before))
     asked_before = client.budget.requests.get(service.name, 0)
@@ -89,7 +96,7 @@ def _pull_days(context: dg.AssetExecutionContext, settings: Settings, service: D
         except (HeroBaseError, UnreadableError, ShrunkError, DiskError, DamagedError) as error:
             _forget(context, lake, settings, done)
             for table in tables:
-                _record(context, table, done)
+                _record(context, site.key(table), table, done)
             catalogue.refresh(lake, settings.zone)
             if isinstance(error, QuotaSpentError):
                 raise wait_for_quota(context, client, service.name, error.resets_at) from error
@@ -102,14 +109,14 @@ def _pull_days(context: dg.AssetExecutionContext, settings: Settings, service: D
     _forget(context, lake, settings, done)
     catalogue.refresh(lake, settings.zone)
     for table in tables:
-        asset = dg.AssetKey(table.key)
+        asset = site.key(table)
         if asset in context.selected_asset_keys:
             for key in context.partition_keys:
                 metadata = done[key][table] if key in done else before[key][asset]
                 context.add_asset_metadata(metadata, asset_key=asset, partition_key=key)
             yield dg.MaterializeResult(asset_key=asset)
         else:  # they are always written together, so each is recorded
-            _record(context, table, done)
+            _record(context, asset, table, done)
 
 
 def _told_damaged(context: dg.AssetExecutionContext, lake: Lake) -> dict[str, Any]:
@@ -134,10 +141,13 @@ def _forget(context: dg.AssetExecutionContext, lake: Lake, settings: Settings, d
 
 
 def _record(
-    context: dg.AssetExecutionContext, table: Table, done: Mapping[str, Mapping[Table, Mapping[str, Any]]]
+    context: dg.AssetExecutionContext,
+    key: dg.AssetKey,
+    table: Table,
+    done: Mapping[str, Mapping[Table, Mapping[str, Any]]],
 ) -> None:
-    for key, metadata in done.items():
-        context.log_event(dg.AssetMaterialization(dg.AssetKey(table.key), partition=key, metadata=metadata[table]))
+    for day, metadata in done.items():
+        context.log_event(dg.AssetMaterialization(key, partition=day, metadata=metadata[table]))
 
 
 def _metadata(service: DayService, table: Table, pulled: Pulled, zone: ZoneInfo) -> dict[str, Any]:
@@ -159,13 +169,22 @@ def _metadata(service: DayService, table: Table, pulled: Pulled, zone: ZoneInfo)
     return shown | (dict(pulled.details) if table is service.tables[0] else {})
 
 
-def _list_asset(service: ListService) -> dg.AssetsDefinition:
+def _list_asset(site: Site, service: ListService) -> dg.AssetsDefinition:
     """Return the asset of a list that is pulled whole and kept by the day of the pull; its tables are always written together."""
-    specs = [spec(table, group="directory", deps=[source_key(service)], partitioned=False) for table in service.tables]
+    specs = [
+        spec(site, table, group="directory", deps=[source_key(site, service)], partitioned=False)
+        for table in service.tables
+    ]
 
-    @dg.multi_asset(name=service.table.name, specs=specs, can_subset=len(specs) > 1, pool=POOL)
-    @disk_in_words
-    def pull_whole(context: dg.AssetExecutionContext, settings: SettingsResource) -> Results:
+    @dg.multi_asset(
+        name=site.called(service.table.name),
+        specs=specs,
+        can_subset=len(specs) > 1,
+        pool=site.pool,
+        required_resource_keys={site.resource},
+    )
+    @step_of(site)
+    def pull_whole(context: dg.AssetExecutionContext, settings: Settings) -> Results:
         lake, client = own_lake(settings), herobase(settings)
         unknown: dict[str, Any] = {}
         try:
@@ -181,7 +200,7 @@ def _list_asset(service: ListService) -> dg.AssetsDefinition:
         rows = pull_list(service.name, service.tables, records, aside, lake, settings)
         catalogue.refresh(lake, settings.zone)
         for table in service.tables:
-            asset = dg.AssetKey(table.key)
+            asset = site.key(table)
             shown = {"dagster/row_count": rows[table.name], "records_set_aside": len(client.unreadable), **unknown}
             if asset in context.selected_asset_keys:
                 yield dg.MaterializeResult(asset_key=asset, metadata=shown)
@@ -191,47 +210,55 @@ def _list_asset(service: ListService) -> dg.AssetsDefinition:
     return pull_whole
 
 
-@dg.multi_asset(
-    name=ACCOUNT.name,
-    specs=[spec(ACCOUNT, group="directory", deps=[source_key(ACCOUNT_SERVICE)], partitioned=False)],
-    pool=POOL,
-)
-@disk_in_words
-def account(context: dg.AssetExecutionContext, settings: SettingsResource) -> dg.MaterializeResult[None]:
-    """Ask each service once, and keep the account's own record."""
-    lake = own_lake(settings)
-    try:
-        examination, record = examine(herobase(settings, attempts=1), settings)
-    except HeroBaseError as error:
-        raise dg.Failure(f"{ACCOUNT.name} was not loaded. {error}", allow_retries=False) from error
-    shown = page(examination)
-    if (state := examination.state(ACCOUNT_SERVICE.name)) is not State.WORKS:
-        ask_support = "Ask HeroBase's support to grant the web-service account GET on Account"
-        raise dg.Failure(
-            f"{ACCOUNT.name} was not loaded. myaccount: {state}. "
-            f"{ask_support if state is State.NO_RIGHT else 'Run it again later'}; what the account gives all the same is in the "
-            "metadata of this failure.",
-            metadata={"examination": dg.MetadataValue.md(shown)},
-            allow_retries=False,
-        )
-    rows = pull_list(ACCOUNT_SERVICE.name, ACCOUNT_SERVICE.tables, [record], [], lake, settings)
-    catalogue.refresh(lake, settings.zone)
-    context.log.info(f"Examined with {examination.requests} requests; the page is in the metadata.")
-    missing = sum(each.state is State.NO_RIGHT for each in examination.asked)
-    return dg.MaterializeResult(
-        metadata={
-            "dagster/row_count": rows[ACCOUNT.name],
-            "examination": dg.MetadataValue.md(shown),
-            "rights_missing": missing,
-            "requests": examination.requests,
-        }
+def _account_asset(site: Site) -> dg.AssetsDefinition:
+    """Return the asset of the account itself."""
+
+    @dg.multi_asset(
+        name=site.called(ACCOUNT.name),
+        specs=[spec(site, ACCOUNT, group="directory", deps=[source_key(site, ACCOUNT_SERVICE)], partitioned=False)],
+        pool=site.pool,
+        required_resource_keys={site.resource},
     )
+    @step_of(site)
+    def account(context: dg.AssetExecutionContext, settings: Settings) -> dg.MaterializeResult[None]:
+        """Ask each service once, and keep the account's own record."""
+        lake = own_lake(settings)
+        try:
+            examination, record = examine(herobase(settings, attempts=1), settings)
+        except HeroBaseError as error:
+            raise dg.Failure(f"{ACCOUNT.name} was not loaded. {error}", allow_retries=False) from error
+        shown = page(examination)
+        if (state := examination.state(ACCOUNT_SERVICE.name)) is not State.WORKS:
+            ask_support = "Ask HeroBase's support to grant the web-service account GET on Account"
+            raise dg.Failure(
+                f"{ACCOUNT.name} was not loaded. myaccount: {state}. "
+                f"{ask_support if state is State.NO_RIGHT else 'Run it again later'}; what the account gives all the same is in "
+                "the metadata of this failure.",
+                metadata={"examination": dg.MetadataValue.md(shown)},
+                allow_retries=False,
+            )
+        rows = pull_list(ACCOUNT_SERVICE.name, ACCOUNT_SERVICE.tables, [record], [], lake, settings)
+        catalogue.refresh(lake, settings.zone)
+        context.log.info(f"Examined with {examination.requests} requests; the page is in the metadata.")
+        missing = sum(each.state is State.NO_RIGHT for each in examination.asked)
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": rows[ACCOUNT.name],
+                "examination": dg.MetadataValue.md(shown),
+                "rights_missing": missing,
+                "requests": examination.requests,
+            }
+        )
+
+    return account
 
 
-PULLED: list[dg.AssetsDefinition | dg.AssetSpec] = [
-    *map(_day_asset, DAY_SERVICES),
-    *map(_list_asset, LIST_SERVICES),
-    account,
-    # written by the runs of the services
-    spec(UNREADABLE, group="directory", deps=[source_key(service) for service in (*DAY_SERVICES, *LIST_SERVICES)]),
-]
+def pulled(site: Site) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """Return what is pulled of a site, and what the runs that pull write beside it."""
+    services = (*DAY_SERVICES, *LIST_SERVICES)
+    return [
+        *(_day_asset(site, service) for service in DAY_SERVICES),
+        *(_list_asset(site, service) for service in LIST_SERVICES),
+        _account_asset(site),
+        spec(site, UNREADABLE, group="directory", deps=[source_key(site, service) for service in services]),
+    ]

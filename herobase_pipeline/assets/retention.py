@@ -5,15 +5,16 @@ from typing import Any
 
 import dagster as dg
 
-from herobase_pipeline.assets.failing import disk_in_words
 from herobase_pipeline.assets.own_lake import own_lake
-from herobase_pipeline.assets.pulled import SettingsResource
+from herobase_pipeline.assets.site import Site
+from herobase_pipeline.assets.steps import step_of
 from herobase_pipeline.erasing.retention import Plan, apply, plan
 from herobase_pipeline.lake.damage import require_undamaged
 from herobase_pipeline.partitions import in_words
+from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, LEADS, ORG_HISTORY, VERSIONS
 
-RETENTION = dg.AssetKey("retention")
+NAME = "retention"
 
 
 def utcnow() -> dt.datetime:
@@ -21,34 +22,42 @@ def utcnow() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-@dg.asset(
-    key=RETENTION,
-    group_name="privacy",
-    owners=["team:analytics"],
-    kinds={"parquet"},
-    deps=[dg.AssetKey(table.key) for table in (CALL_OUTCOMES, LEADS, ORG_HISTORY)],
-    description="Deletes private files older than HEROBASE_KEEP_PRIVATE_DAYS and calls older than HEROBASE_KEEP_CALLS_DAYS; "
-    "without a setting, nothing. The numbers of past days stay. For 20 hours after a setting changed it only says what would go.",
-)
-@disk_in_words
-def retention(context: dg.AssetExecutionContext, settings: SettingsResource) -> dg.MaterializeResult[None]:
-    """Delete what is past its time, or say what would go."""
-    lake = own_lake(settings)
-    require_undamaged(lake, "Nothing was deleted.", [CALLS, *VERSIONS, CALL_OUTCOMES, LEADS, ORG_HISTORY])
-    planned = plan(lake, settings, utcnow())
-    files = sum(map(len, planned.files.values()))
-    gone = 0 if planned.due else apply(lake, settings, planned)
-    if planned.due and files:
-        context.log.warning(
-            f"Nothing was deleted. {files} files will go with the first run after {planned.due:%Y-%m-%d %H:%M} UTC: they are "
-            "listed in the metadata. If that is not meant, change HEROBASE_KEEP_PRIVATE_DAYS or HEROBASE_KEEP_CALLS_DAYS before."
-        )
-    if planned.waiting:
-        context.log.warning(
-            f"The calls of {in_words(planned.waiting)} are past their time and stay: what is made from them is older than they "
-            "are. Materialize call_outcomes for these days, leads and org_history."
-        )
-    return dg.MaterializeResult(metadata=_shown(planned, files, gone))
+def retention(site: Site) -> dg.AssetsDefinition:
+    """Return the asset that deletes what is past its time of a site."""
+
+    @dg.asset(
+        key=site.key_of([NAME]),
+        required_resource_keys={site.resource},
+        group_name=site.group("privacy"),
+        owners=["team:analytics"],
+        kinds={"parquet"},
+        deps=[site.key(table) for table in (CALL_OUTCOMES, LEADS, ORG_HISTORY)],
+        description="Deletes private files older than HEROBASE_KEEP_PRIVATE_DAYS and calls older than HEROBASE_KEEP_CALLS_DAYS; "
+        "without a setting, nothing. The numbers of past days stay. For 20 hours after a setting changed it only says what "
+        "would go.",
+    )
+    @step_of(site)
+    def delete_what_is_past(context: dg.AssetExecutionContext, settings: Settings) -> dg.MaterializeResult[None]:
+        """Delete what is past its time, or say what would go."""
+        lake = own_lake(settings)
+        require_undamaged(lake, "Nothing was deleted.", [CALLS, *VERSIONS, CALL_OUTCOMES, LEADS, ORG_HISTORY])
+        planned = plan(lake, settings, utcnow())
+        files = sum(map(len, planned.files.values()))
+        gone = 0 if planned.due else apply(lake, settings, planned)
+        if planned.due and files:
+            context.log.warning(
+                f"Nothing was deleted. {files} files will go with the first run after {planned.due:%Y-%m-%d %H:%M} UTC: they are "
+                "listed in the metadata. If that is not meant, change HEROBASE_KEEP_PRIVATE_DAYS or HEROBASE_KEEP_CALLS_DAYS "
+                "before."
+            )
+        if planned.waiting:
+            context.log.warning(
+                f"The calls of {in_words(planned.waiting)} are past their time and stay: what is made from them is older than "
+                "they are. Materialize call_outcomes for these days, leads and org_history."
+            )
+        return dg.MaterializeResult(metadata=_shown(planned, files, gone))
+
+    return delete_what_is_past
 
 
 def _shown(planned: Plan, files: int, gone: int) -> dict[str, Any]:

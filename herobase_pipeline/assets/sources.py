@@ -2,13 +2,14 @@
 
 import dagster as dg
 
+from herobase_pipeline.assets.site import Site
 from herobase_pipeline.pulling.services import ACCOUNT_SERVICE, DAY_SERVICES, LIST_SERVICES, DayService, ListService
 from herobase_pipeline.tables import Table
 
 
-def source_key(service: DayService | ListService) -> dg.AssetKey:
-    """Return the asset key of a service."""
-    return dg.AssetKey(["herobase", *service.name.split("/")])
+def source_key(site: Site, service: DayService | ListService) -> dg.AssetKey:
+    """Return the asset key of a service, as a site asks it."""
+    return site.key_of(["herobase", *service.name.split("/")])
 
 
 def _fields(tables: tuple[Table, ...]) -> dg.TableSchema:
@@ -23,15 +24,17 @@ def _fields(tables: tuple[Table, ...]) -> dg.TableSchema:
     )
 
 
-def _source(service: DayService | ListService) -> dg.AssetSpec:
+def _source(site: Site, service: DayService | ListService) -> dg.AssetSpec:
     tables = tuple(service.tables)
     return dg.AssetSpec(
-        source_key(service),
+        source_key(site, service),
         description=service.description,
-        group_name="herobase",
+        group_name=site.group("herobase"),
         kinds={"api"},
         metadata={"dagster/column_schema": _fields(tables)},
     )
 
 
-SOURCES = [_source(service) for service in (*DAY_SERVICES, *LIST_SERVICES, ACCOUNT_SERVICE)]
+def sources(site: Site) -> list[dg.AssetSpec]:
+    """Return the services that a site may ask."""
+    return [_source(site, service) for service in (*DAY_SERVICES, *LIST_SERVICES, ACCOUNT_SERVICE)]

@@ -4,15 +4,14 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from herobase_pipeline.assets.days import DAYS
+from herobase_pipeline.assets.site import Site
 from herobase_pipeline.tables import VIEWS, Column, Table
 from herobase_pipeline.tables.lineage import made_from
 from herobase_pipeline.tables.pages import as_list
 
-POOL = "herobase_api"  # one step at a time asks HeroBase, so a process's budget is the account's
-
 
 def spec(
+    site: Site,
     table: Table,
     *,
     group: str,
@@ -23,6 +22,7 @@ def spec(
     """Return the Dagster spec of a table.
 
     Args:
+        site: whose it is.
         table: its declaration.
         group: where it stands in the graph.
         deps: the tables it is made from, or the service of HeroBase.
@@ -32,15 +32,15 @@ def spec(
     """
     by_day = table.daily if partitioned is None else partitioned
     return dg.AssetSpec(
-        dg.AssetKey(table.key),
+        site.key(table),
         description=_description(table),
-        deps=[dg.AssetKey(dep.key) if isinstance(dep, Table) else dep for dep in deps],
+        deps=[site.key(dep) if isinstance(dep, Table) else dep for dep in deps],
         owners=["team:analytics"],
-        group_name=group,
+        group_name=site.group(group),
         skippable=skippable,
         kinds={"duckdb"} if table in VIEWS else {"duckdb", "parquet"},
-        partitions_def=DAYS if by_day else None,
-        metadata={"dagster/column_schema": schema(table), "dagster/column_lineage": lineage(table, deps)},
+        partitions_def=site.days if by_day else None,
+        metadata={"dagster/column_schema": schema(table), "dagster/column_lineage": lineage(site, table, deps)},
         tags={"zone": "private" if table.private else "lake"},
     )
 
@@ -68,9 +68,9 @@ def _told(table: Table, column: Column) -> str:
     return "\n\n".join([column.description, *(f"← `{source}`: {', '.join(of)}" for source, of in sources.items())])
 
 
-def lineage(table: Table, deps: Sequence[Table | dg.AssetKey]) -> dg.TableColumnLineage:
+def lineage(site: Site, table: Table, deps: Sequence[Table | dg.AssetKey]) -> dg.TableColumnLineage:
     """Return which columns of what it is made from each column of a table comes from; of a service, the field."""
-    tables = {dep.name: dg.AssetKey(dep.key) for dep in deps if isinstance(dep, Table)}
+    tables = {dep.name: site.key(dep) for dep in deps if isinstance(dep, Table)}
     services = [dep for dep in deps if isinstance(dep, dg.AssetKey)]
     found = {}
     for column in table:

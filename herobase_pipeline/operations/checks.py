@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
-from herobase_pipeline.assets.failing import disk_in_words
-from herobase_pipeline.assets.pulled import SettingsResource
+from herobase_pipeline.assets.site import Site
+from herobase_pipeline.assets.steps import step_of
 from herobase_pipeline.lake import gaps
 from herobase_pipeline.lake.catalogue import define_views
 from herobase_pipeline.lake.completeness import known_in_full
@@ -22,6 +22,7 @@ from herobase_pipeline.lake.gone import define_gone_days
 from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.operations.rules import RULES, Check, Finding, Look
 from herobase_pipeline.pulling.services import DAY_SERVICES
+from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import Table
 
 LISTED = 31  # days; of those before, only how many
@@ -89,22 +90,23 @@ def cell(text: str) -> str:
     return _MARKUP.sub(_ESCAPED, " ".join(text.split()))
 
 
-def _checks_of(table: Table) -> dg.AssetChecksDefinition:
+def _checks_of(site: Site, table: Table) -> dg.AssetChecksDefinition:
     """Return the checks of a table, as one step."""
-    asset = dg.AssetKey(table.key)
+    asset = site.key(table)
     checks = {check.name: check for check in RULES if check.table == table}
 
     @dg.multi_asset_check(
-        name=f"checks_of_{table.name}",
+        name=site.called(f"checks_of_{table.name}"),
         specs=[
             dg.AssetCheckSpec(check.name, asset=asset, description=f"{check.rule} {check.remedy}")
             for check in checks.values()
         ],
         can_subset=True,
+        required_resource_keys={site.resource},
     )
-    @disk_in_words
-    def run(context: dg.AssetCheckExecutionContext, settings: SettingsResource) -> Iterator[dg.AssetCheckResult]:
-        look = Look(context.instance, settings, utcnow())
+    @step_of(site)
+    def run(context: dg.AssetCheckExecutionContext, settings: Settings) -> Iterator[dg.AssetCheckResult]:
+        look = Look(site, context.instance, settings, utcnow())
         wanted = [checks[key.name] for key in context.selected_asset_check_keys]
         otherwise = OK if look.lake.has(table) else NOTHING
         for check, found in findings(wanted, look):
@@ -120,4 +122,6 @@ def _checks_of(table: Table) -> dg.AssetChecksDefinition:
     return run
 
 
-CHECKS = [_checks_of(table) for table in dict.fromkeys(check.table for check in RULES)]
+def checks(site: Site) -> list[dg.AssetChecksDefinition]:
+    """Return the checks of a site's tables."""
+    return [_checks_of(site, table) for table in dict.fromkeys(check.table for check in RULES)]

@@ -4,9 +4,12 @@
 """
 
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import dagster as dg
 
+AssetJob: TypeAlias = Any
+"""What ``define_asset_job`` returns: Dagster has no public name for it."""
 WILL_RETRY = "dagster/will_retry"
 """Tag of a failed run that Dagster's daemon makes again."""
 RETRIED_BY = "dagster/auto_retry_run_id"

@@ -3,31 +3,40 @@
 import dagster as dg
 
 from herobase_pipeline.assets.own_lake import own_lake
-from herobase_pipeline.assets.pulled import SettingsResource
+from herobase_pipeline.assets.site import Site
+from herobase_pipeline.assets.steps import step_of
 from herobase_pipeline.delivering.stop import resume, stop
+from herobase_pipeline.settings import Settings
 
 
-@dg.op(name="stop")
-def _stop(context: dg.OpExecutionContext, settings: SettingsResource) -> None:
-    """Let nothing be sent."""
-    stop(own_lake(settings))
-    context.log.warning("Nothing is sent from now on. resume_deliveries lets deliveries go on.")
+def emergency_stop(site: Site) -> list[dg.JobDefinition]:
+    """Return both buttons of a site."""
 
+    @dg.op(name=site.called("stop"), required_resource_keys={site.resource})
+    @step_of(site)
+    def stop_all(context: dg.OpExecutionContext, settings: Settings) -> None:
+        """Let nothing be sent."""
+        stop(own_lake(settings))
+        context.log.warning(f"Nothing is sent from now on. {site.called('resume_deliveries')} lets deliveries go on.")
 
-@dg.op(name="resume")
-def _resume(context: dg.OpExecutionContext, settings: SettingsResource) -> None:
-    """Let deliveries be sent again."""
-    resume(own_lake(settings))
-    context.log.info("Deliveries are sent again from the next run on.")
+    @dg.op(name=site.called("resume"), required_resource_keys={site.resource})
+    @step_of(site)
+    def resume_all(context: dg.OpExecutionContext, settings: Settings) -> None:
+        """Let deliveries be sent again."""
+        resume(own_lake(settings))
+        context.log.info("Deliveries are sent again from the next run on.")
 
+    @dg.job(
+        name=site.called("stop_deliveries"),
+        description="Stops all deliveries at once: nothing is sent until resume_deliveries is run.",
+    )
+    def stop_deliveries() -> None:
+        """Stop all deliveries."""
+        stop_all()
 
-@dg.job(description="Stops all deliveries at once: nothing is sent until resume_deliveries is run.")
-def stop_deliveries() -> None:
-    """Stop all deliveries."""
-    _stop()
+    @dg.job(name=site.called("resume_deliveries"), description="Lets deliveries be sent again, after stop_deliveries.")
+    def resume_deliveries() -> None:
+        """Let deliveries go on."""
+        resume_all()
 
-
-@dg.job(description="Lets deliveries be sent again, after stop_deliveries.")
-def resume_deliveries() -> None:
-    """Let deliveries go on."""
-    _resume()
+    return [stop_deliveries, resume_deliveries]

@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 import pyarrow as pa
 
-from herobase_pipeline.assets.failing import disk_in_words
 from herobase_pipeline.assets.own_lake import own_lake
-from herobase_pipeline.assets.pulled import SettingsResource
+from herobase_pipeline.assets.site import Site
 from herobase_pipeline.assets.specs import spec
+from herobase_pipeline.assets.steps import step_of
 from herobase_pipeline.deriving.session import NotDerivedError, deriving
 from herobase_pipeline.lake import arrow, catalogue, gaps
 from herobase_pipeline.lake.completeness import known_in_full
@@ -24,49 +24,58 @@ from herobase_pipeline.operations import checks
 from herobase_pipeline.operations.rules import ERROR, RULES, WARN, Look
 from herobase_pipeline.partitions import local_day
 from herobase_pipeline.pulling.services import DAY_SERVICES
+from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import CALL_OUTCOMES, HEALTH, LEAD_CONVERSION, Table
 
 ALL_IS_WELL = "nothing_is_wrong"
 
 
-@dg.multi_asset(
-    name=HEALTH.name,
-    specs=[spec(HEALTH, group="health", deps=list(dict.fromkeys(rule.table for rule in RULES)))],
-    check_specs=[
-        dg.AssetCheckSpec(
-            ALL_IS_WELL,
-            asset=HEALTH.name,
-            description="No check of any table fails. Those that do are listed with the days, since when, and what to do.",
-        )
-    ],
-)
-@disk_in_words
-def health(context: dg.AssetExecutionContext, settings: SettingsResource) -> Iterator[dg.MaterializeResult[None]]:
-    """Look at everything, and say in words what is wrong."""
-    lake = own_lake(settings)
-    look = Look(context.instance, settings, checks.utcnow())
-    try:
-        wrong = _look(lake, look)
-    except NotDerivedError as error:
-        raise dg.Failure(str(error), allow_retries=False) from error
-    catalogue.refresh(lake, settings.zone)
-    fails = ", ".join(f"{row['check']} of {row['table_name']}" for row in wrong)
-    yield dg.MaterializeResult(
-        metadata={
-            "dagster/row_count": len(wrong),
-            "wrong": _listed(wrong, settings.zone),
-            "loaded": _loaded(look),
-            **_accepted(lake),
-        },
-        check_results=[
-            dg.AssetCheckResult(
-                check_name=ALL_IS_WELL,
-                passed=not wrong,
-                severity=ERROR if any(row["severity"] == ERROR.name for row in wrong) else WARN,
-                description=f"Wrong: {fails}." if wrong else "All is well.",
+def health(site: Site) -> dg.AssetsDefinition:
+    """Return the asset of what is wrong with a site's tables."""
+
+    @dg.multi_asset(
+        name=site.called(HEALTH.name),
+        required_resource_keys={site.resource},
+        specs=[spec(site, HEALTH, group="health", deps=list(dict.fromkeys(rule.table for rule in RULES)))],
+        check_specs=[
+            dg.AssetCheckSpec(
+                ALL_IS_WELL,
+                asset=site.key(HEALTH),
+                description="No check of any table fails. Those that do are listed with the days, since when, and what to do.",
             )
         ],
     )
+    @step_of(site)
+    def look_at_everything(
+        context: dg.AssetExecutionContext, settings: Settings
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        """Look at everything, and say in words what is wrong."""
+        lake = own_lake(settings)
+        look = Look(site, context.instance, settings, checks.utcnow())
+        try:
+            wrong = _look(lake, look)
+        except NotDerivedError as error:
+            raise dg.Failure(str(error), allow_retries=False) from error
+        catalogue.refresh(lake, settings.zone)
+        fails = ", ".join(f"{row['check']} of {row['table_name']}" for row in wrong)
+        yield dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": len(wrong),
+                "wrong": _listed(wrong, settings.zone),
+                "loaded": _loaded(look),
+                **_accepted(lake),
+            },
+            check_results=[
+                dg.AssetCheckResult(
+                    check_name=ALL_IS_WELL,
+                    passed=not wrong,
+                    severity=ERROR if any(row["severity"] == ERROR.name for row in wrong) else WARN,
+                    description=f"Wrong: {fails}." if wrong else "All is well.",
+                )
+            ],
+        )
+
+    return look_at_everything
 
 
 def _look(lake: Lake, look: Look) -> list[dict[str, Any]]:

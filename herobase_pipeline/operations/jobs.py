@@ -4,10 +4,11 @@ import dagster as dg
 
 from herobase_pipeline.assets.derived import ANEW
 from herobase_pipeline.assets.erasures import GONE
-from herobase_pipeline.assets.pulled import REFRESH
-from herobase_pipeline.assets.retention import RETENTION
+from herobase_pipeline.assets.pulled import REFRESH, WHOLE_DAYS
+from herobase_pipeline.assets.retention import NAME as RETENTION
+from herobase_pipeline.assets.site import Site
+from herobase_pipeline.operations.dagster_internals import AssetJob
 from herobase_pipeline.pulling.services import DAY_SERVICES, LIST_SERVICES
-from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import (
     ACCOUNT,
     CALL_OUTCOMES,
@@ -25,11 +26,14 @@ from herobase_pipeline.tables import (
     LEADS,
     METRIC_REGISTRY,
     ORG_HISTORY,
+    TABLES,
     Table,
 )
 
-_WANTED = [service for service in DAY_SERVICES if service.is_wanted(Settings.load())]
-BY_DAY = (*(table for service in _WANTED for table in service.tables), CALL_OUTCOMES)
+REFRESH_TODAY, PULL_DAYS, PULL_LISTS = "refresh_today", "pull_days", "pull_lists"
+COUNT_DAYS, DERIVE, READ_FIELDS, REBUILD = "count_days", "derive", "read_fields", "rebuild"
+ERASE, RETAIN, DELIVER, CHECK = "erase", "retain", "deliver", "check"
+"""What the jobs of an only account are called."""
 LISTS = (*(table for service in LIST_SERVICES for table in service.tables), ACCOUNT)
 FROM_ALL_DAYS = (
     LEADS,
@@ -43,80 +47,61 @@ FROM_ALL_DAYS = (
 """What follows at once what was pulled."""
 
 
-def _selection(*tables: Table) -> dg.AssetSelection:
-    """Return tables with their checks: Dagster shows what is not checked since it was written as not checked at all."""
-    return dg.AssetSelection.assets(*(dg.AssetKey(table.key) for table in tables))
+def by_day(site: Site) -> list[Table]:
+    """Return the tables by day that a site's settings name, with what is counted of them."""
+    wanted = [service for service in DAY_SERVICES if service.is_wanted(site.settings)]
+    return [*(table for service in wanted for table in service.tables), CALL_OUTCOMES]
 
 
-REFRESH_TODAY = dg.define_asset_job(
-    "refresh_today",
-    _selection(*BY_DAY),
-    description="What is new since the last pull of today.",
-    tags={REFRESH: "true", "dagster/priority": "10"},  # before a backfill's runs
-)
-PULL_DAYS = dg.define_asset_job(
-    "pull_days",
-    _selection(*BY_DAY),
-    description="Days pulled whole: yesterday once it is over, and the days before for what changed late.",
-    tags={"dagster/priority": "5", "herobase/whole_days": "true"},  # one at a time (dagster.yaml)
-)
-PULL_LISTS = dg.define_asset_job(
-    "pull_lists",
-    _selection(*LISTS),
-    description="The small lists, and what the account may do.",
-)
-DERIVE = dg.define_asset_job(
-    "derive",
-    _selection(*FROM_ALL_DAYS),
-    description="What is made from all days.",
-)
-READ_FIELDS = dg.define_asset_job(
-    "read_fields",
-    _selection(LEAD_FIELDS),
-    description="The declared fields of all leads.",
-)
-REBUILD = dg.define_asset_job(
-    "rebuild",
-    _selection(*FROM_ALL_DAYS, LEAD_FIELDS),
-    description="What is made from all days, anew, and whether it is what changes had made of it.",
-    tags={ANEW: "true"},
-)
-COUNT_DAYS = dg.define_asset_job(
-    "count_days",
-    _selection(CALL_OUTCOMES),
-    description="The outcomes of days whose calls were pulled anew.",
-)
-ERASE = dg.define_asset_job(
-    "erase",
-    _selection(ERASED, ERASURES),
-    description="Whoever asked to be forgotten is erased, and it is proven that they are gone.",
-)
-RETAIN = dg.define_asset_job(
-    "retain",
-    dg.AssetSelection.assets(RETENTION),
-    description="What is past its time is deleted.",
-)
-_PROOF = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey(ERASURES.key), GONE))  # reads everything: once a night
-CHECK = dg.define_asset_job(
-    "check",
-    (dg.AssetSelection.all_asset_checks() - _PROOF) | _selection(HEALTH),
-    description="All asset checks but the proof of erasures, and health: what is wrong, in words.",
-)
-DELIVER = dg.define_asset_job(
-    "deliver",
-    _selection(DELIVERY_PLAN, DELIVERIES, DELIVERY_PAYLOADS),
-    description="What is planned is sent, of the deliveries that are live.",
-)
-JOBS = [
-    REFRESH_TODAY,
-    PULL_DAYS,
-    PULL_LISTS,
-    DERIVE,
-    READ_FIELDS,
-    REBUILD,
-    COUNT_DAYS,
-    ERASE,
-    RETAIN,
-    DELIVER,
-    CHECK,
-]
+def jobs(site: Site) -> list[AssetJob]:
+    """Return the jobs of a site."""
+
+    def selection(*tables: Table) -> dg.AssetSelection:
+        """Return tables with their checks: Dagster shows what is not checked since it was written as not checked at all."""
+        return dg.AssetSelection.assets(*map(site.key, tables))
+
+    def job(name: str, selected: dg.AssetSelection, description: str, tags: dict[str, str] | None = None) -> AssetJob:
+        return dg.define_asset_job(site.called(name), selected, description=description, tags=tags)
+
+    every_check = dg.AssetSelection.checks_for_assets(*(site.key(table) for table in TABLES))
+    proof = dg.AssetSelection.checks(dg.AssetCheckKey(site.key(ERASURES), GONE))  # reads everything: once a night
+    return [
+        job(
+            REFRESH_TODAY,
+            selection(*by_day(site)),
+            "What is new since the last pull of today.",
+            {REFRESH: "true", "dagster/priority": "10"},  # before a backfill's runs
+        ),
+        job(
+            PULL_DAYS,
+            selection(*by_day(site)),
+            "Days pulled whole: yesterday once it is over, and the days before for what changed late.",
+            {"dagster/priority": "5", WHOLE_DAYS: site.called("whole_days")},  # one at a time (dagster.yaml)
+        ),
+        job(PULL_LISTS, selection(*LISTS), "The small lists, and what the account may do."),
+        job(DERIVE, selection(*FROM_ALL_DAYS), "What is made from all days."),
+        job(READ_FIELDS, selection(LEAD_FIELDS), "The declared fields of all leads."),
+        job(
+            REBUILD,
+            selection(*FROM_ALL_DAYS, LEAD_FIELDS),
+            "What is made from all days, anew, and whether it is what changes had made of it.",
+            {ANEW: "true"},
+        ),
+        job(COUNT_DAYS, selection(CALL_OUTCOMES), "The outcomes of days whose calls were pulled anew."),
+        job(
+            ERASE,
+            selection(ERASED, ERASURES),
+            "Whoever asked to be forgotten is erased, and it is proven that they are gone.",
+        ),
+        job(RETAIN, dg.AssetSelection.assets(site.key_of([RETENTION])), "What is past its time is deleted."),
+        job(
+            DELIVER,
+            selection(DELIVERY_PLAN, DELIVERIES, DELIVERY_PAYLOADS),
+            "What is planned is sent, of the deliveries that are live.",
+        ),
+        job(
+            CHECK,
+            (every_check - proof) | selection(HEALTH),
+            "All asset checks but the proof of erasures, and health: what is wrong, in words.",
+        ),
+    ]

@@ -2,11 +2,12 @@
 
 import datetime as dt
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
 
 from herobase_pipeline.assets.liveness import forget, signs
+from herobase_pipeline.assets.site import Site
 from herobase_pipeline.operations.dagster_internals import RETRIED_BY, WILL_RETRY, is_of_an_ended_backfill, processes
 from herobase_pipeline.settings import Settings
 
@@ -15,36 +16,51 @@ _REMINDED = "herobase/retry_reminded"
 _RETRY_AFTER = dt.timedelta(minutes=1)  # Dagster's own retry takes seconds
 
 
-@dg.sensor(
-    minimum_interval_seconds=15,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Ends runs whose process was killed, so that they keep no slot and are made again.",
-)
-def recover(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-    """Mark such runs as failed; Dagster's retries and backfills then go on with what is left."""
-    settings, instance = Settings.load(), context.instance
-    held = signs(settings)
-    killed = list(_killed(instance, held))
-    for run in killed:
-        message = "The process that worked on this run was killed; what it had finished is kept."
-        if run.status is dg.DagsterRunStatus.CANCELING:  # somebody wanted it to end, so it is not made again
-            instance.report_run_canceled(run, message)
-        else:
-            if (
-                instance.run_retries_enabled
-            ):  # before it has failed, so that no backfill takes it for given up (see _remind)
-                instance.add_run_tags(run.run_id, {WILL_RETRY: "true"})
-            instance.report_run_failed(run, message)
-        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-    for run_id in [run_id for run_id, is_held in held.items() if not is_held]:
-        forget(settings, run_id)  # also where Dagster has noticed by itself
-    reminded = list(_remind(instance))
-    ended = ", ".join(run.run_id for run in killed)
-    told = [
-        f"Ended {len(killed)} runs whose process was killed: {ended}." if killed else "",
-        f"Reminded Dagster of the retry of {', '.join(reminded)}." if reminded else "",
-    ]
-    return dg.SkipReason(" ".join(filter(None, told)) or "All is well.")
+def recovery(sites: Sequence[Site]) -> dg.SensorDefinition:
+    """Return what mends the runs of all sites."""
+
+    @dg.sensor(
+        minimum_interval_seconds=15,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Ends runs whose process was killed, so that they keep no slot and are made again.",
+    )
+    def recover(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        """Mark such runs as failed; Dagster's retries and backfills then go on with what is left."""
+        instance, all_settings = context.instance, [site.load() for site in sites]
+        held = _signs(all_settings)
+        killed = list(_killed(instance, held))
+        for run in killed:
+            message = "The process that worked on this run was killed; what it had finished is kept."
+            if run.status is dg.DagsterRunStatus.CANCELING:  # somebody wanted it to end, so it is not made again
+                instance.report_run_canceled(run, message)
+            else:
+                if (
+                    instance.run_retries_enabled
+                ):  # before it has failed, so that no backfill takes it for given up (see _remind)
+                    instance.add_run_tags(run.run_id, {WILL_RETRY: "true"})
+                instance.report_run_failed(run, message)
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+        for run_id in [run_id for run_id, is_held in held.items() if not is_held]:
+            for settings in all_settings:
+                forget(settings, run_id)  # also where Dagster has noticed by itself
+        reminded = list(_remind(instance))
+        ended = ", ".join(run.run_id for run in killed)
+        told = [
+            f"Ended {len(killed)} runs whose process was killed: {ended}." if killed else "",
+            f"Reminded Dagster of the retry of {', '.join(reminded)}." if reminded else "",
+        ]
+        return dg.SkipReason(" ".join(filter(None, told)) or "All is well.")
+
+    return recover
+
+
+def _signs(all_settings: Sequence[Settings]) -> dict[str, bool]:
+    """Return the runs that have a sign, and whether a process still holds it; a run of several sites has one in each."""
+    held: dict[str, bool] = {}
+    for settings in all_settings:
+        for run_id, is_held in signs(settings).items():
+            held[run_id] = is_held or held.get(run_id, False)
+    return held
 
 
 def _killed(instance: dg.DagsterInstance, held: Mapping[str, bool]) -> Iterator[dg.DagsterRun]:

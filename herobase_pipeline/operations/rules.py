@@ -12,8 +12,8 @@ from statistics import median
 
 import dagster as dg
 
-from herobase_pipeline.assets.days import DAYS
 from herobase_pipeline.assets.fields import FINDINGS
+from herobase_pipeline.assets.site import Site
 from herobase_pipeline.deriving.rebuilding import differences
 from herobase_pipeline.enums import LOOKS_LIKE_ONE
 from herobase_pipeline.lake.damage import KEPT, damaged, name_of, remedy
@@ -70,12 +70,14 @@ class Look:
     """What a check may look at, beside the tables.
 
     Attributes:
+        site: whose tables they are.
         instance: what Dagster knows of past runs.
         settings: the settings.
         now: the time that decides which days are due.
 
     """
 
+    site: Site
     instance: dg.DagsterInstance
     settings: Settings
     now: dt.datetime
@@ -125,12 +127,12 @@ class Check:
 
 def _left_failed(table: Table, look: Look, cause: str = "") -> list[Finding]:
     """Return the days whose last attempt failed; with ``cause``, those that an error of that name stopped."""
-    asset = dg.AssetKey(table.key)
-    statuses = look.instance.get_status_by_partition(asset, DAYS.get_partition_keys(), DAYS) or {}
+    asset, days = look.site.key(table), look.site.days
+    statuses = look.instance.get_status_by_partition(asset, days.get_partition_keys(), days) or {}
     found = []
     for key in [key for key, status in statuses.items() if status is dg.AssetPartitionStatus.FAILED]:
         attempt = look.instance.get_latest_planned_materialization_info(asset, key)
-        name, sentence = _failure(look.instance, attempt.run_id, table.name) if attempt else ("", "")
+        name, sentence = _failure(look.instance, attempt.run_id, look.site.called(table.name)) if attempt else ("", "")
         if not cause or (name == cause and sentence.startswith(key)):  # the other days of its run were left undone
             found.append((dt.date.fromisoformat(key), sentence))
     return found
@@ -148,12 +150,12 @@ def _failure(instance: dg.DagsterInstance, run_id: str, step: str) -> tuple[str,
 
 def _undeclared(look: Look) -> list[Finding]:
     """Return what the last run of lead_fields found that its declarations do not fit, by the day; or why it failed."""
-    key, instance = dg.AssetKey(LEAD_FIELDS.key), look.instance
+    key, instance = look.site.key(LEAD_FIELDS), look.instance
     event = instance.get_latest_materialization_event(key)
     attempt = instance.get_latest_planned_materialization_info(key)
     run = instance.get_run_by_id(attempt.run_id) if attempt and (not event or event.run_id != attempt.run_id) else None
     if run and run.is_failure:
-        return [(look.now.date(), _failure(instance, run.run_id, LEAD_FIELDS.name)[1])]
+        return [(look.now.date(), _failure(instance, run.run_id, look.site.called(LEAD_FIELDS.name))[1])]
     told = event.asset_materialization.metadata.get(FINDINGS) if event and event.asset_materialization else None
     if not isinstance(told, dg.TableMetadataValue):
         return []

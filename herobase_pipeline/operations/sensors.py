@@ -5,9 +5,11 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
+from herobase_pipeline.assets.site import Site
 from herobase_pipeline.fields.projection import FIELDS_OF_LEADS
 from herobase_pipeline.lake import gaps
 from herobase_pipeline.lake.layout import Lake, written
+from herobase_pipeline.operations.dagster_internals import AssetJob
 from herobase_pipeline.operations.jobs import (
     CHECK,
     COUNT_DAYS,
@@ -18,11 +20,8 @@ from herobase_pipeline.operations.jobs import (
     REBUILD,
     REFRESH_TODAY,
 )
-from herobase_pipeline.operations.old_runs import tidy
-from herobase_pipeline.operations.recovery import recover
 from herobase_pipeline.operations.schedules import UNFINISHED, is_running
 from herobase_pipeline.partitions import stretches
-from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, HEALTH, LEAD_FIELDS, TABLES, VERSIONS, Table
 
 CALM = dt.timedelta(seconds=30)
@@ -35,51 +34,84 @@ _RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_
 _AT_ONCE = 20  # runs of a tick; the next tick goes on
 
 
-@dg.sensor(
-    jobs=[COUNT_DAYS, DERIVE, READ_FIELDS],
-    minimum_interval_seconds=30,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Makes derived tables again that are older than what they are made from, also after a backfill of old days.",
-)
-def follow(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    """Ask for the days and tables that are behind; nothing while a run of theirs is under way."""
-    lake = Lake(Settings.load().data_dir)
-    if is_running(context.instance, COUNT_DAYS.name):
-        yield dg.SkipReason("Days are being counted.")
-        return
-    days = lake.days(CALLS)
-    behind = [day for day in days if written(lake.file(CALLS, day)) > written(lake.file(CALL_OUTCOMES, day))]
-    spans = _spans_being_counted(context.instance)
-    behind = [day for day in behind if not any(first <= day <= last for first, last in spans)]
-    if behind and not _failed_lately(context.instance, COUNT_DAYS.name):
-        for first, last in stretches(behind)[:_AT_ONCE]:
-            yield dg.RunRequest(job_name=COUNT_DAYS.name, tags=dict(zip(_RANGE, (str(first), str(last)), strict=True)))
-        return
-    why_not = _why_not_to_derive(context.instance, lake)
-    wanted = [] if why_not else [DERIVE.name]
-    if _fields_are_behind(context.instance, lake):
-        wanted.append(READ_FIELDS.name)
-    yield from (dg.RunRequest(job_name=name) for name in wanted)
-    if why_not and not wanted:
-        yield dg.SkipReason(why_not)
+def sensors(site: Site, jobs: Sequence[AssetJob]) -> list[dg.SensorDefinition]:
+    """Return what is noticed of a site, and which of its jobs then runs."""
+
+    @dg.sensor(
+        name=site.called("follow"),
+        jobs=[job for job in jobs if job.name in map(site.called, (COUNT_DAYS, DERIVE, READ_FIELDS))],
+        minimum_interval_seconds=30,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Makes derived tables again that are older than what they are made from, also after a backfill of old days.",
+    )
+    def follow(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        """Ask for the days and tables that are behind; nothing while a run of theirs is under way."""
+        lake = Lake(site.load().data_dir)
+        if is_running(context.instance, site.called(COUNT_DAYS)):
+            yield dg.SkipReason("Days are being counted.")
+            return
+        days = lake.days(CALLS)
+        behind = [day for day in days if written(lake.file(CALLS, day)) > written(lake.file(CALL_OUTCOMES, day))]
+        spans = _spans_being_counted(context.instance, site)
+        behind = [day for day in behind if not any(first <= day <= last for first, last in spans)]
+        if behind and not _failed_lately(context.instance, site.called(COUNT_DAYS)):
+            for first, last in stretches(behind)[:_AT_ONCE]:
+                yield dg.RunRequest(
+                    job_name=site.called(COUNT_DAYS), tags=dict(zip(_RANGE, (str(first), str(last)), strict=True))
+                )
+            return
+        why_not = _why_not_to_derive(context.instance, site, lake)
+        wanted = [] if why_not else [site.called(DERIVE)]
+        if _fields_are_behind(context.instance, site, lake):
+            wanted.append(site.called(READ_FIELDS))
+        yield from (dg.RunRequest(job_name=name) for name in wanted)
+        if why_not and not wanted:
+            yield dg.SkipReason(why_not)
+
+    @dg.sensor(
+        name=site.called("watch"),
+        job_name=site.called(CHECK),
+        minimum_interval_seconds=30,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Checks all again, and says in health what is wrong, once something was written or a run has failed.",
+    )
+    def watch(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        """Ask for a look at everything where there is something new to see since the last one."""
+        lake = Lake(site.load().data_dir)
+        if is_running(context.instance, site.called(CHECK)):
+            return dg.SkipReason("A look is under way.")
+        last = context.instance.get_run_records(dg.RunsFilter(job_name=site.called(CHECK)), limit=1)
+        # from its beginning on: what was written while it looked, it may not have seen
+        looked = last[0].create_timestamp.timestamp() if last else _changed(lake, [HEALTH])
+        if dt.datetime.now(dt.UTC).timestamp() - looked < LOOK_AGAIN.total_seconds():
+            return dg.SkipReason("All was looked at just now.")
+        changed = max(_changed(lake, [table for table in TABLES if table != HEALTH]), written(gaps.file(lake)))
+        if changed <= looked and not _has_failed(context.instance, site, looked):
+            return dg.SkipReason("Nothing has changed since the last look.")
+        return dg.RunRequest()
+
+    return [follow, watch]
 
 
-def _spans_being_counted(instance: dg.DagsterInstance) -> list[tuple[dt.date, dt.date]]:
+def _spans_being_counted(instance: dg.DagsterInstance, site: Site) -> list[tuple[dt.date, dt.date]]:
     """Return the first and the last day of each run under way that counts its days itself, once it has pulled them."""
-    outcomes, found = dg.AssetKey(CALL_OUTCOMES.key), []
+    outcomes, found = site.key(CALL_OUTCOMES), []
     for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
-        if outcomes in (run.asset_selection or ()) or run.job_name in (REFRESH_TODAY.name, PULL_DAYS.name):
+        if outcomes in (run.asset_selection or ()) or run.job_name in (
+            site.called(REFRESH_TODAY),
+            site.called(PULL_DAYS),
+        ):
             first, last = (run.tags.get(tag) or run.tags.get("dagster/partition") for tag in _RANGE)
             if first and last:
                 found.append((dt.date.fromisoformat(first), dt.date.fromisoformat(last)))
     return found
 
 
-def _why_not_to_derive(instance: dg.DagsterInstance, lake: Lake) -> str | None:
+def _why_not_to_derive(instance: dg.DagsterInstance, site: Site, lake: Lake) -> str | None:
     """Return why what is made from all days is not asked for now; None if it is."""
-    if is_running(instance, DERIVE.name) or is_running(instance, REBUILD.name):
+    if is_running(instance, site.called(DERIVE)) or is_running(instance, site.called(REBUILD)):
         return "Tables are being derived."
-    if _failed_lately(instance, DERIVE.name):
+    if _failed_lately(instance, site.called(DERIVE)):
         return "Deriving has just failed; its run says why. It is tried again after a while."
     pulled, made = (
         _changed(lake, [CALLS, *VERSIONS, CALL_OUTCOMES]),
@@ -88,31 +120,9 @@ def _why_not_to_derive(instance: dg.DagsterInstance, lake: Lake) -> str | None:
     if not lake.has(CALLS) or not any(map(lake.has, VERSIONS)) or pulled <= made:
         return "All is up to date."
     since = dt.datetime.now(dt.UTC).timestamp() - made
-    if since < (PATIENCE if _is_pulling(instance) else CALM).total_seconds():
+    if since < (PATIENCE if _is_pulling(instance, site) else CALM).total_seconds():
         return "Waits for what is being pulled."
     return None
-
-
-@dg.sensor(
-    job=CHECK,
-    minimum_interval_seconds=30,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Checks all again, and says in health what is wrong, once something was written or a run has failed.",
-)
-def watch(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """Ask for a look at everything where there is something new to see since the last one."""
-    lake = Lake(Settings.load().data_dir)
-    if is_running(context.instance, CHECK.name):
-        return dg.SkipReason("A look is under way.")
-    last = context.instance.get_run_records(dg.RunsFilter(job_name=CHECK.name), limit=1)
-    # from its beginning on: what was written while it looked, it may not have seen
-    looked = last[0].create_timestamp.timestamp() if last else _changed(lake, [HEALTH])
-    if dt.datetime.now(dt.UTC).timestamp() - looked < LOOK_AGAIN.total_seconds():
-        return dg.SkipReason("All was looked at just now.")
-    changed = max(_changed(lake, [table for table in TABLES if table != HEALTH]), written(gaps.file(lake)))
-    if changed <= looked and not _has_failed(context.instance, looked):
-        return dg.SkipReason("Nothing has changed since the last look.")
-    return dg.RunRequest()
 
 
 def _failed_lately(instance: dg.DagsterInstance, job: str) -> bool:
@@ -122,31 +132,28 @@ def _failed_lately(instance: dg.DagsterInstance, job: str) -> bool:
     return bool(last) and last[0].dagster_run.is_failure and waited < PATIENCE.total_seconds()
 
 
-def _has_failed(instance: dg.DagsterInstance, since: float) -> bool:
+def _has_failed(instance: dg.DagsterInstance, site: Site, since: float) -> bool:
     """Whether a run that loads or makes something has failed since then."""
     ended = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
     after = dt.datetime.fromtimestamp(since, dt.UTC)
     runs = instance.get_runs(dg.RunsFilter(statuses=ended, updated_after=after))
-    return any(run.job_name != CHECK.name for run in runs)
+    return any(run.job_name != site.called(CHECK) for run in runs)
 
 
-def _fields_are_behind(instance: dg.DagsterInstance, lake: Lake) -> bool:
+def _fields_are_behind(instance: dg.DagsterInstance, site: Site, lake: Lake) -> bool:
     """Whether the declared fields are older than what they are read from, and were not tried lately, as they may be wrong."""
-    last = instance.get_run_records(dg.RunsFilter(job_name=READ_FIELDS.name), limit=1)
+    last = instance.get_run_records(dg.RunsFilter(job_name=site.called(READ_FIELDS)), limit=1)
     tried = last[0].create_timestamp.timestamp() if last else 0.0
     waited = dt.datetime.now(dt.UTC).timestamp() - max(tried, _changed(lake, [LEAD_FIELDS])) > PATIENCE.total_seconds()
     return waited and _changed(lake, FIELDS_OF_LEADS) > _changed(lake, [LEAD_FIELDS])
 
 
-def _is_pulling(instance: dg.DagsterInstance) -> bool:
+def _is_pulling(instance: dg.DagsterInstance, site: Site) -> bool:
     """Whether more is about to come: days are being pulled, other than today."""
-    no_pulls = (CHECK.name, DERIVE.name, READ_FIELDS.name, REFRESH_TODAY.name)
+    no_pulls = (site.called(CHECK), site.called(DERIVE), site.called(READ_FIELDS), site.called(REFRESH_TODAY))
     return any(run.job_name not in no_pulls for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)))
 
 
 def _changed(lake: Lake, tables: Sequence[Table]) -> float:
     """When the latest of some tables' files was written; 0 where there is none."""
     return max((written(path) for table in tables for path in lake.footers(table)), default=0.0)
-
-
-SENSORS = [follow, watch, recover, tidy]

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from herobase_pipeline.definitions import defs
 from herobase_pipeline.delivering import decide
 from herobase_pipeline.delivering.ledger import ledger
 from herobase_pipeline.erasing.procedure import erase
@@ -20,7 +21,6 @@ from herobase_pipeline.lake.catalogue import view
 from herobase_pipeline.lake.engine import connect
 from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.lake.writing import write
-from herobase_pipeline.operations.emergency_stop import resume_deliveries, stop_deliveries
 from herobase_pipeline.settings import SANDBOX_HERO_KEY
 from herobase_pipeline.tables import LEAD_DATA, SIMPLE_LEADS
 from herobase_pipeline_tests.conftest import alias, failure, writer
@@ -186,12 +186,12 @@ def test_the_switch_stops_everything_until_it_is_let_go(delivering):
     here, folder = delivering()
     (folder / "hero.toml").write_text(declared(MAPPED))
     settings = {"settings": here.settings}
-    assert stop_deliveries.execute_in_process(resources=settings).success
+    assert defs.resolve_job_def("stop_deliveries").execute_in_process(resources=settings).success
     result = here.materialize(SENDS)
     assert "deliveries are stopped" in failure(result)
     assert not here.sandbox.destinations.projects
     assert plan(here)["send"] == sum(expected(here).values())
-    assert resume_deliveries.execute_in_process(resources=settings).success
+    assert defs.resolve_job_def("resume_deliveries").execute_in_process(resources=settings).success
     here.load(SENDS)
     assert emails(here) == expected(here)
 

@@ -20,10 +20,6 @@ from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.writing import empty, write
 from herobase_pipeline.operations import old_runs, recovery, sensors
 from herobase_pipeline.operations.jobs import FROM_ALL_DAYS
-from herobase_pipeline.operations.old_runs import tidy
-from herobase_pipeline.operations.recovery import recover
-from herobase_pipeline.operations.schedules import close_yesterday, late_truth, pull_lists, refresh_today
-from herobase_pipeline.operations.sensors import follow, watch
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, HEALTH, LEAD_DATA, LEAD_FIELDS, SIMPLE_LEADS
 from herobase_pipeline_tests.dagster_internals import EngineEventData, StepMaterializationData
@@ -31,6 +27,11 @@ from herobase_pipeline_tests.dagster_internals import EngineEventData, StepMater
 LOCAL_MORNING = dt.datetime(
     2026, 3, 29, 22, 30, tzinfo=dt.UTC
 )  # 00:30 on the 30th in Copenhagen, the clocks just changed
+
+close_yesterday, late_truth, pull_lists, refresh_today = map(
+    defs.resolve_schedule_def, ("close_yesterday", "late_truth", "pull_lists", "refresh_today")
+)
+follow, watch, recover, tidy = map(defs.resolve_sensor_def, ("follow", "watch", "recover", "tidy"))
 
 
 @pytest.fixture

@@ -13,10 +13,9 @@ from herobase_pipeline.lake.engine import connect
 from herobase_pipeline.lake.layout import mark
 from herobase_pipeline.lake.writing import write
 from herobase_pipeline.operations import rules
-from herobase_pipeline.operations.checks import CHECKS
 from herobase_pipeline.tables import ACCOUNT, CALL_OUTCOMES, CALLS, ERASURES, LEAD_CONVERSION, PROJECTS, SIMPLE_LEADS
 from herobase_pipeline.tables.erasures import FOUND
-from herobase_pipeline_tests.conftest import ASSETS, writer
+from herobase_pipeline_tests.conftest import ASSETS, CHECKS, writer
 from herobase_pipeline_tests.hostile import hostile, on_the_wire
 
 KEYS = [key for definition in CHECKS for key in definition.check_keys]

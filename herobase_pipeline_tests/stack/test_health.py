@@ -72,10 +72,10 @@ def test_a_failing_check_is_red_while_today_is_refreshed_and_green_once_its_caus
     missing = str(dt.date.fromisoformat(stack.today) - dt.timedelta(days=GAP))
     stack.wait_for(lambda: NO_GAP in health(stack).index, "the gap in health", seconds=SOON_S)
     since = health(stack).loc[NO_GAP, "since"]
-    done_before = len(stack.runs(pipelineName=REFRESH_TODAY.name, statuses=["SUCCESS"]))
+    done_before = len(stack.runs(pipelineName=REFRESH_TODAY, statuses=["SUCCESS"]))
 
     grey = 0.0
-    while len(stack.runs(pipelineName=REFRESH_TODAY.name, statuses=["SUCCESS"])) < done_before + REFRESHES:
+    while len(stack.runs(pipelineName=REFRESH_TODAY, statuses=["SUCCESS"])) < done_before + REFRESHES:
         began = time.monotonic()
         state = stack.checks("calls")[NO_GAP]
         time.sleep(1)

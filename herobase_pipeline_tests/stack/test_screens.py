@@ -39,7 +39,7 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         assert (
             stack.wait_for_backfill(stack.launch_backfill([*PULLED, CALL_OUTCOMES.name], days)) == "COMPLETED_SUCCESS"
         )
-        for job in (DERIVE.name, CHECK.name):
+        for job in (DERIVE, CHECK):
             assert stack.wait_for_run(stack.launch_job(job), seconds=120).status == "SUCCESS"
         yield stack
 

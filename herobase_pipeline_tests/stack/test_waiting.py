@@ -16,7 +16,7 @@ from herobase_pipeline_tests.stack.truth import DAYS, assert_all_done
 
 pytestmark = pytest.mark.slow
 EACH_MINUTE = {"HEROBASE_REFRESH_CRON": "* * * * *"}
-REFRESH = REFRESH_TODAY.name
+REFRESH = REFRESH_TODAY
 
 
 class Clock:

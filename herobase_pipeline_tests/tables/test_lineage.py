@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from herobase_pipeline.assets.sources import SOURCES
+from herobase_pipeline.assets.sources import sources
 from herobase_pipeline.definitions import defs
 from herobase_pipeline.deriving import restating
 from herobase_pipeline.deriving.history import SIGHTINGS
@@ -45,13 +45,14 @@ from herobase_pipeline.tables import (
 from herobase_pipeline.tables.drops import regimes
 from herobase_pipeline.tables.rates import registry
 from herobase_pipeline.tables.restatements import PUBLISHED
+from herobase_pipeline_tests.conftest import SITE
 from herobase_pipeline_tests.tables.making import DAY, ZONE, Row, at, day, temporary_lake
 
 Made = dict[str, set[str]]
 """For each column the columns that it is made from, as ``asset.column``."""
 
 SPECS = {spec.key: spec for spec in defs.resolve_all_asset_specs()}
-SERVICES = {source.key for source in SOURCES}
+SERVICES = {source.key for source in sources(SITE)}
 # unreadable keeps records whole, health says of tables what is wrong with them, and erasures who is in none
 EVERY = tuple(table for table in (*TABLES, *VIEWS) if table not in (UNREADABLE, HEALTH, ERASED, ERASURES))
 PULLED = [table for table in EVERY if any(dep.asset_key in SERVICES for dep in SPECS[dg.AssetKey(table.key)].deps)]
