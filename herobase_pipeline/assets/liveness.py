@@ -5,13 +5,15 @@ Dagster's launcher knows no health check: a run whose process died with the whol
 
 import fcntl
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 import dagster as dg
 
+from herobase_pipeline.addresses import is_remote
 from herobase_pipeline.assets.site import Site
 from herobase_pipeline.lake.layout import Lake, locked, make_folder
+from herobase_pipeline.lake.store import alive, is_held
 from herobase_pipeline.settings import Settings
 
 
@@ -25,6 +27,10 @@ def _signs(settings: Settings) -> Path:
 def at_work(settings: Settings, run_id: str) -> Iterator[None]:
     """Hold a run's sign; the system lets go of it when the process ends, however it ends."""
     folder = _signs(settings)
+    if is_remote(folder):
+        with alive(folder / run_id):
+            yield
+        return
     with ExitStack() as stack:
         with locked(folder):  # so that nobody takes the new sign for one that was left behind
             sign = stack.enter_context((folder / run_id).open("w"))
@@ -36,19 +42,8 @@ def at_work(settings: Settings, run_id: str) -> Iterator[None]:
 def signs(settings: Settings) -> dict[str, bool]:
     """Return the runs that have a sign, and whether a process still holds it."""
     folder = _signs(settings)
-    with locked(folder):
-        return {sign.name: _is_held(sign) for sign in sorted(folder.iterdir())}
-
-
-def _is_held(sign: Path) -> bool:
-    try:
-        with sign.open() as held:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except FileNotFoundError:  # its run has just ended well
-        return True
-    return False
+    with nullcontext() if is_remote(folder) else locked(folder):
+        return {sign.name: is_held(sign) for sign in sorted(folder.glob("[!.]*"))}
 
 
 def forget(settings: Settings, run_id: str) -> None:

@@ -7,7 +7,6 @@ states in ``deliveries``. What a killed run was sending is ``unknown`` from then
 
 import datetime as dt
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -21,8 +20,9 @@ import pyarrow as pa
 from herobase_pipeline.lake import arrow
 from herobase_pipeline.lake.engine import connect
 from herobase_pipeline.lake.handed_out import journal_of
-from herobase_pipeline.lake.layout import Lake, flush, locked, make_folder
+from herobase_pipeline.lake.layout import Lake, exists, locked, make_folder
 from herobase_pipeline.lake.spool import spool
+from herobase_pipeline.lake.store import append, remove
 from herobase_pipeline.lake.writing import stored, write
 from herobase_pipeline.tables import DELIVERIES, DELIVERY_PAYLOADS
 
@@ -138,14 +138,7 @@ class Ledger:
         if (last := self._times.get(event.key)) is not None and event.happened_at <= last:
             event = replace(event, happened_at=last + dt.timedelta(microseconds=1))
         line = json.dumps(asdict(event) | {"happened_at": event.happened_at.isoformat()}, ensure_ascii=False) + "\n"
-        is_new = not self._path.exists()
-        with self._path.open("ab") as journal:
-            journal.write(line.encode("utf-8", "replace"))
-            journal.flush()
-            os.fsync(journal.fileno())
-        if is_new:
-            self._path.chmod(0o600)
-            flush(self._path.parent)  # so that the file itself is found again
+        append(self._path, line.encode("utf-8", "replace"))
         self._know(event)
 
     def sent(self, key: str) -> Event | None:
@@ -178,7 +171,7 @@ class Ledger:
             events = f"FROM ({stored(self._lake, DELIVERY_PAYLOADS)}) UNION ALL BY NAME ({new})"
             con.execute(f"CREATE TEMP TABLE events AS {events}")
             count = write(self._lake, con, DELIVERIES, _LATEST)
-        self._path.unlink(missing_ok=True)
+        remove(self._path)
         return count
 
 
@@ -193,7 +186,7 @@ def ledger(lake: Lake, zone: ZoneInfo, utcnow: Callable[[], dt.datetime]) -> Ite
         try:
             yield found
         finally:
-            if journal.exists():
+            if exists(journal):
                 found.keep()
 
 
@@ -206,7 +199,7 @@ def _events(con: duckdb.DuckDBPyConnection, query: str) -> list[Event]:
 
 def _read(journal: Path) -> list[Event]:
     """Return the events of a journal. A last line that was cut was not durable, so nothing left for it."""
-    if not journal.exists():
+    if not exists(journal):
         return []
     *lines, rest = journal.read_text(encoding="utf-8", errors="replace").split("\n")
     try:
@@ -217,6 +210,5 @@ def _read(journal: Path) -> list[Event]:
             "if there is none, look in the destination what arrived last, then remove it."
         ) from None
     if rest:
-        with journal.open("r+b") as file:
-            file.truncate(sum(len(line.encode()) + 1 for line in lines))
+        append(journal, b"", keep=sum(len(line.encode()) + 1 for line in lines))
     return [Event(**event | {"happened_at": dt.datetime.fromisoformat(event["happened_at"])}) for event in found]

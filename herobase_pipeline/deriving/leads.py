@@ -20,6 +20,7 @@ from herobase_pipeline.lake.completeness import complete_days, define_complete_d
 from herobase_pipeline.lake.engine import file_literal, literal, number
 from herobase_pipeline.lake.gone import define_gone_days, gone_days
 from herobase_pipeline.lake.layout import Lake, month_of, place_of
+from herobase_pipeline.lake.store import remove
 from herobase_pipeline.lake.writing import empty, stored, write, write_known
 from herobase_pipeline.tables import CALLS, LEADS, VERSIONS, Table
 
@@ -164,7 +165,7 @@ def _make_all(lake: Lake, con: duckdb.DuckDBPyConnection) -> None:
     """Make every lead, those together that were first heard of in the same month."""
     past = "SELECT lead_id, unnest(active_dates) AS date FROM all_past"
     gone = f"SELECT * FROM ({past}) WHERE date IN (FROM gone_days)"
-    lake.digests(LEADS).unlink(missing_ok=True)
+    remove(lake.digests(LEADS))
     con.execute(f"""
         CREATE TEMP TABLE everyone AS
         SELECT lead_id, date_trunc('month', min(date))::DATE AS month, max(date) AS last

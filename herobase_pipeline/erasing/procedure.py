@@ -29,6 +29,7 @@ from herobase_pipeline.lake.gone import gone_days
 from herobase_pipeline.lake.layout import Lake, Mark, Swapped, locked, make_folder, mark
 from herobase_pipeline.lake.registering import add
 from herobase_pipeline.lake.spool import spool
+from herobase_pipeline.lake.store import exists, look_everywhere_again, remove
 from herobase_pipeline.lake.writing import rewrite, stored, write
 from herobase_pipeline.tables import (
     CALL_PHONES,
@@ -133,6 +134,7 @@ def _from_tables(
     looked.note(lake, looks_at)
     if not _pending(lake, con, everyone=everyone):
         return Erased(0, 0)
+    look_everywhere_again()  # a pull on another machine may have written since
     files = _held(lake, con)
     con.execute("DELETE FROM pending WHERE is_done AND person NOT IN (SELECT person FROM held)")
     persons = number(con, "SELECT count(*) FROM pending")
@@ -140,7 +142,7 @@ def _from_tables(
         return Erased(0, 0)
     _note(lake, con, done=False)
     deletes = lake.deletes_rows
-    lake.digests(LEADS).unlink(missing_ok=True)
+    remove(lake.digests(LEADS))
     swapped: Swapped = {}
     _rewrite_known_fields(lake, con, swapped)
     for table, day in files:
@@ -170,7 +172,7 @@ def _delete_damaged(lake: Lake) -> None:
                 raise DamagedError(lake, "Nobody was erased.", {table: found})
             for path in lake.folder(table).glob("**/*"):
                 if path.is_file():
-                    path.unlink(missing_ok=True)
+                    remove(path)
 
 
 def again_if_replaced(do: Callable[[], T]) -> T:
@@ -442,18 +444,18 @@ def _rows_of_persons(table: Table) -> Iterator[str]:
 def _rewrite_known_fields(lake: Lake, con: duckdb.DuckDBPyConnection, swapped: Swapped) -> None:
     """Take the erased leads out of what is kept beside ``lead_fields``; where that cannot be read it goes, and is made anew."""
     known = lake.known(LEAD_FIELDS)
-    if not known.exists():
+    if not exists(known):
         return
     rows = f"FROM read_parquet({file_literal(known)}, hive_partitioning = false) WHERE lead_id NOT IN (SELECT lead_id FROM ids)"
     was = mark(known)
     if damaged(lake, LEAD_FIELDS, [known], thoroughly=[known]):
-        known.unlink()
+        remove(known)
         return
     try:
         with lake.replacing_beside(LEAD_FIELDS, known) as aside:
             arrow.write_beside(con, rows, aside)
     except duckdb.Error:
-        known.unlink(missing_ok=True)
+        remove(known)
     else:
         swapped[known] = was, mark(known)
 

@@ -20,6 +20,7 @@ from herobase_pipeline.lake.engine import ROOMY, connect, file_literal, literal,
 from herobase_pipeline.lake.erased import register
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.spool import spool
+from herobase_pipeline.lake.store import files_below, is_lock
 from herobase_pipeline.lake.writing import write
 from herobase_pipeline.tables import ERASED, ERASURES
 from herobase_pipeline.tables.erasures import FOUND
@@ -90,8 +91,12 @@ def _prove(lake: Lake, zone: ZoneInfo, state: Path | None) -> Proof:
         register(con, lake)
         con.execute("CREATE OR REPLACE TEMP TABLE hits (place VARCHAR, person VARCHAR, texts BIGINT)")
         spools, registered = lake.under_way("spool"), lake.file(ERASED)
-        ours = [path for path in _files(lake.root.absolute()) if spools not in path.parents and path != registered]
-        theirs = None if state is None else [path for path in _files(state) if path not in ours]
+        ours = [
+            path
+            for path in files_below(lake.root.absolute())
+            if spools not in path.parents and path != registered and not is_lock(path)
+        ]
+        theirs = None if state is None else [path for path in files_below(state) if path not in ours]
         for name, paths in _by_table(lake, ours).items():
             _values(con, name, paths)
         for path in [*ours, *(theirs or ())]:
@@ -107,10 +112,6 @@ def _prove(lake: Lake, zone: ZoneInfo, state: Path | None) -> Proof:
             params={"found": str(proof), "nothing": str(proof._replace(hits=[]))},
         )
         return proof
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
 def _by_table(lake: Lake, paths: Iterable[Path]) -> dict[str, list[Path]]:

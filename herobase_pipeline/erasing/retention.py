@@ -13,8 +13,9 @@ from herobase_pipeline.lake.catalogue import define_views
 from herobase_pipeline.lake.completeness import known_in_full
 from herobase_pipeline.lake.engine import ROOMY, connect, literal
 from herobase_pipeline.lake.gone import gone_days, remember
-from herobase_pipeline.lake.layout import Lake, written
+from herobase_pipeline.lake.layout import Lake, exists
 from herobase_pipeline.lake.spool import spool
+from herobase_pipeline.lake.store import is_newer
 from herobase_pipeline.lake.writing import rewrite
 from herobase_pipeline.partitions import local_day
 from herobase_pipeline.settings import Settings
@@ -128,7 +129,7 @@ def _going(lake: Lake, con: duckdb.DuckDBPyConnection, kept: int, today: dt.date
 
 def _without_going(lake: Lake, con: duckdb.DuckDBPyConnection, table: Table, day: dt.date) -> None:
     """Write a day's file without the calls of ``going``; a file of which nothing is left is deleted."""
-    if not lake.file(table, day).exists():
+    if not exists(lake.file(table, day)):
         return
     kept = f"FROM seen WHERE call_id NOT IN (SELECT call_id FROM going WHERE date = DATE {literal(str(day))})"
     if not rewrite(lake, con, table, day, kept, keeps_age=True):
@@ -137,9 +138,9 @@ def _without_going(lake: Lake, con: duckdb.DuckDBPyConnection, table: Table, day
 
 def _is_counted(lake: Lake, day: dt.date) -> bool:
     """Whether all that is made from a day's calls was made since they were written."""
-    calls = written(lake.file(CALLS, day))
+    calls = lake.file(CALLS, day)
     made = [lake.file(CALL_OUTCOMES, day), *(lake.footers(LEADS) or [lake.known(LEADS)]), lake.file(ORG_HISTORY)]
-    return all(written(path) >= calls for path in made)
+    return not any(is_newer(calls, path) for path in made)
 
 
 def _due(lake: Lake, settings: Settings, now: dt.datetime) -> dt.datetime | None:

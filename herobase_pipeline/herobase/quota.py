@@ -11,7 +11,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,12 +36,27 @@ class _Service(msgspec.Struct):
     spent_until: float = 0.0
 
 
+@contextmanager
+def on_disk(file: Path) -> Iterator[bytearray]:
+    """Hand out a file's bytes to be changed in place, while the system lets nobody else do so."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a+b") as shared:
+        fcntl.flock(shared, fcntl.LOCK_EX)
+        shared.seek(0)
+        content = bytearray(shared.read())
+        yield content
+        shared.truncate(0)
+        shared.write(content)
+        shared.flush()
+
+
 @dataclass
 class Budget:
     """Waits before a request where the running minute is spent; shared by all threads and processes.
 
     Attributes:
         file: where the state is shared with other processes; None: this process is alone with the account.
+        shared: hands out the file's bytes to be changed in place, which nobody else does meanwhile.
         clock: seconds since 1970.
         sleep: waits so many seconds.
         utcnow: the time of day, for the reset that a spent day's error names.
@@ -51,6 +66,7 @@ class Budget:
     """
 
     file: Path | None = None
+    shared: Callable[[Path], AbstractContextManager[bytearray]] = field(default=on_disk, repr=False)
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
     utcnow: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC)
@@ -90,18 +106,13 @@ class Budget:
             if self.file is None:
                 yield self._services
                 return
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            with self.file.open("a+b") as shared:
-                fcntl.flock(shared, fcntl.LOCK_EX)
-                shared.seek(0)
+            with self.shared(self.file) as content:
                 try:
-                    books = msgspec.json.decode(shared.read(), type=dict[str, _Service])
+                    books = msgspec.json.decode(content, type=dict[str, _Service])
                 except msgspec.DecodeError:  # new, or of a process that died as it wrote: the next answer corrects it
                     books = {}
                 yield books
-                shared.truncate(0)
-                shared.write(msgspec.json.encode(books))
-                shared.flush()
+                content[:] = msgspec.json.encode(books)
 
     def _take(self, service: str) -> float:
         """Take one request and return 0, or return the seconds until one can be taken."""

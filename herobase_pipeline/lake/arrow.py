@@ -34,22 +34,25 @@ def schema(table: Table) -> pa.Schema:
 
 def columns_of(file: Path) -> tuple[Column, ...]:
     """Return the columns of a file as they were declared when it was written."""
-    import pyarrow.parquet as pq  # as long to load as a small day takes to land
-
     types = {kind: type_ for type_, kind in _TYPES.items()}
     return tuple(
-        Column(field.name, types[field.type], field.metadata[b"description"].decode()) for field in pq.read_schema(file)
+        Column(field.name, types[field.type], field.metadata[b"description"].decode()) for field in _schema_of(file)
     )
 
 
 def as_written(table: Table, file: Path) -> Table:
     """Return a table with what its file has besides, as fields of leads that people declare."""
-    import pyarrow.parquet as pq
-
-    if set(pq.read_schema(file).names) <= set(table.names):
+    if set(_schema_of(file).names) <= set(table.names):
         return table
     declared = {column.name: column for column in table}
     return replace(table, columns=tuple(declared.get(column.name, column) for column in columns_of(file)))
+
+
+def _schema_of(file: Path) -> pa.Schema:
+    import pyarrow.parquet as pq  # as long to load as a small day takes to land
+
+    with file.open("rb") as content:
+        return pq.read_schema(content)
 
 
 @cache

@@ -3,10 +3,12 @@
 import errno
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import duckdb
 
+from herobase_pipeline.addresses import is_remote
 from herobase_pipeline.lake.layout import Lake
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -22,6 +24,7 @@ def in_words(lake: Lake, error: Exception) -> str | None:
     """Return what an error of the system or of DuckDB says of the disk, and what to do; None for any other error."""
     place = _place(lake, error)
     if _is(error, _FULL) or (isinstance(error, duckdb.OutOfMemoryException) and _NO_ROOM_TO_SPILL in str(error)):
+        place = Path(tempfile.gettempdir()) if is_remote(place) else place  # where what is on its way to a store lies
         free = shutil.disk_usage(next(folder for folder in (place, *place.parents) if folder.exists())).free
         return (
             f"The disk of {place} is full, or its quota is spent ({free / 1e6:,.0f} MB are free now). What was there stays: "
@@ -38,7 +41,9 @@ def in_words(lake: Lake, error: Exception) -> str | None:
 def _place(lake: Lake, error: Exception) -> Path:
     """Return the data directory, or the file elsewhere that the error is of, such as one in the folder for temporary files."""
     named = error.filename if isinstance(error, OSError) else None
-    is_elsewhere = isinstance(named, str) and not Path(named).absolute().is_relative_to(lake.root.absolute())
+    is_elsewhere = isinstance(named, str) and (
+        is_remote(lake.root) or not Path(named).absolute().is_relative_to(lake.root.absolute())
+    )
     return Path(named).parent if named and is_elsewhere else lake.root
 
 

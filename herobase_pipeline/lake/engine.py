@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
+from herobase_pipeline.addresses import systems
 from herobase_pipeline.tables.schema import HASH
 
 MEMORY = "256MB"
@@ -39,11 +40,26 @@ def connect(zone: ZoneInfo, spool: Path, memory: str = MEMORY) -> duckdb.DuckDBP
             "disabled_optimizers": "statistics_propagation",
         }
     )
+    _know_stores(con)
     con.execute("SET enable_progress_bar = false")  # it would go to standard output
     con.execute(f"SET GLOBAL TimeZone = '{zone.key}'")
     con.execute(READING)
     con.execute(ORG_KEY)
     return con
+
+
+def bare() -> duckdb.DuckDBPyConnection:
+    """Open a connection with DuckDB's own settings that reads files wherever they lie."""
+    con = duckdb.connect()
+    _know_stores(con)
+    return con
+
+
+def _know_stores(con: duckdb.DuckDBPyConnection) -> None:
+    """Let a connection read object stores: through Python, as DuckDB's own extension is not to be had for every version."""
+    for system in systems():
+        con.register_filesystem(system)
+        con.execute("SET enable_external_file_cache = false")  # which knows an object by the second in which it was put
 
 
 def quoted(name: str) -> str:

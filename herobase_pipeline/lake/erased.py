@@ -14,7 +14,8 @@ from pathlib import Path
 import duckdb
 
 from herobase_pipeline.lake.engine import READING, define_token, file_literal, literal, number, quoted
-from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.lake.layout import Lake, exists, mark
+from herobase_pipeline.lake.store import look_again
 from herobase_pipeline.tables import CALL_PHONES, CALLS, DELIVERIES, ERASED, Holds, Table
 from herobase_pipeline.tables.schema import HASH
 
@@ -143,12 +144,13 @@ def register(con: duckdb.DuckDBPyConnection, lake: Lake) -> Register:
     """
     file = lake.file(ERASED)
     if lake.forgetting is None:
-        if file.exists():
+        if exists(file):
             raise AssertionError("a writer opened the lake without the key of erased persons: a defect of this program")
         return Register(con, lake, 0, 0, "")
-    state = file.stat() if file.exists() else None
-    mark = f"{file} {state and (state.st_ino, state.st_mtime_ns)}"
-    if con.execute("SELECT getvariable('register')").fetchone() != (mark,):  # else the connection has it already
+    look_again(file)
+    state = mark(file)
+    which = f"{file} {state}"
+    if con.execute("SELECT getvariable('register')").fetchone() != (which,):  # else the connection has it already
         define_token(con, lake.forgetting.key)
         columns = ", ".join(f"NULL::{column.type} AS {column.name}" for column in ERASED)
         con.execute(f"CREATE OR REPLACE TEMP TABLE erased AS SELECT {columns} WHERE false")
@@ -158,7 +160,7 @@ def register(con: duckdb.DuckDBPyConnection, lake: Lake) -> Register:
                 f"FROM read_parquet({file_literal(file)}, hive_partitioning = false)"
             )
         con.execute(_RULES)
-        con.execute(f"SET VARIABLE register = {literal(mark)}")
+        con.execute(f"SET VARIABLE register = {literal(which)}")
     query = """
         SELECT count(*), count(*) FILTER (is_asked AND kind <> 'lead'), sum(hash(identifier, kind, is_asked)::HUGEINT) FROM erased
     """

@@ -4,7 +4,6 @@ Each line begins with its key, so that it can be judged whatever a spreadsheet m
 """
 
 import datetime as dt
-import os
 import re
 from collections.abc import Collection, Iterator
 from itertools import count
@@ -12,7 +11,9 @@ from pathlib import Path
 
 import duckdb
 
-from herobase_pipeline.lake.layout import Lake, flush, locked, make_folder
+from herobase_pipeline.lake.layout import Lake, exists, locked, make_folder
+from herobase_pipeline.lake.store import append as append_to
+from herobase_pipeline.lake.store import put_bytes, remove
 from herobase_pipeline.lake.writing import stored
 from herobase_pipeline.tables import DELIVERIES, DELIVERY_PAYLOADS
 from herobase_pipeline.tables.schema import HASH
@@ -44,18 +45,11 @@ def append(to: Path, name: str, ending: str, header: str, line: str) -> None:
     with locked(to):
         for number in count(1):
             path = to / f"{name}{f'-{number}' if number > 1 else ''}.{ending}"
-            is_new = not path.exists() or not path.stat().st_size
-            if is_new or path.read_bytes().startswith(header.encode()):
+            there = path.read_bytes() if exists(path) else b""
+            if not there or there.startswith(header.encode()):
                 break
-        with path.open("ab") as file:
-            path.chmod(0o600)
-            if not is_new:
-                whole = path.read_bytes().rfind(b"\n") + 1
-                file.truncate(whole)  # what a killed run had begun to write
-            file.write(((header if is_new else "") + line).encode())
-            file.flush()
-            os.fsync(file.fileno())
-        flush(to)
+        # not what a killed run had begun to write
+        append_to(path, (line if there else header + line).encode(), keep=there.rfind(b"\n") + 1)
 
 
 def has(of: Path, key: str) -> bool:
@@ -78,7 +72,7 @@ def follow(lake: Lake, con: duckdb.DuckDBPyConnection) -> None:
         return
     # first, as a run of deliveries moves its events from there into the tables
     journal = journal_of(lake)
-    under_way = re.findall(rb'"key": "(\w+)"', journal.read_bytes()) if journal.exists() else []
+    under_way = re.findall(rb'"key": "(\w+)"', journal.read_bytes()) if exists(journal) else []
     query = _LIVING.format(deliveries=stored(lake, DELIVERIES), payloads=stored(lake, DELIVERY_PAYLOADS))
     if not (under_way or lake.has(DELIVERIES) or lake.has(DELIVERY_PAYLOADS)):
         return  # what was delivered is lost, so no line can be judged
@@ -86,27 +80,22 @@ def follow(lake: Lake, con: duckdb.DuckDBPyConnection) -> None:
     for path in files:
         with locked(path.parent):
             if path.name.startswith("."):  # what a killed run left
-                path.unlink(missing_ok=True)
+                remove(path)
                 continue
             content = path.read_bytes()
             lines = list(_lines(content))
             left = list(_left(lines, living, has_header=path.suffix.lower() == ".csv"))
             if not any(map(_KEY.match, left)):
-                path.unlink()
+                remove(path)
             elif left != lines:
-                aside = path.with_name(f".{path.name}")
-                aside.write_bytes("".join(left).encode(*_encoding(content)))
-                aside.chmod(0o600)
-                flush(aside)
-                aside.replace(path)
-                flush(path.parent)
+                put_bytes(path, "".join(left).encode(*_encoding(content)), private=True)
 
 
 def remove_before(lake: Lake, day: dt.date) -> None:
     """Delete the files of the days before a day."""
     for path in _files(lake):
         if (named := re.match(r"\d{4}-\d\d-\d\d", path.name)) and named[0] < str(day):
-            path.unlink()
+            remove(path)
 
 
 def _files(lake: Lake) -> list[Path]:

@@ -13,7 +13,7 @@ import duckdb
 from herobase_pipeline.lake import notes
 from herobase_pipeline.lake.catalogue import timezone_of
 from herobase_pipeline.lake.engine import connect, define_token, file_literal
-from herobase_pipeline.lake.layout import Forgetting, Lake
+from herobase_pipeline.lake.layout import Forgetting, Lake, exists
 from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import ACCOUNT, CALL_PHONES, CALLS, TABLES
@@ -113,7 +113,7 @@ def _has_my_tokens(con: duckdb.DuckDBPyConnection, lake: Lake) -> bool:
     """Whether a number of the lake has the token that the connection's key gives it; also where it has no number."""
     for day in reversed(lake.days(CALL_PHONES)):
         phones, calls = lake.file(CALL_PHONES, day), lake.file(CALLS, day)
-        if calls.exists():
+        if exists(calls):
             query = f"""
                 SELECT token(phone) = left(phone_token, {HASH})
                 FROM read_parquet({file_literal(phones)}, hive_partitioning = false)

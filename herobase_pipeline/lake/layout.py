@@ -2,19 +2,20 @@
 
 import contextlib
 import datetime as dt
-import fcntl
 import os
 import uuid
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from herobase_pipeline.lake import fingerprints
+from herobase_pipeline.addresses import is_remote
+from herobase_pipeline.lake import fingerprints, store
+from herobase_pipeline.lake.store import Mark, exists, flush, locked, make_folder, mark, written
 from herobase_pipeline.tables.schema import Table
 
 PART = "part.parquet"
-Mark = tuple[int, int, int]
-"""Size, time of writing in ns, and inode: two files that took the same place differ in one of them."""
+__all__ = ["Forgetting", "Lake", "Mark", "Swapped", "exists", "flush", "locked", "make_folder", "mark", "written"]
+
 Swapped = dict[Path, tuple[Mark | None, Mark | None]]
 """Of files that were written anew, which lay there before, and which does since."""
 
@@ -79,7 +80,7 @@ class Lake:
 
         None while it lies in one file, as before there were months: that one counts until it is gone.
         """
-        if self.file(table).exists():
+        if exists(self.file(table)):
             return []
         return _named(self.folders(table), month_of)
 
@@ -88,11 +89,8 @@ class Lake:
         return list(self._folders(table)) if self.listed is None else self._listed(table)[0]
 
     def _folders(self, table: Table) -> Iterator[str]:
-        try:
-            with os.scandir(self.folder(table)) as entries:
-                yield from (entry.name for entry in entries if self.is_there(Path(entry.path, PART)))
-        except FileNotFoundError:
-            return
+        folder = self.folder(table)
+        yield from (name for name in store.folders_with(folder, PART) if self.is_there(folder / name / PART))
 
     def has(self, table: Table) -> bool:
         """Whether a table has a file."""
@@ -113,7 +111,7 @@ class Lake:
         if table.daily:
             folder = self.folder(table)
             return [folder.joinpath(f"date={d}", PART) for d in _named(folders, _day) if days is None or d in days]
-        if self.file(table).exists():
+        if exists(self.file(table)):
             return [self.file(table)] if self.is_there(self.file(table)) else []
         months = _named(folders, month_of) if table.monthly and self.is_there(self.known(table)) else []
         return [self.file(table, month) for month in months]
@@ -152,7 +150,7 @@ class Lake:
 
     def is_there(self, path: Path) -> bool:
         """Whether a file is there, and not hidden."""
-        return path not in self.hidden and path.exists()
+        return path not in self.hidden and exists(path)
 
     def under_way(self, what: str) -> Path:
         """Return the private folder of what is under way, and no table's: ``private/.<what>``."""
@@ -189,13 +187,21 @@ class Lake:
         self, table: Table, target: Path, *, keeps_age: bool = False, swapped: Swapped | None = None
     ) -> Iterator[Path]:
         make_folder(target.parent, private=table.private)
+        if is_remote(target):
+            with locked(target.parent), store.own_folder(store.on_this_machine()) as folder:
+                aside, old = folder / PART, mark(target)
+                yield aside
+                store.put(aside, target)
+                self.hidden.discard(target)
+                if swapped is not None:
+                    swapped[target] = old, mark(target)
+            return
         with locked(target.parent):
             for stale in target.parent.glob(f".{PART}.*"):
                 stale.unlink()
             aside = target.with_name(f".{PART}.{uuid.uuid4().hex}")
             try:
                 yield aside
-                flush(aside)
                 if table.private:
                     aside.chmod(0o600)
                 if keeps_age:
@@ -204,11 +210,10 @@ class Lake:
                 old = mark(target)
                 written = {str(target.relative_to(self.folder(table))): fingerprints.of(aside)}
                 fingerprints.note(self.fingerprints(table), written)
-                aside.replace(target)
+                store.put(aside, target)
                 self.hidden.discard(target)
                 if swapped is not None:
                     swapped[target] = old, mark(target)
-                flush(target.parent)
             finally:
                 aside.unlink(missing_ok=True)
 
@@ -216,10 +221,12 @@ class Lake:
         """Delete a table's file."""
         path = self.file(table, day)
         with locked(path.parent):
-            path.unlink(missing_ok=True)
+            store.remove(path)
 
     def remove_leftovers(self, table: Table) -> None:
         """Delete what killed writers left beside a table's files, once whoever writes there now is done."""
+        if is_remote(self.root):  # what is not put as a whole is not there
+            return
         for left in self.folder(table).glob(f"**/.{PART}.*"):
             with locked(left.parent):
                 left.unlink(missing_ok=True)
@@ -249,49 +256,3 @@ def place_of(path: str) -> tuple[str, dt.date]:
     """Return the name of the table and the day of a daily file, by its path in the data directory."""
     *_, table, folder, _ = path.split("/")
     return table, dt.date.fromisoformat(folder.removeprefix("date="))
-
-
-def mark(path: Path) -> Mark | None:
-    """Return which file lies there; None for none."""
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return None
-    return found.st_size, found.st_mtime_ns, found.st_ino
-
-
-def written(path: Path) -> float:
-    """Return when a file was written, in seconds since 1970; 0 where there is none."""
-    return path.stat().st_mtime if path.exists() else 0.0
-
-
-def make_folder(folder: Path, *, private: bool) -> None:
-    """Make a folder; a private one, and the zone it lies in, can be entered by the owner alone."""
-    if not private:
-        folder.mkdir(parents=True, exist_ok=True)
-        return
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for part in (folder, *folder.parents):
-        part.chmod(0o700)
-        if part.name == "private":
-            return
-
-
-@contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder's lock, which the system takes back from a process that dies."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def flush(path: Path) -> None:
-    """Make a file, or the names in a folder, durable."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,14 +1,13 @@
 """What a lake keeps about itself: small JSON documents in ``lake/.notes``, each replaced as a whole."""
 
 import json
-import os
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from herobase_pipeline.lake.layout import Lake, locked, make_folder
+from herobase_pipeline.lake.store import put_bytes, read_bytes
 
 Note = dict[str, Any]
 
@@ -16,7 +15,7 @@ Note = dict[str, Any]
 def read(lake: Lake, name: str) -> Note | None:
     """Return a note; None where there is none, or where what is there is no JSON object."""
     try:
-        note = json.loads(_file(lake, name).read_text(encoding="utf-8"))
+        note = json.loads(read_bytes(_file(lake, name)).decode("utf-8"))
     except (FileNotFoundError, ValueError):
         return None
     return note if isinstance(note, dict) else None
@@ -35,18 +34,8 @@ def updating(lake: Lake, name: str) -> Iterator[Note]:
         before = json.dumps(note, sort_keys=True)
         yield note
         if json.dumps(note, sort_keys=True) != before:
-            _replace(file, json.dumps(note, indent=2, ensure_ascii=False, sort_keys=True))
-
-
-def _replace(file: Path, text: str) -> None:
-    for stale in file.parent.glob(f".{file.name}.*"):  # left by a process that was killed
-        stale.unlink()
-    aside = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
-    with aside.open("w", encoding="utf-8") as writing:
-        writing.write(text + "\n")
-        writing.flush()
-        os.fsync(writing.fileno())
-    aside.replace(file)
+            text = json.dumps(note, indent=2, ensure_ascii=False, sort_keys=True)
+            put_bytes(file, f"{text}\n".encode())
 
 
 def _file(lake: Lake, name: str) -> Path:

@@ -13,7 +13,8 @@ from herobase_pipeline.lake import arrow, completeness
 from herobase_pipeline.lake.damage import DamagedError, damaged
 from herobase_pipeline.lake.engine import file_literal, literal, number, quoted
 from herobase_pipeline.lake.erased import register
-from herobase_pipeline.lake.layout import Lake, Swapped, mark
+from herobase_pipeline.lake.layout import Lake, Mark, Swapped, mark
+from herobase_pipeline.lake.store import look_again
 from herobase_pipeline.tables import ERASED
 from herobase_pipeline.tables.schema import Table
 
@@ -53,17 +54,22 @@ def write(
         The number of rows. Where there is no memory to sort them, they lie as they come.
 
     """
-    register_was = mark(lake.file(ERASED))
+    register_was = _mark_now(lake.file(ERASED))
     query = query or table.query
     if _SEEN.search(query):
         _require_undamaged(lake, table, day)
     with lake.replacing(table, day) as aside:
         kept = completeness.footer(complete, loaded)
         rows = _fill(lake, con, table, query, day=day, params=params, sort=sort, aside=aside, kept=kept)
-    if table.identifies and mark(lake.file(ERASED)) != register_was:
+    if table.identifies and _mark_now(lake.file(ERASED)) != register_was:
         # somebody was registered meanwhile, and whoever did may have looked at the file of before
         return rewrite(lake, con, table, day, keeps_age=True)
     return rows
+
+
+def _mark_now(file: Path) -> Mark | None:
+    look_again(file)
+    return mark(file)
 
 
 def rewrite(

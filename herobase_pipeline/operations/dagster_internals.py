@@ -27,6 +27,11 @@ def is_of_an_ended_backfill(instance: dg.DagsterInstance, run: dg.DagsterRun) ->
     return backfill_id is not None and (backfill is None or backfill.status.value in BACKFILL_ENDED)
 
 
+def launches_here(instance: dg.DagsterInstance) -> bool:
+    """Return whether runs are processes of this machine, so that the system knows which of them live."""
+    return type(instance.run_launcher).__name__ == "DefaultRunLauncher"
+
+
 def processes(instance: dg.DagsterInstance, run_id: str) -> list[int]:
     """Return the ids of the processes that Dagster started for a run on this machine, in their order."""
     events = instance.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)

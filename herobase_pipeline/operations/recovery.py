@@ -8,7 +8,13 @@ import dagster as dg
 
 from herobase_pipeline.assets.liveness import forget, signs
 from herobase_pipeline.assets.site import Site
-from herobase_pipeline.operations.dagster_internals import RETRIED_BY, WILL_RETRY, is_of_an_ended_backfill, processes
+from herobase_pipeline.operations.dagster_internals import (
+    RETRIED_BY,
+    WILL_RETRY,
+    is_of_an_ended_backfill,
+    launches_here,
+    processes,
+)
 from herobase_pipeline.settings import Settings
 
 _AT_WORK = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
@@ -74,7 +80,7 @@ def _killed(instance: dg.DagsterInstance, held: Mapping[str, bool]) -> Iterator[
 
 def _has_ended(instance: dg.DagsterInstance, run_id: str) -> bool:
     """Whether the process that Dagster started for a run is gone from this machine."""
-    pids = processes(instance, run_id)
+    pids = processes(instance, run_id) if launches_here(instance) else []
     if not pids:
         return False
     try:

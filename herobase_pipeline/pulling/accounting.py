@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import duckdb
 
 from herobase_pipeline.lake.landing import SetAside
-from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.lake.layout import Lake, exists
 from herobase_pipeline.lake.writing import write
 from herobase_pipeline.tables.unreadable import UNREADABLE
 
@@ -90,7 +90,7 @@ def set_aside(
         anew: they take the place of those that the service gave of that day before.
 
     """
-    if not records and not (anew and lake.file(UNREADABLE, day).exists()):
+    if not records and not (anew and exists(lake.file(UNREADABLE, day))):
         return
     before = "FROM seen" + (" WHERE service <> $service" if anew else "")
     write(

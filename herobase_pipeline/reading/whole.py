@@ -5,6 +5,7 @@ query fails, or with several threads of DuckDB 1.5 gives some rows of either fil
 that are one: where one of them is replaced, a lead may be met twice. So what failed, or met other months, is read again.
 """
 
+import datetime as dt
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TypeVar
 import duckdb
 
 from herobase_pipeline.lake.layout import Lake, Mark, mark
+from herobase_pipeline.lake.store import look_again
 from herobase_pipeline.tables import Table
 
 T = TypeVar("T")
@@ -60,4 +62,5 @@ def whole(lake: Lake, tables: Collection[Table], ask: Callable[[], T]) -> T:
 
 
 def _files(lake: Lake, table: Table) -> dict[Path, Mark | None]:
+    look_again(lake.file(table, dt.date.min if table.daily or table.monthly else None))
     return {path: mark(path) for path in lake.every_file(table)}
