@@ -31,13 +31,13 @@ dev: .venv/ready
 	@test -e .dagster/schedules/schedules.db || $(BIN)/dagster instance migrate > /dev/null
 	$(BIN)/dagster dev --host 127.0.0.1 --port 3000
 
-# Makes everything that is made from all days anew, as the job of that name does on Sundays.
+# Makes everything that is made from all days anew, as the job of that name does on Sundays; of a site: make rebuild SITE=nord.
 rebuild: .venv/ready
-	$(BIN)/dagster job execute -m herobase_pipeline.definitions -j rebuild
+	$(BIN)/dagster job execute -m herobase_pipeline.definitions -j $(if $(SITE),$(SITE)_)rebuild
 
 # Prints what fields the loaded leads have as files for fields/, without a value; --to and --all: see the module.
 fields: .venv/ready
-	@$(BIN)/python -m herobase_pipeline.fields.proposals
+	@$(BIN)/python -m herobase_pipeline.fields.proposals $(ARGS)
 
 # Says what the account of the settings gives, as a page that can be sent to anyone; ARGS=--json writes it for a bug report.
 account: .venv/ready
@@ -85,6 +85,12 @@ INSTALL := -m pip install --quiet --disable-pip-version-check --no-deps
 	@.venv-audit/bin/python $(INSTALL) --require-hashes -r audit-constraints.txt
 	@touch $@
 
+# Spark is for a test of the lake as others read it; it is large, and needs Java
+.venv-spark/ready: constraints-spark.txt
+	@test -x .venv-spark/bin/python || $(PYTHON) -m venv .venv-spark
+	@.venv-spark/bin/python $(INSTALL) --require-hashes -r constraints-spark.txt
+	@touch $@
+
 .venv/duckdb-1.5: .venv/ready constraints-duckdb-1.5.txt
 	@$(BIN)/python $(INSTALL) --require-hashes --target $@ -r constraints-duckdb-1.5.txt
 	@touch $@
@@ -102,4 +108,5 @@ pin:
 	$(PIN) --extra dev --output-file constraints.txt
 	$(PIN) --extra bench --output-file benchmarks/constraints.txt
 	echo 'pip-audit>=2.10,<3' | $(PIN:pyproject.toml=-) --output-file audit-constraints.txt
+	echo 'pyspark>=4.1,<5' | $(PIN:pyproject.toml=-) --output-file constraints-spark.txt
 	echo 'duckdb>=1.5,<1.6' | $(PIN:pyproject.toml=-) --output-file constraints-duckdb-1.5.txt

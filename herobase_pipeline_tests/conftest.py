@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import duckdb
 import pytest
 
 from herobase_pipeline.assets import daily_quota
@@ -20,6 +19,7 @@ from herobase_pipeline.definitions import of_site
 from herobase_pipeline.enums import OPEN_LEAD_STATUSES, LeadStatus
 from herobase_pipeline.herobase.quota import Budget
 from herobase_pipeline.lake.catalogue import INTERVAL, selection
+from herobase_pipeline.lake.engine import bare
 from herobase_pipeline.lake.layout import Forgetting, Lake
 from herobase_pipeline.partitions import Window, day_bounds
 from herobase_pipeline.pulling import account
@@ -115,7 +115,7 @@ class Centre:
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Query the lake; every table is a view, private ones too."""
-        with duckdb.connect() as con:
+        with bare() as con:
             con.execute(f"SET TimeZone = '{self.settings.timezone}'")
             con.execute(INTERVAL)
             for table in (*TABLES, *VIEWS):
@@ -144,7 +144,7 @@ class Centre:
     def leftovers(self) -> list[Path]:
         """What is in the lake and is neither a table's file, the catalogue, a note nor the budget of requests."""
         everything = (path for path in self.lake.root.rglob("*") if path.is_file())
-        meant = ("part.parquet", "herobase.duckdb", ".requests-")
+        meant = ("part.parquet", "herobase.duckdb", "datapackage.json", ".requests-")
         return [path for path in everything if not path.name.startswith(meant) and path.parent.name != ".notes"]
 
 

@@ -3,9 +3,8 @@
 import datetime as dt
 import fnmatch
 import hashlib
-import shutil
 import tempfile
-import uuid
+import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,10 +14,13 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
+from herobase_pipeline.addresses import is_remote
+from herobase_pipeline.lake import datapackage
 from herobase_pipeline.lake.completeness import known_days, loaded_days
 from herobase_pipeline.lake.damage import damaged_files
-from herobase_pipeline.lake.engine import file_literal, literal, quoted
-from herobase_pipeline.lake.layout import PART, Lake, locked, make_folder
+from herobase_pipeline.lake.engine import bare, file_literal, literal, quoted
+from herobase_pipeline.lake.layout import PART, Lake, exists, locked, make_folder, written
+from herobase_pipeline.lake.store import put_bytes
 from herobase_pipeline.lake.writing import empty
 from herobase_pipeline.tables import (
     CALL_OUTCOMES,
@@ -34,6 +36,7 @@ from herobase_pipeline.tables import (
 
 STORAGE_VERSION = "v1.2.0"  # readers on DuckDB 1.x open it too
 _ROWS = "counted"
+_CALM_S = 60.0
 _DAY = "date=[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"  # "date=2026-11-23 copy" is none
 _MONTH = "month=[0-9][0-9][0-9][0-9]-[0-9][0-9]"
 INTERVAL = files("herobase_pipeline.tables").joinpath("interval.sql").read_text(encoding="utf-8").strip().rstrip(";")
@@ -166,6 +169,8 @@ def refresh(lake: Lake, zone: ZoneInfo, *, anew: bool = False) -> Path:
 
     Private tables are left out: who may read them reads their files.
     """
+    if is_remote(lake.root) and not anew and time.time() - written(lake.catalogue) < _CALM_S:
+        return lake.catalogue  # dear to write there; who reads has one made where it is not the one that is wanted
     lake = replace(lake, hidden=set())
     make_folder(lake.catalogue.parent, private=False)
     with locked(lake.catalogue.parent):  # so that nobody puts an older state in place of a newer one
@@ -175,8 +180,9 @@ def refresh(lake: Lake, zone: ZoneInfo, *, anew: bool = False) -> Path:
                 _replace(lake.catalogue, statements)
             except duckdb.Error:
                 # the old one stays, which fails where it reads such a file; without it a day would be lacking in silence
-                if not lake.catalogue.exists() or not damaged_files(lake):
+                if not exists(lake.catalogue) or not damaged_files(lake):
                     raise
+    datapackage.refresh(lake)
     return lake.catalogue
 
 
@@ -202,11 +208,13 @@ def at_hand(lake: Lake) -> Iterator[Path]:
 @contextmanager
 def _openable(catalogue: Path) -> Iterator[Path]:
     """Hand out the catalogue, or a copy of it, under a name that DuckDB opens: it takes a backslash for a folder's end."""
-    if "\\" not in str(catalogue) or not catalogue.exists():
+    if not exists(catalogue) or not (is_remote(catalogue) or "\\" in str(catalogue)):
         yield catalogue
         return
     with tempfile.TemporaryDirectory() as folder:
-        yield Path(shutil.copy(catalogue, folder))
+        copy = Path(folder) / catalogue.name
+        copy.write_bytes(catalogue.read_bytes())
+        yield copy
 
 
 def _wanted(lake: Lake, timezone: str) -> tuple[str, list[str]]:
@@ -220,7 +228,7 @@ def _wanted(lake: Lake, timezone: str) -> tuple[str, list[str]]:
 
 
 def _write(catalogue: Path, statements: list[str]) -> None:
-    with duckdb.connect() as con:
+    with bare() as con:
         con.execute(f"ATTACH {literal(str(catalogue))} AS catalogue (STORAGE_VERSION '{STORAGE_VERSION}')")
         con.execute("USE catalogue")
         con.execute(";".join(("BEGIN", *statements, "COMMIT")))
@@ -229,18 +237,11 @@ def _write(catalogue: Path, statements: list[str]) -> None:
 
 
 def _replace(catalogue: Path, statements: list[str]) -> None:
-    for stale in catalogue.parent.glob(f".{catalogue.name}.*"):  # left by a process that was killed
-        stale.unlink()
-    aside = catalogue.with_name(f".{catalogue.name}.{uuid.uuid4().hex}")
-    try:
-        # made elsewhere: beside a lake in q?x, DuckDB would look for its log in q.wal?x
-        with tempfile.TemporaryDirectory() as folder:
-            made = Path(folder) / catalogue.name
-            _write(made, statements)
-            shutil.copyfile(made, aside)
-        aside.replace(catalogue)
-    finally:
-        aside.unlink(missing_ok=True)
+    # made elsewhere: beside a lake in q?x, DuckDB would look for its log in q.wal?x
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / catalogue.name
+        _write(made, statements)
+        put_bytes(catalogue, made.read_bytes())
 
 
 def _statements(lake: Lake, table: Table) -> list[str]:
@@ -260,7 +261,7 @@ def timezone_of(lake: Lake) -> str | None:
 
 def _made(catalogue: Path) -> tuple[str, str] | None:
     """Return the mark and the zone that ``refresh`` left; None for no file, one it did not write, or of another DuckDB."""
-    if not catalogue.exists():
+    if not exists(catalogue):
         return None
     try:
         with _openable(catalogue) as file, duckdb.connect(file, read_only=True) as con:

@@ -116,6 +116,7 @@ class Stack:
         calm: schedules and sensors are turned off before the daemon's first start, so that only the test starts runs;
             the sensor that mends stays on.
         environment: further ``HEROBASE_*`` settings and other variables; they win.
+        more: further parts, by their names the commands that they are.
 
     """
 
@@ -127,7 +128,9 @@ class Stack:
         tick: float | None = 2.0,
         calm: bool = True,
         environment: Mapping[str, str] | None = None,
+        more: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
+        self.more = dict(more or {})
         self.home, self.sandbox, self.tick, self.calm = home, sandbox, tick, calm
         self.name = uuid.uuid4().hex
         self.data = home / "data"
@@ -154,8 +157,10 @@ class Stack:
 
     def start(self, *parts: str, seconds: float = 60) -> "Stack":
         """Start parts (both, if none is named) and come back once they answer."""
-        parts = parts or PARTS
-        if not (self.home / ".dagster").exists():  # two that make SQLite's tables at once spoil them for good
+        parts = parts or (*PARTS, *self.more)
+        if not (
+            (self.home / ".dagster").exists() or self._children
+        ):  # two that make SQLite's tables at once spoil them for good
             self._launch(WEBSERVER)
             self.wait_for(self._is_loaded, "the webserver with the definitions", seconds, part=WEBSERVER)
             if self.calm:
@@ -173,7 +178,9 @@ class Stack:
     def _launch(self, part: str) -> None:
         if part in self._children:
             raise StackError(f"{part} runs already.")
-        if part == WEBSERVER:
+        if part in self.more:
+            command = list(self.more[part])
+        elif part == WEBSERVER:
             arguments = ["-w", "workspace.yaml", "--host", "127.0.0.1", "--port", str(self.port)]
             command = [str(BIN / "dagster-webserver"), *arguments]
         elif self.tick is None:
@@ -261,7 +268,7 @@ class Stack:
 
     def told(self, lines: int = 80) -> Iterator[tuple[str, str]]:
         """The last lines of each log, for a test that failed."""
-        for part in PARTS:
+        for part in (*PARTS, *self.more):
             if self.log(part).exists():
                 yield part, "\n".join(self.log(part).read_text(errors="replace").splitlines()[-lines:])
 
@@ -571,7 +578,7 @@ class Stack:
     def leftovers(self) -> list[str]:
         """What lies in the data directory and is neither a table's file, the catalogue, the budget's book, a note nor a sign."""
         files = [p for p in self.data.rglob("*") if p.is_file() and p.parent.name not in (".working", ".notes")]
-        kept = ("part.parquet", "herobase.duckdb")
+        kept = ("part.parquet", "herobase.duckdb", "datapackage.json")
         left = [p for p in files if p.name not in kept and not p.name.startswith(".requests-")]
         spools = [p for p in self.data.glob("private/.spool/*") if p.is_dir()]
         return sorted(str(p.relative_to(self.data)) for p in (*left, *spools))

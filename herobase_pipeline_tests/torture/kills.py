@@ -164,7 +164,7 @@ def run(made: Scene, chance: random.Random, folder: Path) -> Outcome:
     lake = Lake(folder)
     if found := differences(lake, Lake(made.after[kind])):
         raise WrongError(f"{kind}: after {kills} kills other rows: {found}")
-    meant = ("part.parquet", "herobase.duckdb", ".requests-")
+    meant = ("part.parquet", "herobase.duckdb", "datapackage.json", ".requests-")
     left = [
         str(path.relative_to(folder))
         for path in folder.rglob("*")
