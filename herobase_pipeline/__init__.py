@@ -11,17 +11,16 @@ if TYPE_CHECKING:
     from herobase_pipeline.lake.damage import DamagedError
     from herobase_pipeline.reading import charts
     from herobase_pipeline.reading.about import about
-    from herobase_pipeline.reading.labels import labelled
-    from herobase_pipeline.reading.rates import NotAddableError, NotAMetricError, metrics
-    from herobase_pipeline.reading.reader import (
+    from herobase_pipeline.reading.errors import (
         NoRowsWarning,
         NoSuchNameError,
         NotAllUnitsWarning,
         NotLoadedError,
         NotLoadedWarning,
-        connect,
-        read,
     )
+    from herobase_pipeline.reading.labels import labelled
+    from herobase_pipeline.reading.rates import NotAddableError, NotAMetricError, metrics
+    from herobase_pipeline.reading.reader import connect, read
     from herobase_pipeline.reading.whole import ReplacedError
 
 __all__ = [
@@ -45,6 +44,9 @@ _MODULES = dict.fromkeys(("NotAMetricError", "NotAddableError", "metrics"), "rat
     "labelled": "labels",
     "about": "about",
     "ReplacedError": "whole",
+    **dict.fromkeys(
+        ("NoRowsWarning", "NoSuchNameError", "NotAllUnitsWarning", "NotLoadedError", "NotLoadedWarning"), "errors"
+    ),
 }
 
 

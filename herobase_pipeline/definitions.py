@@ -1,5 +1,7 @@
 """Where assets, checks, jobs, schedules, sensors and resources meet; nothing else is in it."""
 
+from collections.abc import Sequence
+
 import dagster as dg
 
 from herobase_pipeline.assets.deliveries import deliveries
@@ -19,7 +21,7 @@ from herobase_pipeline.operations.old_runs import old_runs
 from herobase_pipeline.operations.recovery import recovery
 from herobase_pipeline.operations.schedules import schedules
 from herobase_pipeline.operations.sensors import sensors
-from herobase_pipeline.settings import Settings
+from herobase_pipeline.sites import all_settings
 
 
 def of_site(site: Site) -> dg.Definitions:
@@ -36,9 +38,14 @@ def of_site(site: Site) -> dg.Definitions:
     )
 
 
-SITES = [Site(Settings.load())]
-OF_ALL = dg.Definitions(
-    sensors=[recovery(SITES), old_runs(SITES)],
-    executor=dg.in_process_executor,  # steps share one budget of requests, and DuckDB uses all cores by itself
-)
-defs = dg.Definitions.merge(*map(of_site, SITES), OF_ALL)
+def of_sites(sites: Sequence[Site]) -> dg.Definitions:
+    """Return all that there is for several accounts, or an only one."""
+    common = dg.Definitions(
+        sensors=[recovery(sites), old_runs(sites)],
+        executor=dg.in_process_executor,  # steps share one budget of requests, and DuckDB uses all cores by itself
+    )
+    return dg.Definitions.merge(*map(of_site, sites), common)
+
+
+SITES = [Site(settings, name) for name, settings in all_settings().items()]
+defs = of_sites(SITES)

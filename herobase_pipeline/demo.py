@@ -14,14 +14,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table as Grid
 
+from herobase_pipeline.assets.site import Site
 from herobase_pipeline.definitions import SITES, defs
 from herobase_pipeline.delivering.planning import DONE, INVALID, NOT_ELIGIBLE, NOT_YET, SEND
 from herobase_pipeline.enums import CallEndCause, LeadClosure
-from herobase_pipeline.lake.catalogue import at_hand
 from herobase_pipeline.lake.identity import ForeignLakeError, claim
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.operations.jobs import DELIVER, DERIVE, FROM_ALL_DAYS, LISTS, PULL_DAYS, PULL_LISTS, by_day
-from herobase_pipeline.settings import Settings
+from herobase_pipeline.reading.reader import connect
 from herobase_pipeline.tables import DELIVERIES
 
 DAYS = 14
@@ -45,43 +45,49 @@ _HEADS = {
 
 
 def main() -> int:
-    """Load what is not loaded yet and print the tables; returns the exit code."""
+    """Load what is not loaded yet and print the tables, of each site where there are some; returns the exit code."""
     console = Console(width=None if sys.stdout.isatty() else 150)
-    settings = Settings.load()
+    for site in SITES:
+        if site.name:
+            console.rule(f"[bold]{site.name}", align="left")
+        if wrong := _show(console, site):
+            console.print(wrong)
+            return 2
+    console.print("Next:      make dev  (the Dagster UI, where these days are listed and others can be loaded)")
+    return 0
+
+
+def _show(console: Console, site: Site) -> str | None:
+    """Load and print an account; returns why that cannot be."""
+    settings = site.load()
     if settings.url is not None:
-        console.print(
-            "The demo is for the sandbox, but HEROBASE_URL is set: unset it, or run make dev for your account."
-        )
-        return 2
+        return "The demo is for the sandbox, but HEROBASE_URL is set: unset it, or run make dev for your account."
     try:
         lake = claim(Lake(settings.data_dir), settings)
     except ForeignLakeError as error:
-        console.print(str(error))
-        return 2
+        return str(error)
     yesterday = dt.datetime.now(settings.zone).date() - dt.timedelta(days=1)
     days = [yesterday - dt.timedelta(days=back) for back in reversed(range(DAYS))]
     days = [day for day in days if day >= settings.start_date]
     if not days:
-        console.print(
+        return (
             f"No day is over yet since HEROBASE_START_DATE, {settings.start_date}, so there is none to show: set an earlier one, "
             "or unset it."
         )
-        return 2
-    _load(console, lake, days)
-    with at_hand(lake) as catalogue, duckdb.connect(catalogue, read_only=True) as con:
+    _load(console, site, lake, days)
+    with connect(lake.root) as con:
         _print_outcomes(console, con, days)
         _print_conversion(console, con, days)
         _print_deliveries(console, con)
     console.print(f"Parquet:   {lake.root.absolute()}/lake/<table>/", highlight=False)
     console.print(f"Catalogue: {lake.catalogue}  (DuckDB views over it, with comments)", highlight=False)
-    console.print("Next:      make dev  (the Dagster UI, where these days are listed and others can be loaded)")
-    return 0
+    return None
 
 
-def _load(console: Console, lake: Lake, days: Sequence[dt.date]) -> None:
+def _load(console: Console, site: Site, lake: Lake, days: Sequence[dt.date]) -> None:
     """Run Dagster for each day that has no file yet, then for the lists and what is derived from all days."""
     os.environ.setdefault("DAGSTER_HOME", str(Path.cwd()))
-    lacking = [day for day in days if not all(lake.file(table, day).exists() for table in by_day(SITES[0]))]
+    lacking = [day for day in days if not all(lake.file(table, day).exists() for table in by_day(site))]
     if not lacking and all(lake.files(table) for table in (*LISTS, *FROM_ALL_DAYS, DELIVERIES)):
         console.print(f"All {len(days)} days are loaded already; nothing was asked of HeroBase.")
         return
@@ -91,7 +97,8 @@ def _load(console: Console, lake: Lake, days: Sequence[dt.date]) -> None:
 
         def run(what: str, job: str, day: dt.date | None = None) -> None:
             progress.update(task, description=what)
-            defs.resolve_job_def(job).execute_in_process(_QUIET, instance, str(day) if day else None)
+            made = defs.resolve_job_def(site.called(job))
+            made.execute_in_process(_QUIET, instance, str(day) if day else None)
             progress.advance(task)
 
         for day in lacking:

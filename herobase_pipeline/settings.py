@@ -4,14 +4,18 @@ import csv
 import datetime as dt
 import io
 import ipaddress
+import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from dotenv import dotenv_values
 from dotenv.parser import parse_stream
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from dotenv.variables import Variable, parse_variables
+from pydantic import AliasChoices, Field, PlainValidator, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -21,6 +25,8 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as UnparsedError
 
+from herobase_pipeline.addresses import is_remote, place
+
 SANDBOX_FIELDS = Path(__file__).parent / "sandbox" / "declared"
 SANDBOX_DELIVERIES = Path(__file__).parent / "sandbox" / "deliveries"
 SANDBOX_HERO_KEY = "key of HERO in the box"
@@ -29,6 +35,7 @@ SANDBOX_PII_KEY = "demo key of the sandbox, for invented people only"
 SANDBOX_SEARCH = "api_import_export"
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
+Address = Annotated[Path, PlainValidator(place)]
 
 
 class SettingsError(Exception):
@@ -51,25 +58,34 @@ def _dot_env() -> Path | None:
     here, project = Path.cwd(), project_folder()
     folders = [folder for folder in (here, *here.parents) if folder.is_relative_to(project)]
     found = next((folder / ".env" for folder in folders if (folder / ".env").is_file()), None)
-    if found is None:
-        return None
+    if found is not None:
+        require_readable(found)
+    return found
+
+
+def require_readable(file: Path) -> None:
+    """See to it that all lines of a file of settings can be read.
+
+    Raises:
+        SettingsError: it cannot be opened, is no UTF-8, or a line of it is no ``NAME=value``.
+
+    """
     try:
-        text = found.read_bytes().decode("utf-8-sig")
+        text = file.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise SettingsError(
-            f"{found} cannot be read ({error.strerror}): give the user who runs this the right to read it."
+            f"{file} cannot be read ({error.strerror}): give the user who runs this the right to read it."
         ) from None
     except UnicodeDecodeError:
         text = "\0"
     if "\0" in text:  # UTF-16 without its mark may pass for UTF-8
-        raise SettingsError(f"{found} is not UTF-8: save it as UTF-8, without changing what it says.")
+        raise SettingsError(f"{file} is not UTF-8: save it as UTF-8, without changing what it says.")
     for line in parse_stream(io.StringIO(text)):
         if line.error:
             raise SettingsError(
-                f"{found}, line {line.original.line}: no NAME=value can be read there. A value that holds a quote is put "
+                f"{file}, line {line.original.line}: no NAME=value can be read there. A value that holds a quote is put "
                 "between the other kind of quotes, a list such as HEROBASE_ORG_CODES between single ones."
             )
-    return found
 
 
 def _names(value: object) -> object:
@@ -85,7 +101,20 @@ def _names(value: object) -> object:
     return tuple(name.strip() for row in rows for name in row if name.strip())
 
 
-class _FromDotEnv(BaseSettings):
+def in_the_project(value: Path | None) -> Path | None:
+    """Return a folder as an absolute path, an address as it is.
+
+    Raises:
+        ValueError: it begins with ``~`` and nobody's name.
+
+    """
+    try:
+        return value if value is None or is_remote(value) else project_folder() / value.expanduser()
+    except RuntimeError:
+        raise ValueError("begins with ~ and a name that is no user of this machine") from None
+
+
+class FromDotEnv(BaseSettings):
     """Settings that are read from the environment and, where it does not name them, from the project's ``.env``."""
 
     @classmethod
@@ -102,7 +131,7 @@ class _FromDotEnv(BaseSettings):
         return init_settings, env_settings, dot_env
 
 
-class SandboxSettings(_FromDotEnv):
+class SandboxSettings(FromDotEnv):
     """``HEROBASE_SANDBOX_*``: the invented HeroBase that answers when ``HEROBASE_URL`` is unset."""
 
     model_config = SettingsConfigDict(
@@ -208,7 +237,7 @@ class SandboxSettings(_FromDotEnv):
         return value
 
 
-class Settings(_FromDotEnv):
+class Settings(FromDotEnv):
     """All settings of the pipeline. ``Settings.load()`` reads them; errors are sentences (``SettingsError``)."""
 
     model_config = SettingsConfigDict(env_prefix="HEROBASE_", env_ignore_empty=True, extra="ignore", frozen=True)
@@ -216,8 +245,10 @@ class Settings(_FromDotEnv):
     url: str | None = Field(None, description="https://{site}.herobase.com, with or without /api; unset: the sandbox")
     username: str = Field("", description="web-service account, Basic auth")
     password: SecretStr = Field(SecretStr(""), description="its password")
-    data_dir: Path = Field(
-        Path("data"), validate_default=True, description="where the lake lies; relative to the folder of workspace.yaml"
+    data_dir: Address = Field(
+        Path("data"),
+        validate_default=True,
+        description="where the lake lies: a folder, relative to that of workspace.yaml, or an object store, s3://bucket/prefix",
     )
     start_date: dt.date = Field(dt.date(2026, 1, 1), description="the first partition")
     timezone: str = Field("Europe/Copenhagen", description="zone of business days and of stamps without one")
@@ -259,6 +290,10 @@ class Settings(_FromDotEnv):
         description="what becomes of the calls and leads of an erased person: they lose what the person can be told by, and "
         "counts stay; or they are deleted, and counts are restated",
     )
+    quota: str = Field(
+        "",
+        description="name of a quota that several sites share, as their accounts are of one HeroBase; unset: its own",
+    )
     keep_private_days: int | None = Field(
         None, ge=1, description="days after which what identifies customers is deleted; unset: it is kept for ever"
     )
@@ -270,19 +305,23 @@ class Settings(_FromDotEnv):
     sandbox: SandboxSettings = Field(default_factory=SandboxSettings)
 
     @classmethod
-    def load(cls) -> Self:
+    def load(cls, site: Path | None = None) -> Self:
         """Read the environment and ``.env``.
+
+        Args:
+            site: a file of settings that goes before both (see ``sites``).
 
         Raises:
             SettingsError: one sentence a setting, without its value.
 
         """
         try:
-            return cls()
+            if site is None:
+                return cls()
+            values = _values(site)
+            return cls(**_given(cls, values), sandbox=SandboxSettings(**_given(SandboxSettings, values)))
         except ValidationError as error:
-            prefix = "HEROBASE_SANDBOX_" if error.title == SandboxSettings.__name__ else "HEROBASE_"
-            details = error.errors(include_input=False, include_url=False)
-            raise SettingsError(" ".join(_sentence(prefix, e["loc"], e["msg"]) for e in details)) from None
+            raise in_sentences(error) from None
         except UnparsedError:
             raise SettingsError("HEROBASE_SANDBOX: is no setting; HEROBASE_SANDBOX_SEED and so on are.") from None
 
@@ -306,10 +345,7 @@ class Settings(_FromDotEnv):
     @classmethod
     def _of_the_project(cls, value: Path | None) -> Path | None:
         """Return a folder as an absolute path: ``~`` is the home folder, the rest is relative to the project's."""
-        try:
-            return None if value is None else project_folder() / value.expanduser()
-        except RuntimeError:
-            raise ValueError("begins with ~ and a name that is no user of this machine") from None
+        return in_the_project(value)
 
     @field_validator("url")
     @classmethod
@@ -362,6 +398,13 @@ class Settings(_FromDotEnv):
     def _trim_secret(cls, value: SecretStr) -> SecretStr:
         return SecretStr(value.get_secret_value().strip())
 
+    @field_validator("quota")
+    @classmethod
+    def _a_word(cls, value: str) -> str:
+        if re.search(r"\s", value.strip()):
+            raise ValueError("must be one word, without blanks")
+        return value.strip()
+
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
@@ -410,6 +453,45 @@ class Settings(_FromDotEnv):
         return (self.pii_key.get_secret_value() if self.pii_key else SANDBOX_PII_KEY).encode()
 
 
+def _given(kind: type[BaseSettings], values: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the values of a site's file say of some settings; one that is written and empty has its default again."""
+    prefix = str(kind.model_config.get("env_prefix", ""))
+    found = {}
+    for name, field in kind.model_fields.items():
+        alias = field.validation_alias
+        told = str(alias.choices[0]) if isinstance(alias, AliasChoices) else prefix + name
+        if (value := values.get(told.upper())) is not None:
+            found[name] = value if value.strip() else field.get_default(call_default_factory=True)
+    return found
+
+
+def settings_named_in(file: Path) -> set[str]:
+    """Return the names of the settings that a file gives a value."""
+    return set(_given(Settings, {name: value for name, value in _values(file).items() if value.strip()}))
+
+
+def _values(file: Path) -> dict[str, str]:
+    """Return what a site's file says, by name: ``${NAME}`` stands for what the environment or ``.env`` has under it.
+
+    Raises:
+        SettingsError: there is no such name, so that another account's secret would take its place.
+
+    """
+    require_readable(file)
+    common = _dot_env()
+    known: dict[str, str | None] = {**(dotenv_values(common, encoding="utf-8-sig") if common else {}), **os.environ}
+    found = {}
+    for name, value in dotenv_values(file, interpolate=False, encoding="utf-8-sig").items():
+        atoms = list(parse_variables(value or ""))
+        names = [atom.name for atom in atoms if isinstance(atom, Variable) and atom.default is None]
+        if lacking := [each for each in names if not known.get(each)]:
+            raise SettingsError(
+                f"{name} is ${{{lacking[0]}}}, and neither the environment nor .env has {lacking[0]}: set it there."
+            )
+        found[name.upper()] = "".join(atom.resolve(known) for atom in atoms)
+    return found
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host is this machine, by name or address."""
     if host == "localhost":
@@ -418,6 +500,13 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def in_sentences(error: ValidationError) -> SettingsError:
+    """Return an error that says what is wrong with each setting, without its value."""
+    prefix = "HEROBASE_SANDBOX_" if error.title == SandboxSettings.__name__ else "HEROBASE_"
+    details = error.errors(include_input=False, include_url=False)
+    return SettingsError(" ".join(_sentence(prefix, e["loc"], e["msg"]) for e in details))
 
 
 def _sentence(prefix: str, loc: tuple[int | str, ...], message: str) -> str:

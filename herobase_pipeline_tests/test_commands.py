@@ -117,3 +117,27 @@ def test_the_demo_of_a_centre_without_calls_says_that_there_are_none(home):
     assert done.returncode == 0, done.stderr
     assert "no calls in these days" in done.stdout
     assert "no leads in these days" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_demo_shows_two_sites(home):
+    (home / "sites").mkdir()
+    for name, seed in (("nord", 1), ("syd", 2)):
+        (home / "sites" / f"{name}.env").write_text(
+            f"HEROBASE_SANDBOX_SEED={seed}\nHEROBASE_SANDBOX_CALLS_PER_DAY=60\n"
+        )
+    start = dt.datetime.now(Settings().zone).date() - dt.timedelta(days=2)
+    done = run("herobase-demo", cwd=home, HEROBASE_START_DATE=str(start), HEROBASE_SANDBOX_NOW="")
+    assert done.returncode == 0, done.stderr
+    nord, _, syd = done.stdout.partition("syd ─")
+    assert nord.startswith("nord ─")
+    for name, shown in (("nord", nord), ("syd", syd)):
+        assert re.search(r"\(all\) +[\d,]{2,} ", shown)
+        assert str(home / "data" / name / "lake") in shown
+
+
+def test_the_sites_in_the_box_are_two_call_centres():
+    given = ROOT / "herobase_pipeline" / "sandbox" / "sites"
+    code = "from herobase_pipeline.sites import all_settings; print([s.sandbox.seed for s in all_settings().values()])"
+    done = run("python", "-c", code, cwd=ROOT, HEROBASE_SITES_DIR=str(given))
+    assert done.stdout == "[1, 2]\n", done.stderr

@@ -33,6 +33,9 @@ TYPED_ELSEWHERE = {
     "make bench": "it takes long",
     **{f'make deliveries ARGS="3f2a90c1 {word}"': "delivering" for word in ("arrived", "again", "settled")},
     ".venv/bin/dagster instance migrate": "stack",
+    ".venv/bin/herobase-move data s3://bucket/prefix": "test_object_store",
+    ".venv/bin/herobase-move s3://bucket/prefix data": "test_object_store",
+    ".venv/bin/python -m benchmarks.scale --docs docs": "it takes long",
     ".venv/bin/dagster-webserver -w workspace.yaml": "stack",
     ".venv/bin/dagster-daemon run -w workspace.yaml": "stack",
     ".venv/bin/python -m herobase_pipeline.tables.pages metrics > docs/metrics.md": "test_readme",
@@ -83,6 +86,7 @@ class Clone:
             text = rest.replace("https://yoursite.herobase.com", self.sandbox.url)
             text = text.replace("api@yourcompany.example", self.sandbox.username)
             text = text.replace("the-password", self.sandbox.password)
+            (self.home / named[1]).parent.mkdir(parents=True, exist_ok=True)
             (self.home / named[1]).write_text(text, encoding="utf-8")
             return
         match block.kind:
@@ -187,7 +191,11 @@ def test_links_lead_somewhere_and_settings_exist():
         links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
         assert [link for link in links if not (page.parent / link).exists()] == []
         named = {name.removeprefix("HEROBASE_").lower() for name in re.findall(r"HEROBASE_[A-Z_]+", text)}
-        assert named <= set(Settings.model_fields)
+        assert named <= {
+            *Settings.model_fields,
+            "sites_dir",
+            *(f"sandbox_{name}" for name in SandboxSettings.model_fields),
+        }
 
 
 def test_the_index_has_every_page_and_operate_all_that_runs_by_itself():

@@ -8,10 +8,10 @@ from collections import Counter
 import dagster as dg
 import pytest
 
-from herobase_pipeline.pulling import account_page
 from herobase_pipeline.pulling.account import herobase
 from herobase_pipeline.pulling.account_page import as_json, main, page
 from herobase_pipeline.pulling.examination import State, examine
+from herobase_pipeline.settings import Settings
 from herobase_pipeline_tests.conftest import failure
 from herobase_pipeline_tests.hostile import hostile, serving
 from herobase_pipeline_tests.test_exports import given
@@ -257,7 +257,7 @@ def test_an_account_that_answers_in_another_format_is_told_from_a_login_page(cen
 def test_a_wrong_login_ends_it_at_once(centre, monkeypatch, capsys):
     here = centre()
     here.settings = here.settings.model_copy(update={"username": "nobody"})
-    monkeypatch.setattr(account_page.Settings, "load", classmethod(lambda _: here.settings))
+    monkeypatch.setattr(Settings, "load", classmethod(lambda _: here.settings))
     assert main([]) == 2
     assert "refused the login (401)" in capsys.readouterr().err
     assert len(here.sandbox.requests) == 1
@@ -265,7 +265,7 @@ def test_a_wrong_login_ends_it_at_once(centre, monkeypatch, capsys):
 
 def test_the_command_prints_the_page_or_its_json(centre, monkeypatch, capsys):
     here = centre()
-    monkeypatch.setattr(account_page.Settings, "load", classmethod(lambda _: here.settings))
+    monkeypatch.setattr(Settings, "load", classmethod(lambda _: here.settings))
     assert main([]) == 0
     assert capsys.readouterr().out.startswith("# The account, examined on 2026-11-20 at 13:00 with 13 requests")
     assert main(["--json", "--day", "2026-11-16"]) == 0

@@ -14,7 +14,7 @@ from herobase_pipeline.assets.steps import step_of
 from herobase_pipeline.delivering.ledger import LedgerError, ledger
 from herobase_pipeline.erasing.procedure import NotErasedError, erase, persons
 from herobase_pipeline.erasing.proof import Proof, prove
-from herobase_pipeline.erasing.requests import HandedOver, ListError, Request, delete, lists, read_list, seen
+from herobase_pipeline.erasing.requests import HandedOver, ListError, Request, delete, lists, read_list, seen, share_out
 from herobase_pipeline.erasing.sweep import sweep
 from herobase_pipeline.herobase.errors import HeroBaseError, NotFoundError, RightMissingError
 from herobase_pipeline.lake import catalogue
@@ -22,6 +22,7 @@ from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.pulling.account import herobase
 from herobase_pipeline.pulling.services import DAY_SERVICES
 from herobase_pipeline.settings import Settings
+from herobase_pipeline.sites import all_settings
 from herobase_pipeline.tables import CALLS, ERASED, ERASURES, LEAD_FIELDS, LEADS, VERSIONS
 
 GONE = "erased_are_gone"
@@ -56,8 +57,10 @@ def erasures(site: Site) -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         """Erase whoever asked, by status or by list, and look whether they are gone."""
         lake = own_lake(settings)
+        unread = share_out([each.data_dir for each in all_settings().values()]) if site.name else []
         known, utcnow = _persons_before(context, site.key(ERASURES)), herobase(settings).budget.utcnow
-        requests, taken, wrong = _handed_over(lake)
+        requests, taken, wrong = _handed_over(lake, is_site=bool(site.name))
+        wrong += unread
         asked, unreadable = "yes", 0
         try:
             swept = sweep(herobase(settings), lake, settings)
@@ -113,12 +116,12 @@ def erasures(site: Site) -> dg.AssetsDefinition:
     return forget
 
 
-def _handed_over(lake: Lake) -> tuple[list[Request], list[HandedOver], list[str]]:
+def _handed_over(lake: Lake, *, is_site: bool) -> tuple[list[Request], list[HandedOver], list[str]]:
     """Return who stands on the lists that were handed over, the lists that could be read, and what is wrong with the others."""
     requests: list[Request] = []
     taken: list[HandedOver] = []
     wrong: list[str] = []
-    handed_over = lists(lake)
+    handed_over = lists(lake, is_site=is_site)
     for number, path in enumerate(handed_over, 1):
         try:
             as_it_is = seen(path)

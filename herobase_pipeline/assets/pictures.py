@@ -6,9 +6,9 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-import duckdb
 
 from herobase_pipeline.lake.catalogue import selection
+from herobase_pipeline.lake.engine import bare
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.tables import CALL_OUTCOMES, KNOWN_DAYS
 
@@ -49,8 +49,9 @@ def conversion(lake: Lake) -> dict[str, dg.MetadataValue[Any]]:
     Nor where the catalogue has just been deleted: the next run makes it anew, and the picture.
     """
     from herobase_pipeline.reading import charts
+    from herobase_pipeline.reading.errors import NotLoadedError
     from herobase_pipeline.reading.rates import metrics
-    from herobase_pipeline.reading.reader import NotLoadedError, read
+    from herobase_pipeline.reading.reader import read
 
     known = _rows(lake, "SELECT day FROM known_days WHERE closings_known ORDER BY day")["day"]
     if known.empty:
@@ -68,7 +69,7 @@ def conversion(lake: Lake) -> dict[str, dg.MetadataValue[Any]]:
 
 
 def _rows(lake: Lake, query: str, **params: dt.date) -> "pd.DataFrame":
-    with duckdb.connect() as con:  # not the catalogue, which somebody may delete meanwhile
+    with bare() as con:  # not the catalogue, which somebody may delete meanwhile
         for table in (KNOWN_DAYS, CALL_OUTCOMES):
             con.execute(f"CREATE VIEW {table.name} AS {selection(lake, table)}")
         return con.execute(query, params).df()

@@ -27,7 +27,8 @@ from herobase_pipeline.delivering.ledger import (
 )
 from herobase_pipeline.lake.identity import ForeignLakeError, claim
 from herobase_pipeline.lake.layout import Lake
-from herobase_pipeline.settings import Settings, SettingsError
+from herobase_pipeline.settings import SettingsError
+from herobase_pipeline.sites import add_option, chosen, headed
 
 _DECISIONS = {
     UNKNOWN: {"arrived": DELIVERED, "again": NOT_SENT},
@@ -41,20 +42,28 @@ def main(arguments: list[str] | None = None) -> int:
     options = argparse.ArgumentParser(prog="herobase-deliveries", description=__doc__)
     options.add_argument("key", nargs="?", help="the key of a delivery, or how it begins")
     options.add_argument("decision", nargs="?", choices=sorted({each for of in _DECISIONS.values() for each in of}))
-    chosen = options.parse_args(arguments)
+    add_option(options)
+    given = options.parse_args(arguments)
     try:
-        settings = Settings.load()
-        lake = claim(Lake(settings.data_dir), settings)
-        with ledger(lake, settings.zone, lambda: dt.datetime.now(dt.UTC)) as book:
-            if chosen.key:
-                told = [decide(book, chosen.key, chosen.decision)]
-            else:
-                told = list(_listed([event for event in book.latest.values() if event.state in _DECISIONS]))
-    except (SettingsError, ForeignLakeError, LedgerError, ValueError) as error:
+        sites = chosen(given.site)
+    except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    sys.stdout.write("\n".join(told) + "\n")
-    return 0
+    if given.key and len(sites) > 1:
+        sys.stderr.write(f"Say of which site: --site {' or --site '.join(sites)}.\n")
+        return 2
+    failed = False
+    for name, settings in sites.items():
+        try:
+            lake = claim(Lake(settings.data_dir), settings)
+            with ledger(lake, settings.zone, lambda: dt.datetime.now(dt.UTC)) as book:
+                waiting = [event for event in book.latest.values() if event.state in _DECISIONS]
+                lines = [decide(book, given.key, given.decision)] if given.key else list(_listed(waiting))
+            sys.stdout.write(headed(name, "\n".join(lines)) + "\n")
+        except (ForeignLakeError, LedgerError, ValueError) as error:
+            sys.stderr.write(f"{name}: {error}\n" if name else f"{error}\n")
+            failed = True
+    return 2 if failed else 0
 
 
 def decide(book: Ledger, key: str, decision: str | None) -> str:

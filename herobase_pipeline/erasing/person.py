@@ -22,7 +22,8 @@ from herobase_pipeline.lake.erased import register, tells, text_of
 from herobase_pipeline.lake.identity import ForeignLakeError, claim
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.spool import spool
-from herobase_pipeline.settings import Settings, SettingsError
+from herobase_pipeline.settings import SettingsError
+from herobase_pipeline.sites import ONLY, add_option, chosen, headed
 from herobase_pipeline.tables import CALL_PHONES, ERASURES, Holds, Table
 
 Held = dict[str, list[dict[str, Any]]]
@@ -33,17 +34,25 @@ def main(arguments: list[str] | None = None) -> int:
     options = argparse.ArgumentParser(prog="herobase-person", description=__doc__)
     options.add_argument("who", nargs="+", help="a lead's id or a phone number, in any spelling")
     options.add_argument("--json", action="store_true", help="print it as JSON")
-    chosen = options.parse_args(arguments)
+    add_option(options)
+    given = options.parse_args(arguments)
     try:
-        settings = Settings.load()
-        found = held(claim(Lake(settings.data_dir), settings), settings.zone, " ".join(chosen.who))
-    except (SettingsError, ForeignLakeError, NotErasedError, DamagedError, ValueError) as error:
+        sites = chosen(given.site)
+    except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    sys.stdout.write(
-        json.dumps(found, indent=2, ensure_ascii=False, default=str) + "\n" if chosen.json else page(found)
-    )
-    return 0
+    found: dict[str, Held] = {}
+    for name, settings in sites.items():
+        try:
+            found[name] = held(claim(Lake(settings.data_dir), settings), settings.zone, " ".join(given.who))
+        except (ForeignLakeError, NotErasedError, DamagedError, ValueError) as error:
+            sys.stderr.write(f"{name}: {error}\n" if name else f"{error}\n")
+    if given.json and found:
+        shown: Any = found.get(ONLY, found)
+        sys.stdout.write(json.dumps(shown, indent=2, ensure_ascii=False, default=str) + "\n")
+    else:
+        sys.stdout.write("\n".join(headed(name, page(of_site)) for name, of_site in found.items()))
+    return 0 if found.keys() == sites.keys() else 2
 
 
 def held(lake: Lake, zone: ZoneInfo, who: str) -> Held:

@@ -1,14 +1,18 @@
 """Who asked to be forgotten: whom HeroBase calls Anonymized, and who stands on a list that was handed over."""
 
 import datetime as dt
+import os
 import re
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
 
-from herobase_pipeline.lake.layout import Lake, Mark, mark
+from herobase_pipeline.addresses import is_remote
+from herobase_pipeline.lake.layout import Lake, Mark, make_folder, mark
+from herobase_pipeline.lake.store import put_bytes, remove
 from herobase_pipeline.settings import project_folder
 from herobase_pipeline.tables import SEARCH_ROWS, VERSIONS
 
@@ -64,9 +68,45 @@ def anonymized(con: duckdb.DuckDBPyConnection) -> list[Request]:
     return [Request("lead", lead, "status", asked.astimezone(dt.UTC)) for lead, asked in found]
 
 
-def lists(lake: Lake) -> list[Path]:
-    """Return the lists that were handed over: ``erase/*.txt`` beside workspace.yaml and in the data directory."""
-    folders = dict.fromkeys([project_folder() / "erase", lake.root.absolute() / "erase"])
+def share_out(folders: Sequence[Path]) -> list[str]:
+    """Hand each list of ``erase/`` beside workspace.yaml to every site: who stands on one is to be gone from all of them.
+
+    A list that is for one site alone is handed in where that site's data lies.
+
+    Args:
+        folders: the sites' folders of data. Each gets a copy in its ``erase``, which only its owner can read.
+
+    Returns:
+        What is wrong with the lists that stay, as they cannot be read.
+
+    """
+    wrong = []
+    handed_over = [path for path in sorted((project_folder() / "erase").glob("*.txt")) if path.is_file()]
+    for number, path in enumerate(handed_over, 1):
+        as_it_is = seen(path)
+        try:
+            read_list(path, f"List {number} of {len(handed_over)} by name, in {path.parent}")
+            text, asked_at = path.read_bytes(), path.stat()
+        except ListError as error:
+            wrong.append(str(error))
+            continue
+        for folder in folders:
+            copy = folder / "erase" / f"{uuid.uuid4().hex}.txt"  # another name, as that of the list may be a person's
+            make_folder(copy.parent, private=False)
+            put_bytes(copy, text, private=True)
+            if not is_remote(copy):
+                copy.parent.chmod(0o700)
+                os.utime(copy, ns=(asked_at.st_atime_ns, asked_at.st_mtime_ns))
+        delete(as_it_is)
+    return wrong
+
+
+def lists(lake: Lake, *, is_site: bool = False) -> list[Path]:
+    """Return the lists that were handed over: ``erase/*.txt`` in the data directory, and beside workspace.yaml.
+
+    Of a site only the former: ``share_out`` hands it those that are for all.
+    """
+    folders = dict.fromkeys([*([] if is_site else [project_folder() / "erase"]), lake.root.absolute() / "erase"])
     return [path for folder in folders for path in sorted(folder.glob("*.txt")) if path.is_file()]
 
 
@@ -93,7 +133,7 @@ def delete(taken: HandedOver) -> bool:
     if mark(taken.path) not in (taken.mark, None):
         return False
     try:
-        taken.path.unlink(missing_ok=True)
+        remove(taken.path)
     except OSError:  # its name may be a person's, so the error is not shown
         return False
     return True

@@ -17,6 +17,7 @@ from herobase_pipeline.fields.declarations import RAW, FieldsError, Kind, normal
 from herobase_pipeline.fields.survey import Definition, Locale, Surveyed, survey
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.settings import Settings, SettingsError
+from herobase_pipeline.sites import add_option, chosen, headed
 from herobase_pipeline.tables import LEAD_FIELDS
 
 _LETTERS = str.maketrans({"æ": "ae", "ø": "oe", "å": "aa", "ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "é": "e"})
@@ -31,32 +32,44 @@ def main(arguments: list[str] | None = None) -> int:
     options = argparse.ArgumentParser(prog="python -m herobase_pipeline.fields.proposals", description=__doc__)
     options.add_argument("--to", type=Path, metavar="FOLDER", help="write the files there; none may exist")
     options.add_argument("--all", action="store_true", help="as if there were no files yet")
+    add_option(options)
     asked = options.parse_args(arguments)
     try:
-        settings = Settings.load()
+        return max(_propose(name, settings, asked) for name, settings in chosen(asked.site).items())
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+
+
+def _propose(name: str, settings: Settings, asked: argparse.Namespace) -> int:
+    """Print or write the proposals for an account; those of a site go into a folder of its name."""
+    to = asked.to / name if asked.to and name else asked.to
+    if name:
+        sys.stderr.write(headed(name, ""))
+    try:
         declarations = () if asked.all else read_declarations(settings.declared_fields, LEAD_FIELDS.names)
         found, without_campaign = survey(Lake(settings.data_dir), settings.zone, declarations)
-    except (SettingsError, FieldsError, NotDerivedError) as error:
+    except (FieldsError, NotDerivedError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     taken: Taken = {
         field.column: (field.type, field.unreadable) for each in declarations for field in each.fields.values()
     }
     # written beside the files that are there, unless all are proposed anew
-    there = [path.stem for path in asked.to.glob("*.toml")] if asked.to and not asked.all else []
+    there = [path.stem for path in to.glob("*.toml")] if to and not asked.all else []
     files = dict(_files(found, taken, set(there)))
     additions = "\n".join(
         _additions(each, taken) for each in found if each.declaration and any(map(_has_name, _new(each)))
     )
-    if asked.to:
-        if clashing := [str(asked.to / name) for name in files if (asked.to / name).exists()]:
+    if to:
+        if clashing := [str(to / name) for name in files if (to / name).exists()]:
             sys.stderr.write(f"{' and '.join(clashing)} exists already, so nothing was written. Name another folder.\n")
             return 2
-        asked.to.mkdir(parents=True, exist_ok=True)
+        to.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
-            with (asked.to / name).open("x", encoding="utf-8") as file:
+            with (to / name).open("x", encoding="utf-8") as file:
                 file.write(text)
-            sys.stderr.write(f"Written: {asked.to / name}\n")
+            sys.stderr.write(f"Written: {to / name}\n")
         sys.stdout.write(additions)
     else:
         sys.stdout.write("\n".join([*(f"# -- {name} --\n{text}" for name, text in files.items()), additions]))

@@ -8,7 +8,9 @@ import dagster as dg
 from herobase_pipeline.assets.site import Site
 from herobase_pipeline.fields.projection import FIELDS_OF_LEADS
 from herobase_pipeline.lake import gaps
+from herobase_pipeline.lake.gone import gone_days
 from herobase_pipeline.lake.layout import Lake, written
+from herobase_pipeline.lake.store import is_newer
 from herobase_pipeline.operations.dagster_internals import AssetJob
 from herobase_pipeline.operations.jobs import (
     CHECK,
@@ -51,7 +53,10 @@ def sensors(site: Site, jobs: Sequence[AssetJob]) -> list[dg.SensorDefinition]:
             yield dg.SkipReason("Days are being counted.")
             return
         days = lake.days(CALLS)
-        behind = [day for day in days if written(lake.file(CALLS, day)) > written(lake.file(CALL_OUTCOMES, day))]
+        gone = gone_days(lake, CALLS)  # whose numbers stay as they are
+        behind = [
+            day for day in days if is_newer(lake.file(CALLS, day), lake.file(CALL_OUTCOMES, day)) and day not in gone
+        ]
         spans = _spans_being_counted(context.instance, site)
         behind = [day for day in behind if not any(first <= day <= last for first, last in spans)]
         if behind and not _failed_lately(context.instance, site.called(COUNT_DAYS)):
@@ -137,7 +142,7 @@ def _has_failed(instance: dg.DagsterInstance, site: Site, since: float) -> bool:
     ended = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
     after = dt.datetime.fromtimestamp(since, dt.UTC)
     runs = instance.get_runs(dg.RunsFilter(statuses=ended, updated_after=after))
-    return any(run.job_name != site.called(CHECK) for run in runs)
+    return any(run.job_name != site.called(CHECK) and site.has_part_in(run) for run in runs)
 
 
 def _fields_are_behind(instance: dg.DagsterInstance, site: Site, lake: Lake) -> bool:
@@ -151,7 +156,10 @@ def _fields_are_behind(instance: dg.DagsterInstance, site: Site, lake: Lake) -> 
 def _is_pulling(instance: dg.DagsterInstance, site: Site) -> bool:
     """Whether more is about to come: days are being pulled, other than today."""
     no_pulls = (site.called(CHECK), site.called(DERIVE), site.called(READ_FIELDS), site.called(REFRESH_TODAY))
-    return any(run.job_name not in no_pulls for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)))
+    return any(
+        run.job_name not in no_pulls and site.has_part_in(run)
+        for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
+    )
 
 
 def _changed(lake: Lake, tables: Sequence[Table]) -> float:

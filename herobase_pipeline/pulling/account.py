@@ -6,9 +6,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from herobase_pipeline.addresses import is_remote
 from herobase_pipeline.herobase.client import HeroBase
 from herobase_pipeline.herobase.quota import Budget
+from herobase_pipeline.lake.store import shared
 from herobase_pipeline.settings import SandboxSettings, Settings
+from herobase_pipeline.sites import common_data_dir
 
 if TYPE_CHECKING:
     from herobase_pipeline.sandbox import Sandbox
@@ -25,9 +28,12 @@ def herobase(settings: Settings, attempts: int = 3) -> HeroBase:
     if settings.url is None:
         box = sandbox(settings)
         login = box.url, box.username, box.password
-        return HeroBase(*login, settings.zone, budget=_budget(None), attempts=attempts)
-    account = hashlib.sha256(f"{settings.url} {settings.username}".encode()).hexdigest()[:8]
-    budget = _budget(settings.data_dir.absolute() / f".requests-{account}")
+        return HeroBase(*login, settings.zone, budget=_budget(settings.quota or box.url), attempts=attempts)
+    whose, folder = f"{settings.url} {settings.username}", settings.data_dir.absolute()
+    if settings.quota:  # of several accounts, so it lies where all of them look
+        whose, folder = f"{settings.host} {settings.quota}", common_data_dir()
+    account = hashlib.sha256(whose.encode()).hexdigest()[:8]
+    budget = _budget(folder / f".requests-{account}")
     login = settings.url, settings.username, settings.password.get_secret_value()
     return HeroBase(*login, settings.zone, budget=budget, attempts=attempts)
 
@@ -39,9 +45,11 @@ def sandbox(settings: Settings) -> "Sandbox":
 
 
 @cache
-def _budget(file: Path | None) -> Budget:
-    """Return the budget that is kept in a file, or in memory for the sandbox inside this process."""
-    return Budget(file)
+def _budget(kept: Path | str) -> Budget:
+    """Return the budget that is kept in a file, or under a name in memory for a sandbox inside this process."""
+    if isinstance(kept, str):
+        return Budget()
+    return Budget(kept, shared) if is_remote(kept) else Budget(kept)
 
 
 @cache

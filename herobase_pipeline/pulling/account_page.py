@@ -15,7 +15,8 @@ import msgspec
 from herobase_pipeline.herobase.errors import HeroBaseError
 from herobase_pipeline.pulling.account import herobase
 from herobase_pipeline.pulling.examination import Asked, Examination, State, examine
-from herobase_pipeline.settings import Settings, SettingsError
+from herobase_pipeline.settings import SettingsError
+from herobase_pipeline.sites import ONLY, add_option, chosen, headed
 
 _NEEDED = ("myaccount", "projects", "campaigns", "organizationalunits", "users", "calls", "simpleleads")
 """Services without which something that people expect is missing; the others are welcome."""
@@ -63,19 +64,28 @@ def main(arguments: list[str] | None = None) -> int:
     options = argparse.ArgumentParser(prog="herobase-account", description=__doc__)
     options.add_argument("--json", action="store_true", help="print what the page is made from, for a bug report")
     options.add_argument("--day", type=dt.date.fromisoformat, help="whose calls and leads are looked at")
-    chosen = options.parse_args(arguments)
+    add_option(options)
+    given = options.parse_args(arguments)
+    found: dict[str, Examination] = {}
     try:
-        settings = Settings.load()
-        found = examine(herobase(settings, attempts=1), settings, chosen.day).examination
-    except (SettingsError, HeroBaseError) as error:
+        sites = chosen(given.site)
+    except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    sys.stdout.write(as_json(found) if chosen.json else page(found))
-    return 0
+    for name, settings in sites.items():
+        try:
+            found[name] = examine(herobase(settings, attempts=1), settings, given.day).examination
+        except HeroBaseError as error:
+            sys.stderr.write(f"{name}: {error}\n" if name else f"{error}\n")
+    if given.json and found:
+        sys.stdout.write(as_json(found.get(ONLY, found)))
+    else:
+        sys.stdout.write("\n".join(headed(name, page(of_site)) for name, of_site in found.items()))
+    return 0 if found.keys() == sites.keys() else 2
 
 
-def as_json(found: Examination) -> str:
-    """Return an examination as JSON."""
+def as_json(found: Examination | dict[str, Examination]) -> str:
+    """Return an examination, or those of sites by their names, as JSON."""
     return msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n"
 
 

@@ -1,16 +1,17 @@
 """Which days a table is made of, which of them are known in full, and what a frame remembers of how it was read."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import duckdb
 
+from herobase_pipeline.addresses import place
 from herobase_pipeline.lake.catalogue import INTERVAL
 from herobase_pipeline.lake.completeness import known_in_full
 from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.sites import ONLY
 from herobase_pipeline.tables import TABLES, VIEWS, Table
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ DAYS = ("date", "closed_date", "cohort_date", "uploaded_date")
 """What the day of a table is called."""
 BY_NAME = {table.name: table for table in (*TABLES, *VIEWS)}
 """Every table and view."""
+SITE = "site"
+"""The column that says whose row it is."""
 _KEY = "herobase"
 
 
@@ -77,25 +80,36 @@ class Read(NamedTuple):
 
 def remember(
     frame: "pd.DataFrame",
-    lake: Lake,
+    lakes: Mapping[str, Lake],
     table: Table,
-    first: dt.date | None,
-    last: dt.date | None,
+    spans: Mapping[str, tuple[dt.date | None, dt.date | None]],
     *,
     is_of_leaves: bool,
 ) -> "pd.DataFrame":
-    """Return a frame that remembers how it was read, also through pandas' filters and assignments."""
+    """Return a frame that remembers how it was read of each site, also through pandas' filters and assignments."""
     day = next((name for name in DAYS if name in frame), None)
-    edges = (None, None) if day is None or frame.empty else (frame[day].min().date(), frame[day].max().date())
-    days = [None if edge is None else str(edge) for edge in (first, last, *edges)]
-    frame.attrs[_KEY] = {"lake": str(lake.root), "table": table.name, "is_of_leaves": is_of_leaves, "days": days}
+    kept = {}
+    for site, lake in lakes.items():
+        its = frame[frame[SITE] == site] if SITE in frame and len(lakes) > 1 else frame
+        edges = (None, None) if day is None or its.empty else (its[day].min().date(), its[day].max().date())
+        kept[site] = {
+            "lake": str(lake.root),
+            "table": table.name,
+            "is_of_leaves": is_of_leaves,
+            "days": [None if edge is None else str(edge) for edge in (*spans[site], *edges)],
+        }
+    frame.attrs[_KEY] = kept
     return frame
 
 
-def recall(frame: Any) -> Read | None:
-    """Return how a frame was read; None for one that does not remember, as of polars and Arrow."""
-    kept = getattr(frame, "attrs", {}).get(_KEY)
-    if not kept:
-        return None
+def recall(frame: Any) -> dict[str, Read]:
+    """Return how a frame was read, by site; nothing for one that does not remember, as of polars and Arrow."""
+    kept = getattr(frame, "attrs", {}).get(_KEY, {})
+    if isinstance(kept.get("lake"), str):  # of a frame that was saved before there were sites
+        kept = {ONLY: kept}
+    return {site: _recalled(its) for site, its in kept.items()}
+
+
+def _recalled(kept: Mapping[str, Any]) -> Read:
     first, last, *rows = (None if day is None else dt.date.fromisoformat(day) for day in kept["days"])
-    return Read(Lake(Path(kept["lake"])), BY_NAME[kept["table"]], kept["is_of_leaves"], first, last, *rows)
+    return Read(Lake(place(kept["lake"])), BY_NAME[kept["table"]], kept["is_of_leaves"], first, last, *rows)

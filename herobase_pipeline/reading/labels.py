@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from herobase_pipeline.reading.days import DAYS
+from herobase_pipeline.reading.days import DAYS, SITE, recall
+from herobase_pipeline.sites import ONLY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -13,9 +14,9 @@ _NO_CAMPAIGN = "(no campaign)"
 def labelled(*frames: "pd.DataFrame") -> Any:
     """Return frames with ``unit`` and ``campaign``: the label of each unit and campaign that they tell of.
 
-    A unit is its code, whatever its case, so that one that was renamed or moved is compared with itself, and two of one name
-    are two (trap T26). A campaign is its id. The label is the latest name in all the frames that are given together; where
-    several have that name, its code stands behind it.
+    A unit is its code, whatever its case, within its site: one that was renamed or moved is compared with itself, and two of
+    one name are two (trap T26). A campaign is its id. The label is the latest name in all the frames that are given together;
+    where several have that name, its code stands behind it, and its site if there are several.
 
     Args:
         frames: of pandas, with ``org_code`` and ``org_name``, with ``campaign_id``, ``campaign_code`` and ``campaign_name``, or
@@ -42,9 +43,9 @@ def _label(frames: "list[pd.DataFrame]", label: str, key: str, name: str, code: 
         [
             pd.DataFrame(
                 {
-                    "key": frame[key].str.lower(),
+                    "key": _keys(frame, key),
                     "name": frame[name],
-                    "code": frame[code] if code in frame else frame[key],
+                    "code": _codes(frame, code if code in frame else key),
                     "day": next((frame[day] for day in DAYS if day in frame), None),
                 }
             )
@@ -59,7 +60,27 @@ def _label(frames: "list[pd.DataFrame]", label: str, key: str, name: str, code: 
     by_key = dict(zip(latest["key"], labels, strict=True))
     for frame in told:
         others = frame[name] if nothing is None else [nothing] * len(frame)
-        keys = frame[key].str.lower()
+        keys = _keys(frame, key)
         frame[label] = pd.Series(
             [by_key.get(of, other) for of, other in zip(keys, others, strict=True)], index=frame.index, dtype="str"
         )
+
+
+def _keys(frame: "pd.DataFrame", key: str) -> "pd.Series[str]":
+    """Return what tells units or campaigns apart: their code or id, of several sites with the site's name."""
+    keys: pd.Series[str] = frame[key].str.lower()
+    return keys if (site := _site_of(frame)) is None else site + "/" + keys
+
+
+def _codes(frame: "pd.DataFrame", code: str) -> "pd.Series[str]":
+    """Return what stands behind a name that several have."""
+    codes: pd.Series[str] = frame[code]
+    return codes if (site := _site_of(frame)) is None else codes + ", " + site
+
+
+def _site_of(frame: "pd.DataFrame") -> Any:
+    """Return whose rows they are: of a frame that was read of one site its name; None for an only account."""
+    if SITE in frame:
+        return frame[SITE]
+    names = list(recall(frame))
+    return names[0] if len(names) == 1 and names[0] != ONLY else None

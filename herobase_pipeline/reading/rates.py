@@ -2,17 +2,18 @@
 
 import datetime as dt
 import warnings
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from herobase_pipeline.lake.catalogue import INTERVAL, selection
-from herobase_pipeline.lake.engine import literal, quoted
+from herobase_pipeline.lake.engine import bare, literal, quoted
 from herobase_pipeline.partitions import in_words
-from herobase_pipeline.reading.days import BY_NAME, DAYS, Read, recall
-from herobase_pipeline.reading.reader import NotLoadedWarning, lake_of
+from herobase_pipeline.reading.days import BY_NAME, DAYS, SITE, Read, recall
+from herobase_pipeline.reading.errors import NotLoadedWarning
+from herobase_pipeline.reading.lakes import lakes_of
 from herobase_pipeline.spelling import meant
 from herobase_pipeline.tables import LOADED_DAYS
 from herobase_pipeline.tables.lineage import columns_in
@@ -52,8 +53,9 @@ def metrics(
             the view that gives it (``outcome_rates`` and so on); pandas, polars or Arrow.
         metric: its name; ``SELECT * FROM metrics`` says what each is.
         by: columns to group by, and ``week``, ``month``, ``quarter`` or ``year`` of the frame's day.
-        data_dir: the lake that says which days are loaded; by default the one that the frame was read from. A frame of
-            polars or Arrow does not remember it: without ``data_dir`` a day without a row is taken for not loaded.
+        data_dir: the lake, or the folder of the sites' lakes, that says which days are loaded; by default where the frame was
+            read from. A frame of polars or Arrow does not remember it: without ``data_dir`` a day without a row is taken for
+            not loaded.
 
     Returns:
         ``by``, ``metric``, ``category`` (of a mix), ``numerator``, ``denominator``, ``rate`` (NULL over an empty denominator),
@@ -74,8 +76,10 @@ def metrics(
     keys = [by] if isinstance(by, str) else list(by)
     found = _found(metric)
     remembered = recall(frame)
-    read = remembered if data_dir is None else Read(lake_of(data_dir), BY_NAME[found.basis.found_in])
-    with duckdb.connect() as con:
+    reads = remembered
+    if data_dir is not None:
+        reads = {site: Read(lake, BY_NAME[found.basis.found_in]) for site, lake in lakes_of(data_dir).items()}
+    with bare() as con:
         con.execute(INTERVAL)
         try:
             con.register("given", frame)
@@ -84,15 +88,16 @@ def metrics(
                 f"A frame of pandas, polars or Arrow is needed, and this is a {type(frame).__name__}."
             ) from None
         columns = [name for (name, *_) in con.execute("DESCRIBE given").fetchall()]
+        reads = _of_the_frame(con, reads, columns)
         grouped = [f"{_key(key, columns)} AS {quoted(key)}" for key in keys]
         day = next((name for name in DAYS if name in columns), "")
         rows = _of_the_metric(con, found, columns)
-        once = {"org_level"} if remembered and remembered.is_of_leaves else set()
+        once = {"org_level"} if any(read.is_of_leaves for read in remembered.values()) else set()
         _require_addable(con, found, columns, grouped, once)
-        rows = _with_what_is_lacking(con, found, rows, columns, read)
+        rows = _with_what_is_lacking(con, found, rows, columns, reads)
         counts, whole = _counts(found, rows, columns, grouped), "true"
         if day and day not in keys:
-            counts, whole = _with_whole_spans(con, counts, read, day, keys), "is_whole"
+            counts, whole = _with_whole_spans(con, counts, reads, day, keys), "is_whole"
         rate = f"SELECT *, {reason(found.basis)} AS reason FROM ({counts})"
         is_share = f"reason IS NULL AND {found.unit is Unit.SHARE}"
         return con.execute(f"""
@@ -106,6 +111,19 @@ def metrics(
             FROM ({rate})
             ORDER BY ALL
         """).df()
+
+
+def _of_the_frame(con: duckdb.DuckDBPyConnection, reads: Mapping[str, Read], columns: Sequence[str]) -> dict[str, Read]:
+    """Return how the frame's rows were read: of several sites those that were not left out since."""
+    if len(reads) < 2:
+        return dict(reads)
+    if SITE not in columns:
+        raise NotAddableError(
+            "The frame lacks site, without which nobody can tell of which days its rows know all. Keep the column."
+        )
+    there = {site for (site,) in con.execute(f"SELECT DISTINCT {SITE} FROM given").fetchall()}
+    # what had no row when it was read was not loaded, or quiet; what has none any more was left out by somebody
+    return {site: read for site, read in reads.items() if site in there or read.rows_first is None}
 
 
 def _found(metric: str) -> Metric:
@@ -143,7 +161,7 @@ def _are_rates(columns: Sequence[str]) -> bool:
 
 
 def _with_what_is_lacking(
-    con: duckdb.DuckDBPyConnection, metric: Metric, rows: str, columns: Sequence[str], read: Read | None
+    con: duckdb.DuckDBPyConnection, metric: Metric, rows: str, columns: Sequence[str], reads: Mapping[str, Read]
 ) -> str:
     """Return the rows with ``lacking``: what is not loaded of their day, whose counts are NULL then; warn of such days."""
     day = metric.basis.day
@@ -154,11 +172,17 @@ def _with_what_is_lacking(
             lacking if "reason" in columns else "NULL::VARCHAR",
         )
         told = f"SELECT *, {told} AS lacking FROM ({rows})"
-    elif read and metric.basis.lacking and day in columns:
-        con.execute(f"CREATE TEMP TABLE loaded_days AS {selection(read.lake, LOADED_DAYS)}")
+    elif reads and metric.basis.lacking and day in columns:
         counted = [quoted(c.name) for c in BY_NAME[metric.basis.source] if c.additive and c.name in columns]
         known = where_nothing_is_lacking(*counted)
-        told = f"SELECT * REPLACE ({known}) FROM {with_what_is_lacking(metric.basis, f'({rows})')}"
+        parts = []
+        for number, (site, read) in enumerate(reads.items()):
+            loaded = f"loaded_days_{number}"
+            con.execute(f"CREATE TEMP TABLE {loaded} AS {selection(read.lake, LOADED_DAYS)}")
+            whose = f"WHERE {SITE} = {literal(site)}" if len(reads) > 1 else ""
+            of_site = with_what_is_lacking(metric.basis, f"(SELECT * FROM ({rows}) {whose})", loaded)
+            parts.append(f"SELECT * REPLACE ({known}) FROM {of_site}")
+        told = " UNION ALL BY NAME ".join(parts)
     else:
         return f"SELECT *, NULL::VARCHAR AS lacking FROM ({rows})"
     if day:
@@ -205,34 +229,56 @@ def _counts(metric: Metric, rows: str, columns: Sequence[str], grouped: Sequence
 
 
 def _with_whole_spans(
-    con: duckdb.DuckDBPyConnection, counts: str, read: Read | None, day: str, keys: Sequence[str]
+    con: duckdb.DuckDBPyConnection, counts: str, reads: Mapping[str, Read], day: str, keys: Sequence[str]
 ) -> str:
     """Return the counts with ``is_whole``: whether each day of a group's week, month and so on is over and loaded.
 
-    Without such a span it is that of all days that were read.
+    Without such a span it is that of all days that were read; of several sites, of all of them unless ``site`` is a key.
     """
     spans = {key: _key(key, [day]) for key in keys if key in _SPANS}
-    days = [
-        of for (of,) in con.execute(f"SELECT DISTINCT {quoted(day)}::DATE FROM given ORDER BY ALL").fetchall() if of
-    ]
+    if not (spans or reads):
+        return f"SELECT *, true AS is_whole FROM ({counts})"
+    found = {site: _told_days(con, day, read, site if len(reads) > 1 else "") for site, read in reads.items()}
+    found = found or {"": _told_days(con, day, None, "")}
+    by_site = SITE in keys and len(reads) > 1
+    if not by_site:
+        known, edges = zip(*found.values(), strict=True)
+        found = {"": (set.intersection(*known), set().union(*edges))}
+    parts = []
+    for number, (site, (known_days, all_edges)) in enumerate(found.items()):
+        if not all_edges:
+            continue
+        begin, end = min(all_edges), max(all_edges)
+        if spans:  # with all days of the first one and the last one
+            begin, end = dt.date(begin.year - 1, 12, 1), dt.date(end.year + 1, 1, 31)
+        con.execute(
+            f"CREATE TEMP TABLE known_{number} AS SELECT unnest($days::DATE[]) AS day", {"days": sorted(known_days)}
+        )
+        parts.append(f"""
+            SELECT {f"{literal(site)} AS {SITE}, " if by_site else ""}
+                {"".join(f"{span} AS {quoted(key)}, " for key, span in spans.items())}
+                bool_and({quoted(day)} IN (SELECT day FROM known_{number})) AS is_whole
+            FROM (SELECT unnest(range(DATE '{begin}', DATE '{end}' + 1, INTERVAL 1 DAY))::DATE AS {quoted(day)})
+            GROUP BY ALL
+        """)
+    if not parts:
+        return f"SELECT *, true AS is_whole FROM ({counts})"
+    con.execute(f"CREATE TEMP TABLE spans AS {' UNION ALL '.join(parts)}")
+    shared = [*([SITE] if by_site else []), *spans]
+    joined = f"LEFT JOIN spans USING ({', '.join(map(quoted, shared))})" if shared else "CROSS JOIN spans"
+    return f"SELECT counted.*, is_whole FROM ({counts}) AS counted {joined}"
+
+
+def _told_days(
+    con: duckdb.DuckDBPyConnection, day: str, read: Read | None, site: str
+) -> tuple[set[dt.date], set[dt.date]]:
+    """Return the days of a frame, or of a site in it, that are over and loaded; and those between which they lie."""
+    whose = f"WHERE {SITE} = {literal(site)}" if site else ""
+    query = f"SELECT DISTINCT {quoted(day)}::DATE FROM given {whose} ORDER BY ALL"
+    days = [of for (of,) in con.execute(query).fetchall() if of]
     first, last = read.span(days) if read else (None, None)
     known = {of for of in (read.known(con) if read else days) if (first or of) <= of <= (last or of)}
-    edges = [of for of in (first, last, *known, *days) if of]
-    if not edges or not (spans or read):
-        return f"SELECT *, true AS is_whole FROM ({counts})"
-    begin, end = min(edges), max(edges)
-    if spans:  # with all days of the first one and the last one
-        begin, end = dt.date(begin.year - 1, 12, 1), dt.date(end.year + 1, 1, 31)
-    con.execute("CREATE TEMP TABLE known AS SELECT unnest($days::DATE[]) AS day", {"days": sorted(known)})
-    con.execute(f"""
-        CREATE TEMP TABLE spans AS
-        SELECT {"".join(f"{span} AS {quoted(key)}, " for key, span in spans.items())}
-            bool_and({quoted(day)} IN (SELECT day FROM known)) AS is_whole
-        FROM (SELECT unnest(range(DATE '{begin}', DATE '{end}' + 1, INTERVAL 1 DAY))::DATE AS {quoted(day)})
-        GROUP BY ALL
-    """)
-    joined = f"LEFT JOIN spans USING ({', '.join(map(quoted, spans))})" if spans else "CROSS JOIN spans"
-    return f"SELECT counted.*, is_whole FROM ({counts}) AS counted {joined}"
+    return known, {of for of in (first, last, *known, *days) if of}
 
 
 def _key(key: str, columns: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ for the other, and the next query sees what is new. No query meets half of a rep
 import datetime as dt
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
@@ -17,13 +18,21 @@ import duckdb
 from herobase_pipeline.lake.catalogue import INTERVAL, at_hand, named, selection, timezone_of, view
 from herobase_pipeline.lake.completeness import known_in_full
 from herobase_pipeline.lake.damage import DamagedError, is_readable
-from herobase_pipeline.lake.engine import ORG_KEY, literal, quoted
+from herobase_pipeline.lake.engine import ORG_KEY, bare, literal, quoted
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.partitions import in_words
-from herobase_pipeline.reading.days import BY_NAME, remember, sources
+from herobase_pipeline.reading.days import BY_NAME, SITE, remember, sources
+from herobase_pipeline.reading.errors import (
+    NoRowsWarning,
+    NoSuchNameError,
+    NotAllUnitsWarning,
+    NotLoadedError,
+    NotLoadedWarning,
+)
+from herobase_pipeline.reading.lakes import are_sites, existing, lakes_of, together
 from herobase_pipeline.reading.leaves import count, is_by_node, leaves
 from herobase_pipeline.reading.whole import keep_files_whole, whole
-from herobase_pipeline.settings import Settings
+from herobase_pipeline.sites import ONLY
 from herobase_pipeline.spelling import meant
 from herobase_pipeline.tables import (
     CAMPAIGNS,
@@ -48,27 +57,7 @@ _JOINED = " › "  # as in org_key
 _EVERYTHING = "(all)"  # the name of the node at level 0
 
 
-class NoSuchNameError(LookupError):
-    """There is no table, column or org unit of that name; the message says which are meant perhaps."""
-
-
-class NotLoadedError(LookupError):
-    """Nothing of what was asked for is loaded yet, which is not the same as nothing having happened."""
-
-
-class NotLoadedWarning(UserWarning):
-    """Some of the days that were asked for are not loaded, so sums over all of them are too low."""
-
-
-class NotAllUnitsWarning(UserWarning):
-    """Some of the calls or leads are in no unit at the depth that was asked for, so sums over it are too low."""
-
-
-class NoRowsWarning(UserWarning):
-    """What was asked for is loaded, and there is nothing: the days were quiet."""
-
-
-def connect(data_dir: str | Path | None = None) -> duckdb.DuckDBPyConnection:
+def connect(data_dir: str | Path | None = None, *, site: str | None = None) -> duckdb.DuckDBPyConnection:
     """Return a DuckDB connection to the catalogue, which it cannot change: a view of each table, a comment on each column.
 
     It answers from the lake that was asked for, also where that is a copy, or was moved since it was written. A run may replace
@@ -77,22 +66,38 @@ def connect(data_dir: str | Path | None = None) -> duckdb.DuckDBPyConnection:
 
     Args:
         data_dir: where the lake lies; by default as the settings say (``HEROBASE_DATA_DIR``), from anywhere in the project.
+        site: whose lake, where there are sites. Without it each site is a database of its name (``nord.calls``), and a view of
+            a table's name has the rows of all of them, with a column ``site``.
 
     Returns:
-        A connection that shows instants in the lake's business time zone.
+        A connection that shows instants in the lake's business time zone; of several sites in that of the first.
 
     Raises:
         NotLoadedError: there is no lake there.
 
     """
-    con = duckdb.connect()  # the file is attached, so that nobody who opens it otherwise is in the way
-    lake = lake_of(data_dir)
-    with at_hand(lake) as catalogue:
-        con.execute(f"ATTACH {literal(str(catalogue))} AS herobase (READ_ONLY); USE herobase")
-    ((timezone,),) = con.execute("SELECT timezone FROM meta.made").fetchall()
+    con = bare()  # the file is attached, so that nobody who opens it otherwise is in the way
+    lakes = existing(lakes_of(data_dir, site))
+    for name, lake in lakes.items():
+        with at_hand(lake) as catalogue:
+            con.execute(f"ATTACH {literal(str(catalogue))} AS {quoted(name or 'herobase')} (READ_ONLY)")
+    first = next(iter(lakes)) or "herobase"
+    if are_sites(lakes, site):
+        _define_together(con, list(lakes))
+    else:
+        con.execute(f"USE {quoted(first)}")
+    ((timezone,),) = con.execute(f"SELECT timezone FROM {quoted(first)}.meta.made").fetchall()
     con.execute(f"SET TimeZone = {literal(timezone)}")
     keep_files_whole(con)
     return con
+
+
+def _define_together(con: duckdb.DuckDBPyConnection, names: Sequence[str]) -> None:
+    """Make a view of each table or view of the catalogues with the rows of all sites."""
+    con.execute(INTERVAL)
+    for table in (table for table in BY_NAME.values() if not table.private):
+        parts = [f"SELECT {literal(name)} AS {SITE}, * FROM {quoted(name)}.{quoted(table.name)}" for name in names]
+        con.execute(f"CREATE VIEW {quoted(table.name)} AS {' UNION ALL BY NAME '.join(parts)}")
 
 
 def read(
@@ -105,6 +110,7 @@ def read(
     columns: Sequence[str] | None = None,
     to: Frame = "pandas",
     data_dir: str | Path | None = None,
+    site: str | None = None,
 ) -> "pd.DataFrame | pl.DataFrame | pa.Table":
     """Return rows of a table or view of the catalogue; only the files and columns that are asked for are read.
 
@@ -127,9 +133,10 @@ def read(
         to: ``pandas`` has plain types: days and instants are ``datetime64``, instants in the business time zone, and a list
             is its texts joined by `` › ``, to group by; ``polars`` and ``arrow`` have lists.
         data_dir: as for ``connect``.
+        site: whose rows, where there are sites. Without it those of all, with a column ``site``; counts add up over sites.
 
     Raises:
-        NoSuchNameError: there is no such table, column or org unit.
+        NoSuchNameError: there is no such table, column, org unit or site.
         NotLoadedError: none of the days is loaded, or the table is not made yet.
         DamagedError: one of its files is damaged.
         ValueError: the table has no day, or no org units, to choose by; or what was given is no day, no level, no list.
@@ -140,27 +147,40 @@ def read(
         NoRowsWarning: what was asked for is loaded, and has no rows.
 
     """
-    lake, found = lake_of(data_dir), _found(table)
-    first, last = _day_of(start, lake), _day_of(end, lake)
-    if first and last and first > last:
-        raise ValueError(f"start is {first} and end {last}: nothing lies between them.")
+    found = _found(table)
     if isinstance(columns, str) or to not in get_args(Frame) or not isinstance(org, str | None):
         raise ValueError(
             'columns must be a list such as ["date", "calls"], org a text, and to pandas, polars or arrow.'
         )
-    chosen = _columns(found, columns)
-    tables = {*sources(found), ORG_HISTORY, CAMPAIGNS}
-    try:
-        rows = whole(
-            lake, tables, lambda: _rows(lake, found, (first, last), org, level, chosen, as_texts=to == "pandas")
-        )
-    except duckdb.Error:
-        _tell_damage(lake, found)
-        raise
-    if not rows.num_rows and org is not None:
-        with duckdb.connect() as con:
-            _define(con, lake, ORG_HISTORY, None)
-            _require_unit(con, org)
+    lakes = lakes_of(data_dir, site)
+    with_sites = are_sites(lakes, site)
+    wanted = columns
+    if with_sites and columns is not None:
+        wanted = [name for name in columns if name != SITE] or found.names[:1]
+    parts: dict[str, pa.Table] = {}
+    spans, lacking = {}, {}
+    for name, lake in lakes.items():
+        with _told_of(name if with_sites else ONLY):
+            first, last = _day_of(start, lake), _day_of(end, lake)
+            if first and last and first > last:
+                raise ValueError(f"start is {first} and end {last}: nothing lies between them.")
+            spans[name] = first, last
+            try:
+                parts[name] = _read(lake, found, spans[name], org, level, wanted, as_texts=to == "pandas")
+            except NotLoadedError as error:
+                if not with_sites:
+                    raise
+                lacking[name] = str(error)
+    if not parts:
+        raise NotLoadedError(" ".join(f"{name}: {why}" for name, why in lacking.items()))
+    for name, why in lacking.items():
+        warnings.warn(f"{name}: {why} Sums are too low.", NotLoadedWarning, stacklevel=2)
+    if org is not None and not any(rows.num_rows for rows in parts.values()):
+        _require_unit([lakes[name] for name in parts], org)
+    rows = next(iter(parts.values()))
+    if with_sites:
+        rows = together(parts)
+        rows = rows if columns is None else rows.select([*([] if SITE in columns else [SITE]), *columns])
     if not rows.num_rows:
         warnings.warn(f"{table}: what was asked for is loaded, and has no rows.", NoRowsWarning, stacklevel=2)
     if to == "arrow":
@@ -169,7 +189,40 @@ def read(
         import polars as pl
 
         return pl.DataFrame(rows)
-    return remember(_plain(rows), lake, found, first, last, is_of_leaves=level == "leaf")
+    return remember(_plain(rows), lakes, found, spans, is_of_leaves=level == "leaf")
+
+
+@contextmanager
+def _told_of(site: str) -> Iterator[None]:
+    """Say of which site a warning is, where several are read."""
+    if not site:
+        yield
+        return
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        yield
+    for each in told:
+        warnings.warn(f"{site}: {each.message}", each.category, stacklevel=4)
+
+
+def _read(
+    lake: Lake,
+    table: Table,
+    days: tuple[dt.date | None, dt.date | None],
+    org: str | None,
+    level: Level | None,
+    columns: Sequence[str] | None,
+    *,
+    as_texts: bool,
+) -> "pa.Table":
+    """Return the rows that ``read`` is asked for of one lake."""
+    chosen = _columns(table, columns)
+    tables = {*sources(table), ORG_HISTORY, CAMPAIGNS}
+    try:
+        return whole(lake, tables, lambda: _rows(lake, table, days, org, level, chosen, as_texts=as_texts))
+    except duckdb.Error:
+        _tell_damage(lake, table)
+        raise
 
 
 def _tell_damage(lake: Lake, table: Table) -> None:
@@ -205,7 +258,7 @@ def _rows(
 ) -> "pa.Table":
     """Return the rows that ``read`` is asked for, with lists as texts if wished."""
     first, last = days
-    with duckdb.connect() as con:
+    with bare() as con:
         _read_once(con)
         keep_files_whole(con)
         con.execute(INTERVAL)  # what views are made with
@@ -232,24 +285,6 @@ def _rows(
             for name, kind in columns.items()
         ]
         return con.sql(f"SELECT {', '.join(shown)} FROM ({rows})").to_arrow_table()
-
-
-def lake_of(data_dir: str | Path | None) -> Lake:
-    """Return the lake; a relative path is looked for in this folder, then in those above, as notebooks lie below it.
-
-    Raises:
-        NotLoadedError: there is none.
-
-    """
-    path = Path(data_dir) if data_dir else Settings.load().data_dir
-    here = Path.cwd()
-    for lake in (Lake(folder / path) for folder in (here, *here.parents)):
-        if lake.catalogue.exists():
-            return lake
-    raise NotLoadedError(
-        f"There is no lake in {here / path}. Set HEROBASE_DATA_DIR to where the pipeline writes, or load something first: "
-        "make demo, or any asset in the UI."
-    )
 
 
 def _day_of(given: Day | None, lake: Lake) -> dt.date | None:
@@ -446,8 +481,12 @@ def _where_it_lies(con: duckdb.DuckDBPyConnection, table: Table, is_under: str) 
     return f"org_key IN ({', '.join(map(literal, keys))})" if keys else "false"
 
 
-def _require_unit(con: duckdb.DuckDBPyConnection, org: str) -> None:
-    units = con.execute("SELECT DISTINCT org_code, org_name FROM org_history").fetchall()
+def _require_unit(lakes: Sequence[Lake], org: str) -> None:
+    units: list[tuple[str, ...]] = []
+    for lake in lakes:
+        with bare() as con:
+            _define(con, lake, ORG_HISTORY, None)
+            units += con.execute("SELECT DISTINCT org_code, org_name FROM org_history").fetchall()
     names = [_EVERYTHING, *dict.fromkeys(name for unit in units for name in unit if name)]
     known = {name.casefold() for name in names}
     if units and org.casefold().rpartition(_JOINED)[2] not in known:

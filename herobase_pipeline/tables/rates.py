@@ -62,12 +62,12 @@ def _rates(basis: Basis) -> str:
     )
 
 
-def with_what_is_lacking(basis: Basis, counted: str = "") -> str:
+def with_what_is_lacking(basis: Basis, counted: str = "", loaded: str = "loaded_days") -> str:
     """Return the SQL of a basis' counts, or of others of its days, with ``lacking``: what of their day is not loaded."""
     return f"""(
     SELECT counted.*, {basis.lacking} AS lacking
     FROM {counted or basis.source} AS counted
-    LEFT JOIN (SELECT day AS loaded_day, * EXCLUDE (day) FROM loaded_days) ON loaded_day = {basis.day}
+    LEFT JOIN (SELECT day AS loaded_day, * EXCLUDE (day) FROM {loaded}) ON loaded_day = {basis.day}
 )"""
 
 
