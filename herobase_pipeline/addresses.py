@@ -6,8 +6,8 @@ from typing import Any, cast
 _SAME = {"s3a": "s3", "s3n": "s3"}
 """What Spark calls a protocol."""
 _OF_THE_DISK = ("file", "local")
-_OPTIONS: dict[str, dict[str, Any]] = {"s3": {"default_cache_type": "none"}}
-"""DuckDB asks for the bytes that it needs, and no more."""
+_OPTIONS: dict[str, dict[str, Any]] = {"s3": {"default_cache_type": "readahead", "default_block_size": 1 << 13}}
+"""DuckDB asks for the bytes that it needs, often for a few after each other: these come with one request."""
 _systems: dict[str, Any] = {}
 
 
