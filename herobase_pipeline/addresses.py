@@ -23,16 +23,21 @@ def place(address: str | Path) -> Path:
     protocol = _SAME.get(protocol, protocol)
     try:  # other machines write as well, so nothing is listed from memory
         found = UPath(f"{protocol}://{rest.rstrip('/')}", use_listings_cache=False, **_OPTIONS.get(protocol, {}))
-        found.fs  # noqa: B018  # which looks for the driver
+        its_system = found.fs  # here the driver is looked for
     except (ValueError, ImportError):
         raise ValueError(f"is no address that can be read here: {protocol}:// needs a driver of fsspec") from None
-    _systems.setdefault(protocol, found.fs)
+    _systems.setdefault(protocol, its_system)
     return cast("Path", found)  # it can all that is asked of a path here
 
 
 def is_remote(path: str | Path) -> bool:
     """Whether a path is of an object store."""
     return not isinstance(path, str | Path)
+
+
+def system(path: Path) -> Any:
+    """Return the filesystem of fsspec that a path of an object store is of; a ``Path`` of the library has none."""
+    return cast("Any", path).fs
 
 
 def systems() -> list[Any]:

@@ -213,3 +213,17 @@ def home(tmp_path: Path) -> Path:
     for name in ("dagster.yaml", "workspace.yaml", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
     return tmp_path
+
+
+def site(project: Path, name: str, *lines: str) -> None:
+    """Write the file of a site."""
+    (project / "sites" / f"{name}.env").write_text("\n".join([*lines, ""]), encoding="utf-8")
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of a project in which nothing is set, with an empty folder of sites."""
+    (tmp_path / "workspace.yaml").touch()
+    (tmp_path / "sites").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

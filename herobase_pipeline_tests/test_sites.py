@@ -15,7 +15,7 @@ import pytest
 import herobase_pipeline as hb
 from herobase_pipeline.assets.site import Site
 from herobase_pipeline.definitions import of_sites
-from herobase_pipeline.erasing import person
+from herobase_pipeline.erasing import person, requests
 from herobase_pipeline.erasing.requests import lists, share_out
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.partitions import day_bounds
@@ -24,26 +24,13 @@ from herobase_pipeline.sandbox import Sandbox
 from herobase_pipeline.settings import SandboxSettings, SettingsError
 from herobase_pipeline.sites import all_settings, site_files, site_settings
 from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, TABLES
-from herobase_pipeline_tests.conftest import NOW, at_one_time, failure
+from herobase_pipeline_tests.conftest import NOW, at_one_time, failure, site
 
 FIRST, LAST = "2026-11-04", "2026-11-05"
 SEEDS = {"nord": 1, "syd": 2}
 SECRETS = {"nord": "n0rd-s3cret", "syd": "s7d-s3cret"}
 BY_DAY = ("calls", "private/call_phones", "simple_leads", "private/lead_data", "call_outcomes")
 WHOLE = ("campaigns", "org_units", "leads", "lead_conversion", "org_history", "metrics")
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of a project, in which nothing is set."""
-    (tmp_path / "workspace.yaml").touch()
-    (tmp_path / "sites").mkdir()
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def site(project: Path, name: str, *lines: str) -> None:
-    (project / "sites" / f"{name}.env").write_text("\n".join([*lines, ""]), encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -461,6 +448,15 @@ def test_a_common_list_that_cannot_be_read_stays_and_is_told(project: Path):
         (copy,) = lists(Lake(folder), is_site=True)
         assert copy.read_text() == "20 12 34 56"
         assert (copy.stat().st_mode & 0o777, copy.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
+def test_a_common_list_that_stays_though_all_have_it_is_told(project: Path, monkeypatch: pytest.MonkeyPatch):
+    (project / "erase").mkdir()
+    (project / "erase" / "list.txt").write_text("20 12 34 56")
+    monkeypatch.setattr(requests, "delete", lambda _: False)
+    (told,) = share_out([project / "data" / name for name in SEEDS])
+    assert "was handed to every site and is still there" in told
+    assert "list.txt" not in told
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import wraps
 from typing import Any, TypeVar, cast
 
 import dagster as dg
@@ -41,8 +40,7 @@ def step_of(site: Site) -> Callable[[Callable[[Any, Settings], T]], Callable[[An
                 yield from cast("Iterator[Any]", compute(context, settings))
 
         step = cast("Callable[[Any], T]", generate if inspect.isgeneratorfunction(compute) else run)
-        wraps(compute)(step)
-        del step.__wrapped__  # type: ignore[attr-defined]  # by which Dagster would see the second argument
+        step.__name__, step.__doc__ = compute.__name__, compute.__doc__  # but not its second argument
         step.__annotations__ = {name: kind for name, kind in compute.__annotations__.items() if name != "settings"}
         return step
 

@@ -77,7 +77,7 @@ def share_out(folders: Sequence[Path]) -> list[str]:
         folders: the sites' folders of data. Each gets a copy in its ``erase``, which only its owner can read.
 
     Returns:
-        What is wrong with the lists that stay, as they cannot be read.
+        What is wrong with the lists that stay, as they cannot be read or deleted.
 
     """
     wrong = []
@@ -85,7 +85,8 @@ def share_out(folders: Sequence[Path]) -> list[str]:
     for number, path in enumerate(handed_over, 1):
         as_it_is = seen(path)
         try:
-            read_list(path, f"List {number} of {len(handed_over)} by name, in {path.parent}")
+            called = f"List {number} of {len(handed_over)} by name, in {path.parent}"
+            read_list(path, called)
             text, asked_at = path.read_bytes(), path.stat()
         except ListError as error:
             wrong.append(str(error))
@@ -97,7 +98,11 @@ def share_out(folders: Sequence[Path]) -> list[str]:
             if not is_remote(copy):
                 copy.parent.chmod(0o700)
                 os.utime(copy, ns=(asked_at.st_atime_ns, asked_at.st_mtime_ns))
-        delete(as_it_is)
+        if not delete(as_it_is):
+            wrong.append(
+                f"{called} was handed to every site and is still there, as it changed meanwhile or cannot be deleted: what it "
+                "has now is handed on by the next run. Delete it by hand if nothing was added."
+            )
     return wrong
 
 

@@ -37,6 +37,7 @@ from herobase_pipeline.tables import (
 STORAGE_VERSION = "v1.2.0"  # readers on DuckDB 1.x open it too
 _ROWS = "counted"
 _CALM_S = 60.0
+"""On an object store the catalogue is written at most so often."""
 _DAY = "date=[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"  # "date=2026-11-23 copy" is none
 _MONTH = "month=[0-9][0-9][0-9][0-9]-[0-9][0-9]"
 INTERVAL = files("herobase_pipeline.tables").joinpath("interval.sql").read_text(encoding="utf-8").strip().rstrip(";")

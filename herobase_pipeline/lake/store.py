@@ -19,7 +19,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from herobase_pipeline.addresses import is_remote
+from herobase_pipeline.addresses import is_remote, system
 
 Mark = tuple[int, int, int]
 """Size, time of writing in ns, and inode or a hash of the store's own mark: two files that took one place differ in one."""
@@ -38,11 +38,12 @@ _LISTED = ("part.parquet", ".known", ".digests")
 _leases: ContextVar[tuple[tuple[Path, int, "_Renewal"], ...]] = ContextVar("leases", default=())
 """What whoever runs here has locked, with the numbers of the leases."""
 _conditional: set[str] = set()
+"""Protocols of stores that were seen to keep to conditions."""
 _seen: dict[str, tuple[float, dict[str, Mark]]] = {}
 
 
 class LockLostError(OSError):
-    """A lock on an object store was lost; the message says of what. Nothing was written."""
+    """A lock on an object store was lost; the message says of what. Nothing was written after that."""
 
 
 class _Renewal:
@@ -147,7 +148,7 @@ def read_bytes(path: Path) -> bytes:
         FileNotFoundError: there is none.
 
     """
-    return bytes(path.fs.cat_file(str(path))) if is_remote(path) else path.read_bytes()  # type: ignore[attr-defined]
+    return bytes(system(path).cat_file(str(path))) if is_remote(path) else path.read_bytes()
 
 
 def _folder_of(path: Path) -> Path:
@@ -166,7 +167,7 @@ def _within(folder: Path) -> dict[str, Mark]:
 
 
 def _listed(folder: Path) -> dict[str, Mark]:
-    fs, protocol = folder.fs, str(folder).partition("://")[0]  # type: ignore[attr-defined]  # of a path of an object store
+    fs, protocol = system(folder), str(folder).partition("://")[0]
     fs.invalidate_cache()
     below = fs.find(str(folder), detail=True).items()
     return {f"{protocol}://{name.removeprefix(f'{protocol}://')}": _marked(info) for name, info in below}
@@ -174,7 +175,7 @@ def _listed(folder: Path) -> dict[str, Mark]:
 
 def _looked_up(path: Path) -> Mark | None:
     try:
-        info = path.fs.info(str(path), refresh=True)  # type: ignore[attr-defined]
+        info = system(path).info(str(path), refresh=True)
     except FileNotFoundError:
         return None
     return _marked(info) if info["type"] == "file" else None
@@ -199,7 +200,7 @@ def put(aside: Path, target: Path) -> None:
     """Put a file in the place of another, as a whole; it is durable when this returns."""
     if is_remote(target):
         _require_leases()
-        target.fs.put_file(str(aside), str(target))  # type: ignore[attr-defined]
+        system(target).put_file(str(aside), str(target))
         look_again(target)
         return
     flush(aside)
@@ -211,7 +212,7 @@ def put_bytes(target: Path, content: bytes, *, private: bool = False) -> None:
     """Put a text in the place of a file, as a whole; what a killed process left beside it goes."""
     if is_remote(target):
         _require_leases()
-        target.fs.pipe_file(str(target), content)  # type: ignore[attr-defined]
+        system(target).pipe_file(str(target), content)
         look_again(target)
         return
     for stale in target.parent.glob(f".{target.name}.*"):
@@ -330,7 +331,7 @@ def locked(folder: Path) -> Iterator[None]:
 def lease_of(folder: Path) -> Lease | None:
     """Return the latest lease of a folder of an object store; None where there never was one."""
     try:
-        found = folder.fs.ls(_address(_locks_of(folder)), detail=True, refresh=True)  # type: ignore[attr-defined]
+        found = system(folder).ls(_address(_locks_of(folder)), detail=True, refresh=True)
     except FileNotFoundError:
         return None
     leases = {int(name): info for info in found if (name := info["name"].rpartition("/")[2]).isdigit()}
@@ -405,7 +406,7 @@ def _now(folder: Path) -> float:
 
 
 def _say(path: Path, what: bytes) -> None:
-    path.fs.pipe_file(str(path), what)  # type: ignore[attr-defined]
+    system(path).pipe_file(str(path), what)
 
 
 def _take(folder: Path) -> int:
@@ -420,7 +421,7 @@ def _take(folder: Path) -> int:
                 if latest and latest.number == number:
                     if latest.older > _KEPT_LEASES:
                         olds = [mine.with_name(f"{old:012}") for old in range(number - latest.older, number)]
-                        mine.fs.rm([str(old) for old in olds])  # type: ignore[attr-defined]
+                        system(mine).rm([str(old) for old in olds])
                     return number
                 mine.unlink(missing_ok=True)  # of a number that somebody had had before
         time.sleep(_PAUSE_S)
@@ -433,7 +434,7 @@ def _require_conditions(folder: Path) -> None:
         OSError: it does not.
 
     """
-    store = folder.fs.protocol if isinstance(folder.fs.protocol, str) else folder.fs.protocol[0]  # type: ignore[attr-defined]
+    store = _address(folder).partition("://")[0]
     if store in _conditional:
         return
     probe = _locks_of(folder) / f".probe-{uuid.uuid4().hex}"
@@ -451,7 +452,7 @@ def _require_conditions(folder: Path) -> None:
 def _put_new(path: Path) -> bool:
     """Put an object if there is none there; returns whether it was put (If-None-Match, RFC 9110 section 13.1.2)."""
     try:
-        path.fs.pipe_file(str(path), _HELD, mode="create")  # type: ignore[attr-defined]
+        system(path).pipe_file(str(path), _HELD, mode="create")
     except FileExistsError:
         return False
     except OSError:

@@ -1,7 +1,8 @@
 """When what is run: today as often as wished, yesterday soon after midnight, the days before for late truth."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import dagster as dg
 
@@ -46,6 +47,19 @@ def schedules(site: Site) -> list[dg.ScheduleDefinition]:
             else None
         )
 
+    def scheduled(
+        name: str, job: str, cron: str, description: str
+    ) -> Callable[[Callable[..., Any]], dg.ScheduleDefinition]:
+        """Return what makes a schedule of a function that says whether and what of a job is run."""
+        return dg.schedule(
+            name=site.called(name),
+            job_name=site.called(job),
+            cron_schedule=cron,
+            execution_timezone=site.settings.timezone,
+            default_status=dg.DefaultScheduleStatus.RUNNING,
+            description=description,
+        )
+
     def plain(name: str, job: str, cron: str, description: str) -> dg.ScheduleDefinition:
         """Return a schedule that runs a job without asking whether."""
         return dg.ScheduleDefinition(
@@ -57,13 +71,11 @@ def schedules(site: Site) -> list[dg.ScheduleDefinition]:
             description=description,
         )
 
-    @dg.schedule(
-        name=site.called("refresh_today"),
-        job_name=site.called(REFRESH_TODAY),
-        cron_schedule=site.settings.refresh_cron,
-        execution_timezone=site.settings.timezone,
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Brings what is new of today (HEROBASE_REFRESH_CRON). A tick is left out while the last one's run goes on.",
+    @scheduled(
+        "refresh_today",
+        REFRESH_TODAY,
+        site.settings.refresh_cron,
+        "Brings what is new of today (HEROBASE_REFRESH_CRON). A tick is left out while the last one's run goes on.",
     )
     def refresh_today(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         """Refresh the running day."""
@@ -72,26 +84,22 @@ def schedules(site: Site) -> list[dg.ScheduleDefinition]:
         today = local_day(context.scheduled_execution_time, site.settings.zone)
         return too_early(today) or dg.RunRequest(partition_key=str(today))
 
-    @dg.schedule(
-        name=site.called("close_yesterday"),
-        job_name=site.called(PULL_DAYS),
-        cron_schedule="20 0 * * *",
-        execution_timezone=site.settings.timezone,
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Pulls yesterday whole, soon after midnight.",
+    @scheduled(
+        "close_yesterday",
+        PULL_DAYS,
+        "20 0 * * *",
+        "Pulls yesterday whole, soon after midnight.",
     )
     def close_yesterday(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         """Pull the day that has just ended."""
         yesterday = local_day(context.scheduled_execution_time, site.settings.zone) - dt.timedelta(days=1)
         return too_early(yesterday) or dg.RunRequest(partition_key=str(yesterday))
 
-    @dg.schedule(
-        name=site.called("late_truth"),
-        job_name=site.called(PULL_DAYS),
-        cron_schedule="40 2 * * *",
-        execution_timezone=site.settings.timezone,
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description=f"Pulls the last {LATE_DAYS} days again, for what was settled or changed late.",
+    @scheduled(
+        "late_truth",
+        PULL_DAYS,
+        "40 2 * * *",
+        f"Pulls the last {LATE_DAYS} days again, for what was settled or changed late.",
     )
     def late_truth(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
         """Pull each of the last days again, the latest first."""
@@ -112,13 +120,11 @@ def schedules(site: Site) -> list[dg.ScheduleDefinition]:
         "Asks HeroBase once a day whom it has anonymized, erases them, and proves that all who were erased are gone.",
     )
 
-    @dg.schedule(
-        name=site.called("retain"),
-        job_name=site.called(RETAIN),
-        cron_schedule="50 4 * * *",
-        execution_timezone=site.settings.timezone,
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Deletes what is past its time by HEROBASE_KEEP_PRIVATE_DAYS and HEROBASE_KEEP_CALLS_DAYS.",
+    @scheduled(
+        "retain",
+        RETAIN,
+        "50 4 * * *",
+        "Deletes what is past its time by HEROBASE_KEEP_PRIVATE_DAYS and HEROBASE_KEEP_CALLS_DAYS.",
     )
     def retain(_: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         """Delete what is past its time."""

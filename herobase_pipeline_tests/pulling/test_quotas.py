@@ -2,25 +2,12 @@
 
 from pathlib import Path
 
-import pytest
-
 from herobase_pipeline.assets.site import Site
 from herobase_pipeline.pulling import account
 from herobase_pipeline.sites import all_settings
+from herobase_pipeline_tests.conftest import site
 
 SEEDS = {"nord": 1, "syd": 2}
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "workspace.yaml").touch()
-    (tmp_path / "sites").mkdir()
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def site(project: Path, name: str, *lines: str) -> None:
-    (project / "sites" / f"{name}.env").write_text("\n".join([*lines, ""]), encoding="utf-8")
 
 
 def test_quotas_are_a_sites_own_unless_a_setting_says_that_they_are_one(project: Path):
