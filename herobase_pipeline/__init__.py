@@ -1,10 +1,11 @@
 """Days of calls and leads from HeroBase, kept as Parquet by the org hierarchy captured on each call.
 
-For notebooks: ``about`` says which lake it is, ``connect`` and ``read`` give what is in it, ``labelled`` names units and
-campaigns, ``metrics`` makes rates, ``charts`` draws them.
+For notebooks: ``about`` says which lake it is, ``tables`` and ``describe`` what there is, ``connect`` and ``read`` give it,
+``labelled`` names units, campaigns and agents, ``metrics`` makes rates, ``ranking`` ranks them, ``charts`` draws them.
 """
 
 from importlib import import_module
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
         NotLoadedError,
         NotLoadedWarning,
     )
+    from herobase_pipeline.reading.guide import describe, tables
     from herobase_pipeline.reading.labels import labelled
+    from herobase_pipeline.reading.ranking import ranking
     from herobase_pipeline.reading.rates import NotAddableError, NotAMetricError, metrics
     from herobase_pipeline.reading.reader import connect, read
     from herobase_pipeline.reading.whole import ReplacedError
@@ -36,13 +39,18 @@ __all__ = [
     "about",
     "charts",
     "connect",
+    "describe",
     "labelled",
     "metrics",
+    "ranking",
     "read",
+    "tables",
 ]
 _MODULES = dict.fromkeys(("NotAMetricError", "NotAddableError", "metrics"), "rates") | {
     "labelled": "labels",
     "about": "about",
+    "ranking": "ranking",
+    "describe": "guide",
     "ReplacedError": "whole",
     **dict.fromkeys(
         ("NoRowsWarning", "NoSuchNameError", "NotAllUnitsWarning", "NotLoadedError", "NotLoadedWarning"), "errors"
@@ -52,12 +60,16 @@ _MODULES = dict.fromkeys(("NotAMetricError", "NotAddableError", "metrics"), "rat
 
 def __getattr__(name: str) -> Any:
     """Load what notebooks use when it is used: whoever reads a setting or runs the sandbox needs no DuckDB."""
+    if name == "__version__":
+        return version("herobase-pipeline")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name == "charts":
         return import_module("herobase_pipeline.reading.charts")
+    if name == "tables":  # a package, which lists the tables when it is called
+        return import_module("herobase_pipeline.tables")
     return getattr(import_module(f"herobase_pipeline.reading.{_MODULES.get(name, 'reader')}"), name)
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return [*__all__, "__version__"]

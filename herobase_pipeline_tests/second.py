@@ -259,6 +259,15 @@ OUTCOMES = (
 
 def call_outcomes(seen: Seen) -> list[Row]:
     """Calls per day of start, node, campaign and end cause."""
+    return _calls(seen, by_hour=False)
+
+
+def call_hours(seen: Seen) -> list[Row]:
+    """The same by the hour on the clock of the wall."""
+    return _calls(seen, by_hour=True)
+
+
+def _calls(seen: Seen, *, by_hour: bool) -> list[Row]:
     table = ByNode()
     for call in seen.all_calls:
         day, settled = seen.day(call.start), seen.settled(call)
@@ -271,10 +280,51 @@ def call_outcomes(seen: Seen) -> list[Row]:
             "handled_dialing_s": dialing * handled, "handled_talk_s": talk * handled,
             "handled_wrap_up_s": wrap_up * handled,
         }  # fmt: skip
-        table.add(day, call.start, call.org_path, call.org_names, (call.campaign_id, call.end_cause.name), counts)
+        hour = (call.start.astimezone(seen.zone).hour,) if by_hour else ()
+        group = (call.campaign_id, call.end_cause.name, *hour)
+        table.add(day, call.start, call.org_path, call.org_names, group, counts)
     return [
         keys | _plain(counts, OUTCOMES) | {"is_mature": keys["date"] in seen.complete_calls and not counts["unsettled"]}
-        for keys, counts in table.rows(("date", "node", "campaign_id", "end_cause"))
+        for keys, counts in table.rows(("date", "node", "campaign_id", "end_cause", *(("hour",) if by_hour else ())))
+    ]
+
+
+AGENT_COUNTS = (
+    "calls", "dials", "settled_dials", "unsettled", "completed", "contacts", "dialing_s", "talk_s", "wrap_up_s",
+    "handled_dialing_s", "handled_talk_s", "handled_wrap_up_s", "contact_talk_s", "contact_wrap_up_s", "closings", "successes", "not_interested",
+    "outbound_successes",
+)  # fmt: skip
+AGENT_KEYS = ("date", "who", "node", "campaign_id")
+
+
+def agent_days(seen: Seen) -> list[Row]:
+    """What each agent did per day, path and campaign: calls by their start, leads by their closing."""
+    counts: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
+    for call in seen.all_calls:
+        settled, contact = seen.settled(call), call.end_cause is CONTACT
+        dial, handled = is_dial(call) and settled, settled and not call.incoming
+        dialing, talk, wrap_up = call.dialing_s or 0, call.conversation_s or 0, call.wrap_up_s or 0
+        who, node = call.agent and call.agent.lower(), tuple(code.lower() for code in call.org_path)
+        counts[seen.day(call.start), who, node, call.campaign_id].update({
+            "calls": 1, "dials": is_dial(call), "settled_dials": dial, "completed": dial and call.end_cause in COMPLETED,
+            "contacts": dial and contact, "dialing_s": dialing, "talk_s": talk, "wrap_up_s": wrap_up,
+            "handled_dialing_s": dialing * handled, "handled_talk_s": talk * handled, "handled_wrap_up_s": wrap_up * handled,
+            "contact_talk_s": talk * handled * contact, "contact_wrap_up_s": wrap_up * handled * contact,
+            "unsettled": not settled,
+        })  # fmt: skip
+    for lead in leads(seen):
+        if lead["closed_at"] is not None and lead["attribution"] != "system":
+            success = lead["closure"] == "Success"
+            who, node = lead["agent"] and lead["agent"].lower(), tuple(code.lower() for code in lead["org_path"])
+            counts[lead["closed_date"], who, node, lead["campaign_id"]].update({
+                "closings": 1, "successes": success, "not_interested": lead["closure"] == "NotInterested",
+                "outbound_successes": success and lead["credited_incoming"] is False,
+            })  # fmt: skip
+    return [
+        dict(zip(AGENT_KEYS, key, strict=True))
+        | _plain(of_key, AGENT_COUNTS)
+        | {"is_mature": key[0] in seen.complete and not of_key["unsettled"]}
+        for key, of_key in counts.items()
     ]
 
 
@@ -501,8 +551,43 @@ def _total(rows: Iterable[Row], *names: str) -> float:
 
 def outcome_rates(seen: Seen) -> list[Row]:
     """Rates over dials, per day, node and campaign."""
+    return _rates_of_calls(call_outcomes(seen), ("date", "node", "campaign_id"))
+
+
+def hour_rates(seen: Seen) -> list[Row]:
+    """The same by hour."""
+    return _rates_of_calls(call_hours(seen), ("date", "node", "campaign_id", "hour"))
+
+
+def agent_rates(seen: Seen) -> list[Row]:
+    """Rates of what each agent did; none of a day of which only the calls or only the leads are pulled."""
     rates = []
-    for (date, node, campaign), rows in _grouped(call_outcomes(seen), ("date", "node", "campaign_id")).items():
+    for row in agent_days(seen):
+        mature = row["is_mature"]
+        handled = _total([row], "handled_dialing_s", "handled_talk_s", "handled_wrap_up_s") / 3600
+        talk, wrap_up = row["contact_talk_s"], row["contact_wrap_up_s"]
+        wins, contacts, decided = row["outbound_successes"], row["contacts"], row["successes"] + row["not_interested"]
+        of_row = [
+            _rate("contact_rate_per_dial", contacts, row["completed"], mature=mature),
+            _rate("aht_talk_wrap", talk + wrap_up, contacts, mature=mature, share=False),
+            _rate("avg_talk", talk, contacts, mature=mature, share=False),
+            _rate("avg_wrap", wrap_up, contacts, mature=mature, share=False),
+            _rate("conversion_per_lead_closed", row["successes"], row["closings"], mature=mature),
+            _rate("conversion_net", row["successes"], decided, mature=mature),
+            _rate("conversion_per_contact", wins, contacts, mature=mature),
+            _rate("conversion_per_dial", wins, row["completed"], mature=mature),
+            _rate("success_per_talk_hour", wins, row["handled_talk_s"] / 3600, mature=mature, share=False),
+            _rate("success_per_handled_hour", wins, handled, mature=mature, share=False),
+        ]
+        is_one_sided = (row["date"] in seen.calls) != (row["date"] in seen.leads_pulled)
+        unknown = {} if not is_one_sided else dict.fromkeys(("numerator", "denominator", "rate", "ci_low", "ci_high"))
+        rates += [{key: row[key] for key in AGENT_KEYS} | rate | unknown for rate in of_row]
+    return rates
+
+
+def _rates_of_calls(counted: list[Row], keys: Sequence[str]) -> list[Row]:
+    rates = []
+    for group, rows in _grouped(counted, keys).items():
         s = Counter({row["end_cause"]: row["settled_dials"] for row in rows})
         completed = sum(s[cause.name] for cause in COMPLETED)
         dialled = completed + s["DialingCancelled"]
@@ -521,8 +606,8 @@ def outcome_rates(seen: Seen) -> list[Row]:
             _rate("avg_talk", talk, contacts, mature=mature, share=False),
             _rate("avg_wrap", wrap_up, contacts, mature=mature, share=False),
         ]
-        keys = {"date": date, "node": node, "campaign_id": campaign, "spelled": rows[0]["spelled"]}
-        rates += [keys | rate for rate in of_group]
+        of_key = dict(zip(keys, group, strict=True)) | {"spelled": rows[0]["spelled"]}
+        rates += [of_key | rate for rate in of_group]
     return rates
 
 

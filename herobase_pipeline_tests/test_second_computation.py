@@ -16,16 +16,20 @@ RATED = ("metric", "category")
 KEYS = {
     "leads": ("lead_id",),
     "call_outcomes": ("date", "node", "campaign_id", "end_cause"),
+    "call_hours": ("date", "node", "campaign_id", "hour", "end_cause"),
+    "agent_days": second.AGENT_KEYS,
     "lead_conversion": ("closed_date", "node", "campaign_id", "closure"),
     "lead_cohorts": ("cohort_date", "node", "campaign_id", "age_days"),
     "drop_rates": ("regime", "campaign_id", "window_start"),
     "org_history": ("org_code", "valid_from"),
     "cumulative_incidence": ("cohort_week", "campaign_id", "age_days"),
     "outcome_rates": ("date", "node", "campaign_id", *RATED),
+    "hour_rates": ("date", "node", "campaign_id", "hour", *RATED),
+    "agent_rates": (*second.AGENT_KEYS, *RATED),
     "conversion_rates": ("date", "node", "campaign_id", *RATED),
     "cohort_rates": ("cohort_date", "node", "campaign_id", "age_days", *RATED),
 }
-FOLLOWED = "leads,lead_conversion,lead_cohorts,org_history"
+FOLLOWED = "leads,lead_conversion,lead_cohorts,agent_days,org_history"
 DERIVED = f"{FOLLOWED},drop_rates,cumulative_incidence"
 
 
@@ -51,7 +55,7 @@ def stretch(
             assert here.clock[0] == instant  # no pull had to wait, so all that it asked was answered as of one time
             if table == "simple_leads" and n % 7 == 0:
                 here.load(FOLLOWED)  # so that what comes then is made from what has changed
-    here.load("call_outcomes", str(every[0]), str(every[-1]))
+    here.load("call_outcomes,call_hours", str(every[0]), str(every[-1]))
     here.load(DERIVED)
     pulled = dict(here.rows("SELECT DISTINCT call_date, observed_at FROM calls"))
     assert pulled == {day: instant for day, instant in of_calls if day in pulled}
@@ -79,10 +83,11 @@ def rows_of(here: Centre, table: str) -> list[dict[str, Any]]:
     rows = []
     for values in here.rows(f"SELECT * FROM {table}"):
         row = {name: tuple(v) if isinstance(v, list) else v for name, v in zip(columns, values, strict=True)}
-        if "org_level" in row:
+        if "org_level" in row or ("agent" in row and "org_key" in row):
             path = row["org_path"]
             row["node"] = tuple(code.lower() for code in path)
-            assert row["org_level"] == len(path)
+            row["who"] = row.get("agent") and row["agent"].lower()
+            assert row.get("org_level", len(path)) == len(path)
             assert row["org_key"] == " › ".join(path)
             assert row["org_code"] == (path[-1] if path else None)
         rows.append(row)

@@ -29,12 +29,16 @@ from herobase_pipeline.lake import catalogue
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import (
+    AGENT_DAYS,
+    AGENT_RATES,
+    CALL_HOURS,
     CALL_OUTCOMES,
     CALLS,
     COHORT_RATES,
     CONVERSION_RATES,
     CUMULATIVE_INCIDENCE,
     DROP_RATES,
+    HOUR_RATES,
     KNOWN_DAYS,
     LEAD_COHORTS,
     LEAD_CONVERSION,
@@ -56,23 +60,23 @@ ANEW = "herobase/anew"
 """A run with this tag makes its tables anew from all days, whatever has changed."""
 
 
-def _outcomes(site: Site) -> dg.AssetsDefinition:
-    """Return the asset of what became of the calls of each day."""
+def _counted(site: Site, table: Table) -> dg.AssetsDefinition:
+    """Return the asset of a table that counts the calls of each day."""
 
     @dg.multi_asset(
-        name=site.called(CALL_OUTCOMES.name),
-        specs=[spec(site, CALL_OUTCOMES, group="metrics", deps=[CALLS])],
+        name=site.called(table.name),
+        specs=[spec(site, table, group="counts", deps=[CALLS])],
         backfill_policy=site.chunks,
         required_resource_keys={site.resource},
     )
     @step_of(site)
-    def call_outcomes(context: dg.AssetExecutionContext, settings: Settings) -> dg.MaterializeResult[None]:
+    def count(context: dg.AssetExecutionContext, settings: Settings) -> dg.MaterializeResult[None]:
         """Count the calls of each day of the run, all days in one query."""
         lake = own_lake(settings)
         days = [dt.date.fromisoformat(key) for key in context.partition_keys]
         try:
-            run = Run(context.run.run_id, lambda day: cause(context, site, CALL_OUTCOMES, [CALLS], str(day)))
-            made = derive_days(lake, settings.zone, CALL_OUTCOMES, [CALLS], days, run)
+            run = Run(context.run.run_id, lambda day: cause(context, site, table, [CALLS], str(day)))
+            made = derive_days(lake, settings.zone, table, [CALLS], days, run)
         except NotDerivedError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
         catalogue.refresh(lake, settings.zone)
@@ -82,13 +86,13 @@ def _outcomes(site: Site) -> dg.AssetsDefinition:
                 "restated_numbers": derived.restated,
             }
             metadata["loaded"] = WHOLE_DAY if derived.is_whole else "in part"
-            if day == days[-1]:
+            if table is CALL_OUTCOMES and day == days[-1]:
                 metadata |= _picture_of_outcomes(context, site.key(CALL_OUTCOMES), lake, day)
             context.add_asset_metadata(metadata, partition_key=str(day))
         _tell_restated(context, site, sum(derived.restated for derived in made.values()))
         return dg.MaterializeResult()
 
-    return call_outcomes
+    return count
 
 
 def _picture_of_outcomes(
@@ -178,6 +182,19 @@ def _by_day(
     )
 
 
+def _agents(site: Site) -> dg.AssetsDefinition:
+    """Return the asset of what each agent did."""
+    return _followed(
+        site,
+        AGENT_DAYS,
+        "counts",
+        [LEADS, CALLS],
+        lambda lake, zone, run, anew: derive_by_day(
+            lake, zone, AGENT_DAYS, run, day_of_leads="closed_date", with_calls=True, anew=anew
+        ),
+    )
+
+
 def _tell_restated(context: dg.AssetExecutionContext, site: Site, numbers: int) -> None:
     if numbers:
         context.log_event(dg.AssetMaterialization(site.key(RESTATEMENTS), metadata={"restated_numbers": numbers}))
@@ -187,23 +204,31 @@ def _tell_restated(context: dg.AssetExecutionContext, site: Site, numbers: int) 
 def derived(site: Site) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     """Return what is made of a site's tables, and the views that are computed as they are read."""
     return [
-        _outcomes(site),
+        _counted(site, CALL_OUTCOMES),
+        _counted(site, CALL_HOURS),
         _followed(
-            site, LEADS, "leads", [VERSIONS, CALLS], lambda lake, zone, _, anew: derive_leads(lake, zone, anew=anew)
+            site,
+            LEADS,
+            "lead_records",
+            [VERSIONS, CALLS],
+            lambda lake, zone, _, anew: derive_leads(lake, zone, anew=anew),
         ),
-        _by_day(site, LEAD_CONVERSION, "metrics", pictures.conversion),
-        _by_day(site, LEAD_COHORTS, "metrics"),
-        _whole(site, CUMULATIVE_INCIDENCE, "metrics", [LEADS]),
-        _whole(site, DROP_RATES, "metrics", [CALL_OUTCOMES], {"regimes": regimes(), "version": version(DROPS)}),
+        _by_day(site, LEAD_CONVERSION, "counts", pictures.conversion),
+        _by_day(site, LEAD_COHORTS, "counts"),
+        _agents(site),
+        _whole(site, CUMULATIVE_INCIDENCE, "counts", [LEADS]),
+        _whole(site, DROP_RATES, "counts", [CALL_OUTCOMES], {"regimes": regimes(), "version": version(DROPS)}),
         _followed(
             site, ORG_HISTORY, "directory", [CALLS], lambda lake, zone, _, anew: derive_history(lake, zone, anew=anew)
         ),
-        _whole(site, METRIC_REGISTRY, "metrics", [], {"metrics": registry()}),
+        _whole(site, METRIC_REGISTRY, "rates", [], {"metrics": registry()}),
         # written by the runs of the tables that they are about, or computed as they are read
-        spec(site, RESTATEMENTS, group="metrics", deps=[CALL_OUTCOMES, LEAD_CONVERSION]),
+        spec(site, RESTATEMENTS, group="counts", deps=[CALL_OUTCOMES, LEAD_CONVERSION]),
         spec(site, KNOWN_DAYS, group="rates", deps=[CALL_OUTCOMES, LEAD_CONVERSION]),
         spec(site, LOADED_DAYS, group="rates", deps=[CALL_OUTCOMES, LEAD_CONVERSION]),
         spec(site, OUTCOME_RATES, group="rates", deps=[CALL_OUTCOMES]),
+        spec(site, HOUR_RATES, group="rates", deps=[CALL_HOURS]),
+        spec(site, AGENT_RATES, group="rates", deps=[AGENT_DAYS, LOADED_DAYS]),
         spec(site, CONVERSION_RATES, group="rates", deps=[LEAD_CONVERSION, CALL_OUTCOMES, KNOWN_DAYS, LOADED_DAYS]),
         spec(site, COHORT_RATES, group="rates", deps=[LEAD_COHORTS]),
         spec(site, POOL_RATES, group="rates", deps=[LEADS, LOADED_DAYS]),

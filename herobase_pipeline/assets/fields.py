@@ -28,7 +28,7 @@ def lead_fields(site: Site) -> dg.AssetsDefinition:
 
     @dg.multi_asset(
         name=site.called(LEAD_FIELDS.name),
-        specs=[spec(site, LEAD_FIELDS, group="leads", deps=SOURCES)],
+        specs=[spec(site, LEAD_FIELDS, group="lead_records", deps=SOURCES)],
         required_resource_keys={site.resource},
     )
     @step_of(site)

@@ -165,8 +165,17 @@ def _metadata(service: DayService, table: Table, pulled: Pulled, zone: ZoneInfo)
     if reasons := pulled.account.set_aside:
         shown["set_aside_reasons"] = dg.MetadataValue.md("\n".join(f"* {n} {why}" for why, n in reasons.most_common()))
     if pulled.lag_s is not None:
-        shown["lag_s"] = pulled.lag_s
+        since = "the newest record" if pulled.until else "the end of the day"
+        shown |= {"pulled": f"{_in_words(pulled.lag_s)} after {since}", "lag_s": pulled.lag_s}
     return shown | (dict(pulled.details) if table is service.tables[0] else {})
+
+
+def _in_words(seconds: int) -> str:
+    """Return a length of time as people say it: 9 h 29 min."""
+    hours, minutes = divmod(round(seconds / 60), 60)
+    days, hours = divmod(hours, 24)
+    parts = [(days, "d"), (hours, "h"), (minutes, "min")]
+    return " ".join(f"{number} {unit}" for number, unit in parts if number) or "less than a minute"
 
 
 def _list_asset(site: Site, service: ListService) -> dg.AssetsDefinition:

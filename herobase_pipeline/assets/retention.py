@@ -12,9 +12,10 @@ from herobase_pipeline.erasing.retention import Plan, apply, plan
 from herobase_pipeline.lake.damage import require_undamaged
 from herobase_pipeline.partitions import in_words
 from herobase_pipeline.settings import Settings
-from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, LEADS, ORG_HISTORY, VERSIONS
+from herobase_pipeline.tables import AGENT_DAYS, CALL_HOURS, CALL_OUTCOMES, CALLS, LEADS, ORG_HISTORY, VERSIONS
 
 NAME = "retention"
+_COUNTS = (CALL_OUTCOMES, CALL_HOURS, LEADS, ORG_HISTORY, AGENT_DAYS)  # what is made from calls, and stays
 
 
 def utcnow() -> dt.datetime:
@@ -31,7 +32,7 @@ def retention(site: Site) -> dg.AssetsDefinition:
         group_name=site.group("privacy"),
         owners=["team:analytics"],
         kinds={"parquet"},
-        deps=[site.key(table) for table in (CALL_OUTCOMES, LEADS, ORG_HISTORY)],
+        deps=list(map(site.key, _COUNTS)),
         description="Deletes private files older than HEROBASE_KEEP_PRIVATE_DAYS and calls older than HEROBASE_KEEP_CALLS_DAYS; "
         "without a setting, nothing. The numbers of past days stay. For 20 hours after a setting changed it only says what "
         "would go.",
@@ -40,7 +41,7 @@ def retention(site: Site) -> dg.AssetsDefinition:
     def delete_what_is_past(context: dg.AssetExecutionContext, settings: Settings) -> dg.MaterializeResult[None]:
         """Delete what is past its time, or say what would go."""
         lake = own_lake(settings)
-        require_undamaged(lake, "Nothing was deleted.", [CALLS, *VERSIONS, CALL_OUTCOMES, LEADS, ORG_HISTORY])
+        require_undamaged(lake, "Nothing was deleted.", [CALLS, *VERSIONS, *_COUNTS])
         planned = plan(lake, settings, utcnow())
         files = sum(map(len, planned.files.values()))
         gone = 0 if planned.due else apply(lake, settings, planned)
@@ -53,7 +54,7 @@ def retention(site: Site) -> dg.AssetsDefinition:
         if planned.waiting:
             context.log.warning(
                 f"The calls of {in_words(planned.waiting)} are past their time and stay: what is made from them is older than "
-                "they are. Materialize call_outcomes for these days, leads and org_history."
+                "they are. Materialize call_outcomes and call_hours for these days, leads, org_history and agent_days."
             )
         return dg.MaterializeResult(metadata=_shown(planned, files, gone))
 

@@ -1,10 +1,11 @@
 """Tables that count leads by a day of theirs: after a change only the days are counted anew on which a lead is another.
 
-Whether one is, is seen by a hash of all that decides the table, by file of ``leads`` and day.
+Whether one is, is seen by a hash of all that decides the table, by file of ``leads`` and day. Tables that count calls too
+follow the days whose calls were written anew.
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -17,12 +18,22 @@ from herobase_pipeline.deriving.sources import loaded_days_of, macros, require_l
 from herobase_pipeline.lake.catalogue import view
 from herobase_pipeline.lake.completeness import complete_days, define_complete_days
 from herobase_pipeline.lake.engine import file_literal, literal
+from herobase_pipeline.lake.gone import gone_days
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.writing import empty, stored, write
-from herobase_pipeline.tables import LEADS, Table
+from herobase_pipeline.tables import CALLS, LEADS, Table
 
 
-def derive_by_day(lake: Lake, zone: ZoneInfo, table: Table, run: Run | None = None, *, anew: bool = False) -> Derived:
+def derive_by_day(
+    lake: Lake,
+    zone: ZoneInfo,
+    table: Table,
+    run: Run | None = None,
+    *,
+    day_of_leads: str = "",
+    with_calls: bool = False,
+    anew: bool = False,
+) -> Derived:
     """Make a table whose first column is a day of ``leads``; ``run`` is named where it changes numbers.
 
     Its SQL reads ``leads``, those of the days to count, and ``kept``, the table's rows of all other days.
@@ -32,6 +43,8 @@ def derive_by_day(lake: Lake, zone: ZoneInfo, table: Table, run: Run | None = No
         zone: the business time zone.
         table: the table.
         run: the run it is done in.
+        day_of_leads: what the day is called in ``leads``; by default as in the table.
+        with_calls: the SQL reads ``calls`` of these days too. Days of which calls are gone stay as they are.
         anew: count every day again, whatever has changed.
 
     Raises:
@@ -39,24 +52,33 @@ def derive_by_day(lake: Lake, zone: ZoneInfo, table: Table, run: Run | None = No
         NotDerivedError: a file could not be read or written.
 
     """
-    require_loaded(lake, table, [LEADS])
-    day = table.columns[0].name
-    with deriving(lake, zone, table, reads=[LEADS]) as con:
+    read = [LEADS, CALLS] if with_calls else [LEADS]
+    require_loaded(lake, table, read)
+    day, day_of_leads = table.columns[0].name, day_of_leads or table.columns[0].name
+    gone = set(gone_days(lake, CALLS)) if with_calls else set()
+    with deriving(lake, zone, table, reads=read) as con:
         recipe = made.recipe(zone, table.query, macros(), *map(str, table))
         before = None if anew else made.read(lake, table, recipe)
-        sources = _look(lake, con, table, before.sources if before else {})
+        sources = _look(lake, con, table, day_of_leads, before.sources if before else {})
+        sources |= _look_at_calls(lake) if with_calls else {}
         con.execute(macros())
         define_complete_days(con, [(lake.footers(LEADS), [])])
-        rows, kept, changed = view(lake, LEADS), empty(table), None
+        rows, kept, calls, changed = view(lake, LEADS), empty(table), view(lake, CALLS), None
         if before:
-            changed = _changed(before.sources, sources)
-            those = f"SELECT unnest([{', '.join(literal(str(each)) for each in changed)}]::DATE[])"
+            changed = _changed(before.sources, sources) - gone
             names = {str(each) for each in changed}
             files = [path for path in lake.files(LEADS) if sources[made.name(lake, path)].told.keys() & names]
-            rows = f"SELECT * FROM ({view(lake, LEADS, files=files)}) WHERE {day} IN ({those})"
-            kept = f"SELECT * FROM ({stored(lake, table)}) WHERE {day} NOT IN ({those})"
+            rows = f"SELECT * FROM ({view(lake, LEADS, files=files)}) WHERE {day_of_leads} IN ({_days(changed)})"
+            kept = f"SELECT * FROM ({stored(lake, table)}) WHERE {day} NOT IN ({_days(changed)})"
+            calls = view(lake, CALLS, sorted(changed & set(lake.days(CALLS))))
+        elif gone:
+            rows = f"SELECT * FROM ({rows}) WHERE {day_of_leads} IS NULL OR {day_of_leads} NOT IN ({_days(gone)})"
+            kept = f"SELECT * FROM ({stored(lake, table)}) WHERE {day} IN ({_days(gone)})"
+            calls = view(lake, CALLS, sorted(set(lake.days(CALLS)) - gone))
         con.execute(f"CREATE TEMP VIEW leads AS {rows}")
         con.execute(f"CREATE TEMP VIEW kept AS {kept}")
+        if with_calls:
+            con.execute(f"CREATE TEMP VIEW calls AS {calls}")
         con.execute(f"CREATE TEMP TABLE made AS {table.query}")
         restated = sum(restate(lake, con, table, "FROM made", run=run, changed=changed).values())
         count = write(
@@ -66,9 +88,26 @@ def derive_by_day(lake: Lake, zone: ZoneInfo, table: Table, run: Run | None = No
         return Derived(count, restated, is_whole=True, whole_days=len(complete_days(con)))
 
 
-def _look(lake: Lake, con: duckdb.DuckDBPyConnection, table: Table, known: Mapping[str, Seen]) -> dict[str, Seen]:
+def _days(days: Collection[dt.date]) -> str:
+    """Return the SELECT of some days."""
+    return f"SELECT unnest([{', '.join(literal(str(each)) for each in sorted(days))}]::DATE[])"
+
+
+def _look_at_calls(lake: Lake) -> dict[str, Seen]:
+    """Return the files of ``calls``, of which a day is another once it was written anew."""
+    files = {lake.file(CALLS, day): day for day in lake.days(CALLS)}
+    marks = made.marks(lake, list(files))
+    return {
+        name: Seen(mark=marks[name], told={str(day): str(marks[name])})
+        for path, day in files.items()
+        if (name := made.name(lake, path)) in marks
+    }
+
+
+def _look(
+    lake: Lake, con: duckdb.DuckDBPyConnection, table: Table, day: str, known: Mapping[str, Seen]
+) -> dict[str, Seen]:
     """Return the files of ``leads``, each with a hash of what decides the table, by day."""
-    day = table.columns[0].name
     in_file = {column.name for column in LEADS.in_file}
     columns = ", ".join(sorted((table.columns_made_from(LEADS) & in_file) | {"lead_id", day}))
     sources = {}

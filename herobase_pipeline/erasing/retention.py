@@ -20,6 +20,8 @@ from herobase_pipeline.lake.writing import rewrite
 from herobase_pipeline.partitions import local_day
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import (
+    AGENT_DAYS,
+    CALL_HOURS,
     CALL_OUTCOMES,
     CALL_PHONES,
     CALLS,
@@ -139,7 +141,11 @@ def _without_going(lake: Lake, con: duckdb.DuckDBPyConnection, table: Table, day
 def _is_counted(lake: Lake, day: dt.date) -> bool:
     """Whether all that is made from a day's calls was made since they were written."""
     calls = lake.file(CALLS, day)
-    made = [lake.file(CALL_OUTCOMES, day), *(lake.footers(LEADS) or [lake.known(LEADS)]), lake.file(ORG_HISTORY)]
+    made = [
+        *(lake.file(table, day) for table in (CALL_OUTCOMES, CALL_HOURS)),
+        *(lake.footers(LEADS) or [lake.known(LEADS)]),
+        *(lake.file(table) for table in (ORG_HISTORY, AGENT_DAYS)),
+    ]
     return not any(is_newer(calls, path) for path in made)
 
 

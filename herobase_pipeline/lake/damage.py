@@ -13,6 +13,7 @@ from herobase_pipeline.lake.engine import bare, file_literal
 from herobase_pipeline.lake.fingerprints import Fingerprint
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.tables import (
+    CALL_HOURS,
     CALL_OUTCOMES,
     DELIVERIES,
     DELIVERY_PAYLOADS,
@@ -51,7 +52,7 @@ def remedy(table: Table, called: str = "") -> str:
             f"Put {name} back from a back-up, or delete the file; materializing it brings today's list, and an older one "
             f"cannot be asked for. {accept}"
         )
-    if table.daily and table is not CALL_OUTCOMES:
+    if table.daily and table not in (CALL_OUTCOMES, CALL_HOURS):
         return (
             f"Put {name} back from a back-up, or materialize its day, which pulls it anew; what HeroBase no longer has of "
             f"it is lost then. {accept}"

@@ -11,6 +11,8 @@ from herobase_pipeline.operations.dagster_internals import AssetJob
 from herobase_pipeline.pulling.services import DAY_SERVICES, LIST_SERVICES
 from herobase_pipeline.tables import (
     ACCOUNT,
+    AGENT_DAYS,
+    CALL_HOURS,
     CALL_OUTCOMES,
     CUMULATIVE_INCIDENCE,
     DELIVERIES,
@@ -34,11 +36,14 @@ REFRESH_TODAY, PULL_DAYS, PULL_LISTS = "refresh_today", "pull_days", "pull_lists
 COUNT_DAYS, DERIVE, READ_FIELDS, REBUILD = "count_days", "derive", "read_fields", "rebuild"
 ERASE, RETAIN, DELIVER, CHECK = "erase", "retain", "deliver", "check"
 """What the jobs of an only account are called."""
+COUNTED = (CALL_OUTCOMES, CALL_HOURS)
+"""What counts the calls of a day as soon as they were pulled."""
 LISTS = (*(table for service in LIST_SERVICES for table in service.tables), ACCOUNT)
 FROM_ALL_DAYS = (
     LEADS,
     LEAD_CONVERSION,
     LEAD_COHORTS,
+    AGENT_DAYS,
     CUMULATIVE_INCIDENCE,
     DROP_RATES,
     ORG_HISTORY,
@@ -50,7 +55,7 @@ FROM_ALL_DAYS = (
 def by_day(site: Site) -> list[Table]:
     """Return the tables by day that a site's settings name, with what is counted of them."""
     wanted = [service for service in DAY_SERVICES if service.is_wanted(site.settings)]
-    return [*(table for service in wanted for table in service.tables), CALL_OUTCOMES]
+    return [*(table for service in wanted for table in service.tables), *COUNTED]
 
 
 def jobs(site: Site) -> list[AssetJob]:
@@ -87,7 +92,7 @@ def jobs(site: Site) -> list[AssetJob]:
             "What is made from all days, anew, and whether it is what changes had made of it.",
             {ANEW: "true"},
         ),
-        job(COUNT_DAYS, selection(CALL_OUTCOMES), "The outcomes of days whose calls were pulled anew."),
+        job(COUNT_DAYS, selection(*COUNTED), "The outcomes of days whose calls were pulled anew."),
         job(
             ERASE,
             selection(ERASED, ERASURES),

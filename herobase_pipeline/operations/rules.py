@@ -27,6 +27,8 @@ from herobase_pipeline.pulling.values import read as read_values
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import (
     ACCOUNT,
+    AGENT_DAYS,
+    CALL_HOURS,
     CALL_OUTCOMES,
     CALLS,
     DELIVERIES,
@@ -321,6 +323,20 @@ def _differences(table: Table, source: Table, day: str, category: str, measure: 
     """
 
 
+def _unlike(what: str, told: str, counted: str) -> str:
+    """Return what finds days on which two SELECTs of day, category and number do not have the same sums by category."""
+    return f"""
+        SELECT day, format('{what}: {{}} {{}}, and {{}} there', sum(told)::BIGINT, category, sum(counted)::BIGINT)
+        FROM (
+            SELECT day, category, number AS told, 0 AS counted FROM ({told}) AS told (day, category, number)
+            UNION ALL
+            SELECT day, category, 0, number FROM ({counted}) AS counted (day, category, number)
+        )
+        WHERE day <= due() AND {_HAS_CALLS.replace("date", "day")}
+        GROUP BY day, category HAVING sum(told) <> sum(counted)
+    """
+
+
 def _changes(table: Table, held: str, which: str) -> str:
     """Return what finds days of a pull that hold other things than the pull before. ``held`` yields day and thing."""
     return f"""
@@ -458,20 +474,20 @@ _EACH_DAY = [
     for check in (
         Check(
             "answers_whole", [table], ERROR,
-            "No day was pulled from an answer that HeroBase had cut (trap T14): else records are missing on it.",
+            "No day was pulled from an answer that HeroBase had cut: else records are missing on it.",  # trap T14
             "Materialize the days listed.",
             partial(_cut, service.name),
         ),
         Check(
             "no_gap_days", [table], ERROR,
-            "Every day between the first and the last that are loaded is loaded as well, from after it was over: else sums "
+            "No day is missing between the first and the last that are loaded, and each was pulled after it had ended: else sums "
             "over these days are too low. Gaps that somebody accepted are left out (accepted_gaps.toml in HEROBASE_DATA_DIR).",
             "Materialize the days listed. If nobody will load them, accept the gap.",
             _gaps(table),
         ),
         Check(
             "yesterday_is_loaded", [table], ERROR,
-            f"At {DUE_HOUR}:00 yesterday is loaded, from after it was over: else what is shown as of today is a day old.",
+            f"At {DUE_HOUR}:00 yesterday is loaded, pulled after it had ended: else the latest numbers are a day old.",
             "Look at the night's run, and materialize the day.",
             _not_yet(table),
         ),
@@ -480,8 +496,7 @@ _EACH_DAY = [
 _VALUES = [
     Check(
         "values_documented", [table], WARN,
-        f"All enum values of the latest {RECENT} days are documented: others are kept as given, but no rate knows them "
-        "(trap T23).",
+        f"All enum values of the latest {RECENT} days are documented: others are kept as given, but no rate knows them.",  # T23
         "Ask HeroBase what they mean.",
         _undocumented(table),
     )
@@ -489,7 +504,7 @@ _VALUES = [
 ]  # fmt: skip
 _WATCHED = [
     *((service.tables[0], service.tables) for service in DAY_SERVICES),
-    (LEADS, [table for table in TABLES if not table.daily and table not in KEPT] + [CALL_OUTCOMES]),
+    (LEADS, [table for table in TABLES if not table.daily and table not in KEPT] + [CALL_OUTCOMES, CALL_HOURS]),
     (ORG_UNITS, [table for table in TABLES if table.snapshot]),
     (ERASURES, KEPT),
 ]
@@ -533,7 +548,7 @@ _FAILURES = [
         "Do what the sentence says, and materialize the day.",
         partial(_left_failed, table),
     )
-    for table in (*_DAILY, CALL_OUTCOMES)
+    for table in (*_DAILY, CALL_OUTCOMES, CALL_HOURS)
 ]  # fmt: skip
 _SET_ASIDE = [
     Check(
@@ -550,7 +565,7 @@ _SET_ASIDE = [
 _OTHERS = [
     Check(
         "no_day_shrunk", [CALLS], ERROR,
-        "No day lost a fifth of its calls when it was last pulled: the calls it had were kept (trap T2).",
+        "No day lost a fifth of its calls when it was last pulled: the calls it had were kept.",  # trap T2
         "Find out why; if it is right, run the day with the tag herobase/accept_shrunk=true.",
         partial(_left_failed, CALLS, cause=ShrunkError.__name__),
     ),
@@ -565,13 +580,13 @@ _OTHERS = [
         "hierarchy_captured", [CALLS], WARN,
         f"Of the latest {RECENT} days, {1 - UNPLACED:.0%} of the calls that were not dropped tell where they belong: others are "
         "in no team's numbers.",
-        "Look whether a right or a field has gone (trap T15), or set HEROBASE_CALL_ORG_FIELD. "
+        "Look whether a right or a field has gone, or set HEROBASE_CALL_ORG_FIELD. "  # trap T15
         + _ASK_SUPPORT.format("calls") + " Name the field of the hierarchy; make account says which it was.",
         _UNPLACED,
     ),
     Check(
         "calls_once", [CALLS], ERROR,
-        f"In the latest {RECENT} days every call is there once, on one day: else it is counted twice (trap T5).",
+        f"In the latest {RECENT} days every call is there once, on one day: else it is counted twice.",  # trap T5
         "Materialize the days listed; if they stay, report them.",
         _TWICE,
     ),
@@ -579,7 +594,7 @@ _OTHERS = [
         "calls_as_usual", [CALLS], WARN,
         f"Each of the latest {RECENT} days has {QUIET:.0%} to {BUSY:.0%} of the calls that are usual on its weekday, the median "
         "of 4 weeks before.",
-        "A holiday explains a quiet day; else ask the floor, and materialize the day.",
+        "A holiday explains a quiet day; else ask the team leads what happened, and materialize the day.",
         _UNUSUAL,
     ),
     Check(
@@ -590,22 +605,43 @@ _OTHERS = [
     ),
     Check(
         "closure_mix_sums", [LEAD_CONVERSION, LEADS], ERROR,
-        "The closures of a day add up to the leads closed on it, at every level, those that the system closed too (trap "
-        "T37).",
+        "The closures of a day add up to the leads closed on it, at every level, those that the system closed too.",  # T37
         "Materialize lead_conversion; if the days stay, report them.",
         _differences(LEAD_CONVERSION, LEADS, "closed_date", "closure", "leads", "closed_date IS NOT NULL"),
     ),
     Check(
+        "hours_add_up", [CALL_HOURS, CALL_OUTCOMES], ERROR,
+        "The hours of a day add up to call_outcomes, for each end cause.",
+        "Materialize call_outcomes and call_hours for the days listed; if they stay, report them.",
+        _unlike(
+            "call_outcomes has others",
+            "SELECT date, end_cause, calls FROM call_hours WHERE org_level = 0",
+            "SELECT date, end_cause, calls FROM call_outcomes WHERE org_level = 0 "
+            "AND date IN (SELECT day FROM loaded WHERE table_name = 'call_hours')",
+        ),
+    ),
+    Check(
+        "agents_add_up", [AGENT_DAYS, CALLS, LEADS], ERROR,
+        "What all agents did on a day adds up to the calls that are loaded, and to the leads that no system closed on it.",
+        "Materialize agent_days; if the days stay, report them.",
+        _unlike(
+            "calls and leads have others",
+            "SELECT date, 'calls', calls FROM agent_days UNION ALL SELECT date, 'closings', closings FROM agent_days",
+            "SELECT date, 'calls', 1 FROM calls UNION ALL "
+            "SELECT closed_date, 'closings', 1 FROM leads WHERE closed_at IS NOT NULL AND attribution <> 'system'",
+        ),
+    ),
+    Check(
         "rights_unchanged", [ACCOUNT], WARN,
         f"In the latest {RECENT} days the account's rights were the same at each pull: less right, less data without any "
-        "error (trap T15).",
+        "error.",  # trap T15
         "Days before and after do not compare. To HeroBase's support: \"Since the day named our web-service account lacks these "
         "rights. Was that meant? Please give them back.\"",
         _changes(ACCOUNT, _RIGHTS, which="true"),
     ),
     Check(
         "no_project_vanished", [PROJECTS], WARN,
-        f"In the latest {RECENT} days no project has gone from the list: with it its leads do, without any error (trap T15).",
+        f"In the latest {RECENT} days no project has gone from the list: with it its leads do, without any error.",  # trap T15
         "If it was not deleted, to HeroBase's support: \"Since the day named our web-service account does not see this project. "
         "Please give back the right to it.\"",
         _changes(PROJECTS, "SELECT date, coalesce(name, project_id) FROM projects", which="was_held"),
@@ -643,7 +679,7 @@ _OTHERS = [
     Check(
         "none_unknown", [DELIVERIES], ERROR,
         "Of every delivery it is known whether it arrived, none was refused, and none needs a person: what is unknown or refused "
-        "is never sent again by itself (trap T39).",
+        "is never sent again by itself.",  # trap T39
         "make deliveries lists them. Look in the destination for the key's first signs, and say there what you found.",
         _UNDECIDED,
     ),

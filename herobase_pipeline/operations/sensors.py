@@ -15,6 +15,7 @@ from herobase_pipeline.operations.dagster_internals import AssetJob
 from herobase_pipeline.operations.jobs import (
     CHECK,
     COUNT_DAYS,
+    COUNTED,
     DERIVE,
     FROM_ALL_DAYS,
     PULL_DAYS,
@@ -55,7 +56,9 @@ def sensors(site: Site, jobs: Sequence[AssetJob]) -> list[dg.SensorDefinition]:
         days = lake.days(CALLS)
         gone = gone_days(lake, CALLS)  # whose numbers stay as they are
         behind = [
-            day for day in days if is_newer(lake.file(CALLS, day), lake.file(CALL_OUTCOMES, day)) and day not in gone
+            day
+            for day in days
+            if day not in gone and any(is_newer(lake.file(CALLS, day), lake.file(table, day)) for table in COUNTED)
         ]
         spans = _spans_being_counted(context.instance, site)
         behind = [day for day in behind if not any(first <= day <= last for first, last in spans)]
@@ -119,7 +122,7 @@ def _why_not_to_derive(instance: dg.DagsterInstance, site: Site, lake: Lake) -> 
     if _failed_lately(instance, site.called(DERIVE)):
         return "Deriving has just failed; its run says why. It is tried again after a while."
     pulled, made = (
-        _changed(lake, [CALLS, *VERSIONS, CALL_OUTCOMES]),
+        _changed(lake, [CALLS, *VERSIONS, *COUNTED]),
         min(_changed(lake, [table]) for table in FROM_ALL_DAYS),
     )
     if not lake.has(CALLS) or not any(map(lake.has, VERSIONS)) or pulled <= made:

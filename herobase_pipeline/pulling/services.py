@@ -100,21 +100,21 @@ DAY_SERVICES = (
     DayService(
         "calls",
         "GET /calls: the calls of a unit and its subtree in a span of time, with the hierarchy captured on each.",
-        "calls",
+        "call_records",
         (CALLS, CALL_PHONES),
         pull_calls,
     ),
     DayService(
         "simpleleads",
         "GET /simpleleads: the leads by the time of their last modification, as they stand now.",
-        "leads",
+        "lead_records",
         (SIMPLE_LEADS, LEAD_DATA),
         pull_simple_leads,
     ),
     DayService(
         "leads",
         "GET /leads: the leads of the saved searches in HEROBASE_SAVED_SEARCHES by the time of their last modification.",
-        "leads",
+        "lead_records",
         (SEARCH_LEADS, SEARCH_LEAD_DATA),
         pull_search_leads,
         named_by="saved_searches",
@@ -122,7 +122,7 @@ DAY_SERVICES = (
     DayService(
         "leads/csv",
         "GET /leads/csv: the same of those in HEROBASE_SAVED_SEARCHES_CSV, with the columns that the search has.",
-        "leads",
+        "lead_records",
         (SEARCH_ROWS,),
         pull_search_rows,
         named_by="saved_searches_csv",
@@ -130,7 +130,7 @@ DAY_SERVICES = (
     DayService(
         "rawleads",
         "GET /rawleads: a row for each field of a lead, asked for where HEROBASE_RAW_LEADS says so.",
-        "leads",
+        "lead_records",
         (RAW_LEADS,),
         pull_raw_leads,
         named_by="raw_leads",

@@ -1,26 +1,31 @@
-"""Labels of units and campaigns to group and compare by: one each, whatever it was called and wherever it lay."""
+"""Labels of units, campaigns and agents to group and compare by: one each, whatever it was called and wherever it lay."""
 
 from typing import TYPE_CHECKING, Any
 
+from herobase_pipeline.lake.catalogue import view
+from herobase_pipeline.lake.engine import bare
 from herobase_pipeline.reading.days import DAYS, SITE, recall
 from herobase_pipeline.sites import ONLY
+from herobase_pipeline.tables import USERS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _NO_CAMPAIGN = "(no campaign)"
+_NOBODY = "(no agent)"
 
 
 def labelled(*frames: "pd.DataFrame") -> Any:
-    """Return frames with ``unit`` and ``campaign``: the label of each unit and campaign that they tell of.
+    """Return frames with ``unit``, ``campaign`` and ``person``: the label of each unit, campaign and agent in them.
 
     A unit is its code, whatever its case, within its site: one that was renamed or moved is compared with itself, and two of
     one name are two (trap T26). A campaign is its id. The label is the latest name in all the frames that are given together;
-    where several have that name, its code stands behind it, and its site if there are several.
+    where several have that name, its code stands behind it, and its site if there are several. An agent is the code, whatever
+    its case; the label is the name on the latest list of users in the lake that the frame was read from, or else the code.
 
     Args:
-        frames: of pandas, with ``org_code`` and ``org_name``, with ``campaign_id``, ``campaign_code`` and ``campaign_name``, or
-            with both, as ``read`` gives them. A frame without them gets no label.
+        frames: of pandas, with ``org_code`` and ``org_name``, with ``campaign_id``, ``campaign_code`` and ``campaign_name``, with
+            ``agent``, or with several of these, as ``read`` gives them. A frame without them gets no label.
 
     Returns:
         The frame with its labels; for several frames a list of them.
@@ -29,6 +34,10 @@ def labelled(*frames: "pd.DataFrame") -> Any:
     found = [frame.copy() for frame in frames]
     _label(found, "unit", "org_code", "org_name", "org_code", None)
     _label(found, "campaign", "campaign_id", "campaign_name", "campaign_code", _NO_CAMPAIGN)
+    for frame in (frame for frame in found if "agent" in frame):
+        frame["_name"] = _keys(frame, "agent").map(_names_of_users(frame))
+    _label(found, "person", "agent", "_name", "agent", _NOBODY)
+    found = [frame.drop(columns="_name", errors="ignore") for frame in found]
     return found if len(found) > 1 else found[0]
 
 
@@ -64,6 +73,18 @@ def _label(frames: "list[pd.DataFrame]", label: str, key: str, name: str, code: 
         frame[label] = pd.Series(
             [by_key.get(of, other) for of, other in zip(keys, others, strict=True)], index=frame.index, dtype="str"
         )
+
+
+def _names_of_users(frame: "pd.DataFrame") -> dict[str, str]:
+    """Return the name of each user by the code, as ``_keys`` gives it, on the latest list in the lakes of a frame."""
+    names: dict[str, str] = {}
+    for site, read in recall(frame).items():
+        days = read.lake.days(USERS)[-1:]
+        with bare() as con:
+            users = con.execute(f"SELECT lower(org_code), name FROM ({view(read.lake, USERS, days)})").fetchall()
+        prefix = f"{site}/" if site != ONLY else ""
+        names |= {prefix + code: name for code, name in users if code and name}
+    return names
 
 
 def _keys(frame: "pd.DataFrame", key: str) -> "pd.Series[str]":

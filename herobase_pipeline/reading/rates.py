@@ -17,7 +17,7 @@ from herobase_pipeline.reading.lakes import lakes_of
 from herobase_pipeline.spelling import meant
 from herobase_pipeline.tables import LOADED_DAYS
 from herobase_pipeline.tables.lineage import columns_in
-from herobase_pipeline.tables.metrics import METRICS, Metric, Unit
+from herobase_pipeline.tables.metrics import BY_AGENT, METRICS, Metric, Unit
 from herobase_pipeline.tables.rates import NOT_LOADED, reason, told, where_nothing_is_lacking, with_what_is_lacking
 
 if TYPE_CHECKING:
@@ -49,8 +49,10 @@ def metrics(
     Days of which a side of the rate is not loaded are in neither its numerator nor its denominator.
 
     Args:
-        frame: rows of the table that the metric is made from (``call_outcomes``, ``lead_conversion``, ``lead_cohorts``), or of
-            the view that gives it (``outcome_rates`` and so on); pandas, polars or Arrow.
+        frame: rows of the table that the metric is made from (``call_outcomes``, ``call_hours``, ``agent_days``,
+            ``lead_conversion``, ``lead_cohorts``), or of the view that gives it (``outcome_rates`` and so on); pandas, polars
+            or Arrow. Of rates of closed leads also rows of ``leads``, joined with anything that is known of a lead, such as
+            its declared fields.
         metric: its name; ``SELECT * FROM metrics`` says what each is.
         by: columns to group by, and ``week``, ``month``, ``quarter`` or ``year`` of the frame's day.
         data_dir: the lake, or the folder of the sites' lakes, that says which days are loaded; by default where the frame was
@@ -74,25 +76,27 @@ def metrics(
 
     """
     keys = [by] if isinstance(by, str) else list(by)
-    found = _found(metric)
+    known = _known(metric)
     remembered = recall(frame)
     reads = remembered
-    if data_dir is not None:
-        reads = {site: Read(lake, BY_NAME[found.basis.found_in]) for site, lake in lakes_of(data_dir).items()}
     with bare() as con:
         con.execute(INTERVAL)
         try:
-            con.register("given", frame)
+            con.register("frame", frame)
         except (TypeError, duckdb.InvalidInputException):
             raise TypeError(
                 f"A frame of pandas, polars or Arrow is needed, and this is a {type(frame).__name__}."
             ) from None
+        are_leads = _define_given(con)
         columns = [name for (name, *_) in con.execute("DESCRIBE given").fetchall()]
+        found = _of_these(known, columns)
+        if data_dir is not None:
+            reads = {site: Read(lake, BY_NAME[found.basis.found_in]) for site, lake in lakes_of(data_dir).items()}
         reads = _of_the_frame(con, reads, columns)
         grouped = [f"{_key(key, columns)} AS {quoted(key)}" for key in keys]
         day = next((name for name in DAYS if name in columns), "")
         rows = _of_the_metric(con, found, columns)
-        once = {"org_level"} if any(read.is_of_leaves for read in remembered.values()) else set()
+        once = {"org_level"} if are_leads or any(read.is_of_leaves for read in remembered.values()) else set()
         _require_addable(con, found, columns, grouped, once)
         rows = _with_what_is_lacking(con, found, rows, columns, reads)
         counts, whole = _counts(found, rows, columns, grouped), "true"
@@ -126,11 +130,38 @@ def _of_the_frame(con: duckdb.DuckDBPyConnection, reads: Mapping[str, Read], col
     return {site: read for site, read in reads.items() if site in there or read.rows_first is None}
 
 
-def _found(metric: str) -> Metric:
-    names = [known.name for known in METRICS]
-    if metric not in names:
-        raise NotAMetricError(f"There is no metric {metric}. {meant(metric, names)}")
-    return METRICS[names.index(metric)]
+def _known(metric: str) -> list[Metric]:
+    """Return the metrics of that name: the one that is declared first, then the same of other counts."""
+    found = [known for known in (*METRICS, *BY_AGENT) if known.name == metric]
+    if not found:
+        raise NotAMetricError(f"There is no metric {metric}. {meant(metric, [known.name for known in METRICS])}")
+    return found
+
+
+def _define_given(con: duckdb.DuckDBPyConnection) -> bool:
+    """Make ``given``, the rows of the frame; a lead's row is one of lead_conversion then. Returns whether they are leads."""
+    columns = {name for (name, *_) in con.execute("DESCRIBE frame").fetchall()}
+    if not {"closed_at", "closure", "attribution"} <= columns or "leads" in columns:
+        con.execute("CREATE TEMP VIEW given AS FROM frame")
+        return False
+    counts = ["1 AS leads", "true AS is_mature"]
+    counts += [
+        f"(attribution = '{how}')::INT AS by_{how}" for how in ("closing_call", "last_contact", "lead_user", "system")
+    ]
+    left_out = ["attempts"] if "attempts" in columns else []
+    if "credited_incoming" in columns:
+        counts.append("coalesce(NOT credited_incoming, false)::INT AS outbound")
+        counts += ["if(outbound = 1, attempts_to_close, 0) AS attempts"] if "attempts_to_close" in columns else []
+    rows = f"* EXCLUDE ({', '.join(left_out)})" if left_out else "*"
+    con.execute(f"CREATE TEMP VIEW given AS SELECT {rows}, {', '.join(counts)} FROM frame WHERE closed_at IS NOT NULL")
+    return True
+
+
+def _of_these(known: Sequence[Metric], columns: Sequence[str]) -> Metric:
+    """Return the metric of the counts, or the view, that a frame has the columns of; of none, the one declared first."""
+    if len(known) > 1 and "agent" in columns and not {"org_level", "leads"} & set(columns):
+        return known[1]
+    return known[0]
 
 
 def _of_the_metric(con: duckdb.DuckDBPyConnection, metric: Metric, columns: Sequence[str]) -> str:
@@ -288,7 +319,10 @@ def _key(key: str, columns: Sequence[str]) -> str:
     day = next((name for name in DAYS if name in columns), None)
     if key in _SPANS and day:
         return f"date_trunc('{key}', {quoted(day)}::DATE)"
-    raise KeyError(f"The frame has no column {key}" + (f", and no day to make a {key} of." if key in _SPANS else "."))
+    if key in _SPANS:
+        raise KeyError(f"The frame has no column {key}, and no day to make a {key} of.")
+    hint = " hb.labelled(frame) adds it." if key in ("unit", "campaign", "person") else ""
+    raise KeyError(f"The frame has no column {key}. {meant(key, [*columns, *(_SPANS if day else ())])}{hint}")
 
 
 def _require_addable(
@@ -297,7 +331,7 @@ def _require_addable(
     """See to it that no group adds up what counts the same thing twice; over the columns of ``once`` nothing does."""
     where = f"WHERE metric = {literal(metric.name)}" if "metric" in columns else ""
     told = {name: quoted(name) for name in columns}
-    if "org_key" in told:  # says the level too
+    if "org_key" in told and "org_level" in BY_NAME[metric.basis.found_in].names:  # says the level too
         told.setdefault("org_level", "if(org_key = '', 0, len(string_split(org_key, ' › ')))")
     for name, why in ((name, why) for name, why in _ONE_OF.items() if name not in once):
         if name not in told and name in BY_NAME[metric.basis.found_in].names:

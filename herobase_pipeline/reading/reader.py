@@ -31,6 +31,7 @@ from herobase_pipeline.reading.errors import (
 )
 from herobase_pipeline.reading.lakes import are_sites, existing, lakes_of, together
 from herobase_pipeline.reading.leaves import count, is_by_node, leaves
+from herobase_pipeline.reading.progress import progress
 from herobase_pipeline.reading.whole import keep_files_whole, whole
 from herobase_pipeline.sites import ONLY
 from herobase_pipeline.spelling import meant
@@ -148,9 +149,14 @@ def read(
 
     """
     found = _found(table)
-    if isinstance(columns, str) or to not in get_args(Frame) or not isinstance(org, str | None):
+    if isinstance(columns, str) or not isinstance(org, str | None) or (columns is not None and not len(columns)):
         raise ValueError(
-            'columns must be a list such as ["date", "calls"], org a text, and to pandas, polars or arrow.'
+            'columns must be a list such as ["date", "calls"], without which all are read, and org a text.'
+        )
+    if to not in get_args(Frame):
+        raise ValueError(
+            f"There is no frame {to}. {meant(str(to), get_args(Frame))} For a file: to_csv or to_excel, of this package or of "
+            "the frame."
         )
     lakes = lakes_of(data_dir, site)
     with_sites = are_sites(lakes, site)
@@ -284,7 +290,8 @@ def _rows(
             else quoted(name)
             for name, kind in columns.items()
         ]
-        return con.sql(f"SELECT {', '.join(shown)} FROM ({rows})").to_arrow_table()
+        with progress(con, table.name):
+            return con.sql(f"SELECT {', '.join(shown)} FROM ({rows})").to_arrow_table()
 
 
 def _day_of(given: Day | None, lake: Lake) -> dt.date | None:

@@ -1,5 +1,14 @@
-"""The tables: columns, grain and SQL of each, declared once. Pure: no files, no HTTP, no Dagster."""
+"""The tables: columns, grain and SQL of each, declared once. Pure: no files, no HTTP, no Dagster.
 
+For notebooks this package is a function too, ``herobase_pipeline.tables()``, as its name is in the place of one.
+"""
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+from herobase_pipeline.tables.agents import AGENT_DAYS
 from herobase_pipeline.tables.calls import CALL_PHONES, CALLS
 from herobase_pipeline.tables.cohorts import CUMULATIVE_INCIDENCE, LEAD_COHORTS
 from herobase_pipeline.tables.conversion import LEAD_CONVERSION
@@ -31,10 +40,12 @@ from herobase_pipeline.tables.leads import (
     SIMPLE_LEADS,
     VERSIONS,
 )
-from herobase_pipeline.tables.outcomes import CALL_OUTCOMES
+from herobase_pipeline.tables.outcomes import CALL_HOURS, CALL_OUTCOMES
 from herobase_pipeline.tables.rates import (
+    AGENT_RATES,
     COHORT_RATES,
     CONVERSION_RATES,
+    HOUR_RATES,
     KNOWN_DAYS,
     LOADED_DAYS,
     METRIC_REGISTRY,
@@ -68,6 +79,8 @@ TABLES = (
     ACCOUNT,
     LEADS,
     CALL_OUTCOMES,
+    CALL_HOURS,
+    AGENT_DAYS,
     LEAD_CONVERSION,
     LEAD_COHORTS,
     CUMULATIVE_INCIDENCE,
@@ -84,12 +97,24 @@ TABLES = (
 )
 """Those with files."""
 
-VIEWS = (KNOWN_DAYS, LOADED_DAYS, OUTCOME_RATES, CONVERSION_RATES, COHORT_RATES, POOL_RATES)
+VIEWS = (
+    KNOWN_DAYS,
+    LOADED_DAYS,
+    OUTCOME_RATES,
+    HOUR_RATES,
+    CONVERSION_RATES,
+    AGENT_RATES,
+    COHORT_RATES,
+    POOL_RATES,
+)
 """Those that the catalogue computes from the others as they are read."""
 
 __all__ = [
     "ACCOUNT",
+    "AGENT_DAYS",
+    "AGENT_RATES",
     "CALLS",
+    "CALL_HOURS",
     "CALL_OUTCOMES",
     "CALL_PHONES",
     "CAMPAIGNS",
@@ -104,6 +129,7 @@ __all__ = [
     "ERASURES",
     "HEALTH",
     "HOOKS",
+    "HOUR_RATES",
     "KNOWN_DAYS",
     "LEADS",
     "LEAD_COHORTS",
@@ -137,3 +163,13 @@ __all__ = [
     "Table",
     "Type",
 ]
+
+
+class _Callable(ModuleType):
+    """A module that can be called, as the function of its name for notebooks."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return import_module("herobase_pipeline.reading.guide").tables(*args, **kwargs)
+
+
+sys.modules[__name__].__class__ = _Callable

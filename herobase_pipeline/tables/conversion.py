@@ -21,7 +21,7 @@ LEAD_CONVERSION = Table(
         Column(
             "closure",
             Type.TEXT,
-            "LeadClosure; NotSet was closed by the system, not by an agent (trap T37)",
+            "LeadClosure; NotSet was closed by the system, not by an agent",  # trap T37
             made_from=of("leads", "closure"),
         ),
         Column("leads", Type.COUNT, "leads closed on the day", additive=True, made_from=of("leads", "closed_at")),

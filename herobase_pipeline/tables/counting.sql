@@ -31,6 +31,65 @@ JOIN named USING (day, node);
 -- A sum of seconds that is the same whatever the order of the rows: added as decimals of 100 ns, the finest of the wire.
 CREATE MACRO total_s(seconds) AS sum(seconds::DECIMAL(38, 7))::DOUBLE;
 
+-- What became of the calls of a relation, at every node by end cause; by hour too, or hour is NULL. Counted per full path first,
+-- then rolled up to every node above: leaf first is many times cheaper than call by call.
+CREATE MACRO calls_counted(relation, complete, by_hour) AS TABLE
+WITH
+marked AS (
+    SELECT
+        *,
+        NOT incoming AND coalesce(call_status <> 'Transferred', true) AS is_dial,  -- trap T17
+        NOT incoming AND settled AS is_handled
+    FROM query_table(relation)
+),
+leaves AS (
+    SELECT
+        date AS day,
+        CASE WHEN by_hour THEN hour(started_at) END AS hour,
+        org_path,
+        arg_max(org_names, (started_at, call_id)) AS org_names,
+        max(started_at) AS latest,
+        campaign_id,
+        end_cause,
+        count(*) AS calls,
+        count(*) FILTER (connected) AS connected,
+        total_s(dialing_s) AS dialing_s,
+        total_s(conversation_s) AS conversation_s,
+        total_s(wrap_up_s) AS wrap_up_s,
+        count(*) FILTER (is_dial) AS dials,
+        count(*) FILTER (is_dial AND settled) AS settled_dials,
+        total_s(if(is_handled, dialing_s, NULL)) AS handled_dialing_s,
+        total_s(if(is_handled, conversation_s, NULL)) AS handled_talk_s,
+        total_s(if(is_handled, wrap_up_s, NULL)) AS handled_wrap_up_s,
+        bool_and(settled) AS is_settled
+    FROM marked
+    GROUP BY ALL
+)
+SELECT
+    day AS date,
+    org_level,
+    org_path,
+    org_key,
+    org_code,
+    org_name,
+    campaign_id,
+    hour,
+    end_cause,
+    sum(calls) AS calls,
+    sum(connected) AS connected,
+    total_s(dialing_s) AS dialing_s,
+    total_s(conversation_s) AS conversation_s,
+    total_s(wrap_up_s) AS wrap_up_s,
+    sum(dials) AS dials,
+    sum(settled_dials) AS settled_dials,
+    total_s(handled_dialing_s) AS handled_dialing_s,
+    total_s(handled_talk_s) AS handled_talk_s,
+    total_s(handled_wrap_up_s) AS handled_wrap_up_s,
+    bool_and(is_settled) AND any_value(through IS NOT NULL) AS is_mature
+FROM rolled_up('leaves')
+LEFT JOIN query_table(complete) USING (day)
+GROUP BY ALL;
+
 -- How long each lead that was dialled is known, in days from its first dial, and how that ended: cause 1 success, 2 other
 -- closure, 0 still open on the last day that is known. The relation has these columns of ``leads``.
 CREATE MACRO lives(leads) AS TABLE

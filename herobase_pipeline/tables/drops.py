@@ -45,7 +45,7 @@ REGIMES = (
 DROP_RATES = Table(
     name="drop_rates",
     description="Dropped calls as a share of live calls, per campaign and window of a rule. Of all calls, those without an "
-    "agent or a hierarchy included (trap T30a); there is no such rate per team. Not computable from HeroBase: the 2 "
+    "agent or a hierarchy included; there is no such rate per team. Not computable from HeroBase: the 2 "  # trap T30a
     "seconds of the FTC, and whether a dropped call had been answered by a person.",
     grain="one row a regime, campaign and window",
     columns=(

@@ -8,7 +8,7 @@ _VERSION = _TOLD + of("calls", "org_names")
 
 ORG_HISTORY = Table(
     name="org_history",
-    description="Each org unit's name and parent through time, from the hierarchy on the calls themselves (trap T26).",
+    description="Each org unit's name and parent through time, from the hierarchy on the calls themselves.",  # trap T26
     grain="one row a unit and span of time with one name and one parent",
     columns=(
         Column("org_code", Type.TEXT, "the unit's code; the key, whatever its case", made_from=_TOLD),

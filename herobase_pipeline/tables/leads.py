@@ -68,7 +68,7 @@ SIMPLE_LEADS = Table(
             holds=Holds.TEXT,
         ),
         Column("observed_at", Type.INSTANT, "when this version was first pulled"),
-        Column("origin", Type.TEXT, "observed: pulled within two days of the modification; else backfilled (trap T3)"),
+        Column("origin", Type.TEXT, "observed: pulled within two days of the modification; else backfilled"),  # trap T3
         Column(
             "extra",
             Type.TEXT,
@@ -246,7 +246,11 @@ LEADS = Table(
             made_from=_FIRST_DIAL_AT + of("calls", "end_cause"),
         ),
         Column(
-            "dials", Type.COUNT, "outbound calls, transfer legs not counted (trap T17)", additive=True, made_from=_DIAL
+            "dials",
+            Type.COUNT,
+            "outbound calls, transfer legs not counted",
+            additive=True,
+            made_from=_DIAL,  # trap T17
         ),
         Column(
             "attempts",

@@ -6,18 +6,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from herobase_pipeline.tables.agents import AGENT_DAYS
 from herobase_pipeline.tables.cohorts import LEAD_COHORTS
 from herobase_pipeline.tables.conversion import LEAD_CONVERSION
 from herobase_pipeline.tables.leads import LEADS
-from herobase_pipeline.tables.metrics import BASES, METRICS, Basis, Unit
-from herobase_pipeline.tables.outcomes import CALL_OUTCOMES
+from herobase_pipeline.tables.metrics import BASES, Basis, Unit, metrics_of
+from herobase_pipeline.tables.outcomes import CALL_HOURS, CALL_OUTCOMES
 from herobase_pipeline.tables.rates import NODE_NAMES
 from herobase_pipeline.tables.schema import Column, Table
 
 if TYPE_CHECKING:
     import duckdb
 
-_COUNTED = (CALL_OUTCOMES, LEAD_CONVERSION, LEAD_COHORTS, LEADS)
+_COUNTED = (CALL_OUTCOMES, CALL_HOURS, AGENT_DAYS, LEAD_CONVERSION, LEAD_COHORTS, LEADS)
 _ROWS = "*"  # which rows are counted (see Basis.computed)
 _LACKING = "lacking"
 
@@ -85,15 +86,14 @@ def _of_basis(basis: Basis) -> dict[str, list[str]]:
         names |= {name: columns_in(shown, basis.keys["node"]) for name, shown in NODE_NAMES.items()}
     lacking = [_LACKING] if basis.lacking else []
     known = ["is_mature"] if basis.blank_until_mature else []
-    for metric in METRICS:
-        if metric.basis is basis:
-            above = [*columns_in(metric.numerator, *(condition for _, condition in metric.shares)), _ROWS, *lacking]
-            below = [*columns_in(metric.denominator), _ROWS, *lacking]
-            names["numerator"] += above
-            names["denominator"] += below
-            names["reason"] += [*below, *known]
-            for name in ("rate", "ci_low", "ci_high") if metric.unit is Unit.SHARE else ("rate",):
-                names[name] += [*above, *below, *known]
+    for metric in metrics_of(basis):
+        above = [*columns_in(metric.numerator, *(condition for _, condition in metric.shares)), _ROWS, *lacking]
+        below = [*columns_in(metric.denominator), _ROWS, *lacking]
+        names["numerator"] += above
+        names["denominator"] += below
+        names["reason"] += [*below, *known]
+        for name in ("rate", "ci_low", "ci_high") if metric.unit is Unit.SHARE else ("rate",):
+            names[name] += [*above, *below, *known]
     tables = [table for table in _COUNTED if table.name in _tables_in(basis.source)]
     days = ["day", *columns_in(basis.lacking)] if lacking else []
     computed = {**basis.computed, _LACKING: [f"loaded_days.{name}" for name in days]}

@@ -4,7 +4,7 @@ Definitions: reference, domain.md section 2.3. A rate is two sums that are divid
 rolled up over any rows of its basis within one level of the hierarchy.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from herobase_pipeline.enums import LeadClosure
@@ -36,6 +36,7 @@ class Basis:
         blank_until_mature: the rate is NULL while it is not mature, as it would look low only for being young (T36).
         computed: what the columns that the source computes are made from, by name (see ``Column.made_from``); and by ``*``,
             what decides which of its rows are counted.
+        like: another basis whose counts it has too, so that its metrics are the same.
 
     """
 
@@ -48,6 +49,7 @@ class Basis:
     lacking: str = ""
     blank_until_mature: bool = False
     computed: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    like: "Basis | None" = None
 
 
 @dataclass(frozen=True)
@@ -84,10 +86,19 @@ _NODE = {"org_level": "org_level", "node": "lower(org_key)", "campaign_id": "cam
 _BY_NODE = "day, org node, campaign"
 
 CALLS = Basis("outcome_rates", "call_outcomes", "date", "local day of the call's start", _NODE, _BY_NODE)
+HOURS = replace(
+    CALLS,
+    found_in="hour_rates",
+    source="call_hours",
+    keys={**_NODE, "hour": "hour"},
+    grain="day, hour, org node, campaign",
+    like=CALLS,
+)
 CLOSINGS = Basis(
     "conversion_rates", "lead_conversion", "closed_date", "local day of closing", _NODE, _BY_NODE, "lacking"
 )
 _EITHER_DAY = of("call_outcomes", "date") + of("lead_conversion", "closed_date")
+_ONE_SIDED = "coalesce(lacking, CASE WHEN NOT outcomes_loaded THEN 'calls' END)"
 # a day of which only the calls or only the closings are known has no yield
 YIELD = Basis(
     "conversion_rates",
@@ -106,7 +117,7 @@ YIELD = Basis(
     "local day of the calls, and of the closings",
     _NODE,
     _BY_NODE,
-    "coalesce(lacking, CASE WHEN NOT outcomes_loaded THEN 'calls' END)",
+    _ONE_SIDED,
     computed={
         "date": _EITHER_DAY,
         "is_mature": _EITHER_DAY
@@ -114,6 +125,15 @@ YIELD = Basis(
         + of("lead_conversion", "is_mature")
         + of("known_days", "day outcomes_known closings_known"),
     },
+)
+AGENTS = Basis(
+    "agent_rates",
+    "agent_days",
+    "date",
+    "local day of the calls, and of the closings",
+    {name: name for name in ("agent", "org_path", "org_key", "org_names", "org_code", "org_name", "campaign_id")},
+    "day, agent, org path, campaign",
+    _ONE_SIDED,
 )
 COHORTS = Basis(
     "cohort_rates",
@@ -150,7 +170,7 @@ DROPS = Basis(
     "regime, campaign, window",
 )
 
-BASES = (CALLS, CLOSINGS, YIELD, COHORTS, POOLS, DROPS)
+BASES = (CALLS, HOURS, CLOSINGS, YIELD, AGENTS, COHORTS, POOLS, DROPS)
 
 _CAUSES = "'NormalDisconnect', 'NoResponse', 'Busy', 'VoiceMail', 'DroppedCall'"  # of completed dials
 _COMPLETED = f"sum(settled_dials) FILTER (end_cause IN ({_CAUSES}))"
@@ -170,7 +190,7 @@ _BY_AGENT = "leads - by_system"
 _COMPLETED_WORDS = "settled dials that were not cancelled, with a documented end cause"
 _CONTACTS_WORDS = "settled dials that reached a person (NormalDisconnect)"
 _SALES_WORDS = "leads closed with Success and credited to an outbound call"
-_NO_TEAM = "Dropped calls have no agent, so a team's rate has them neither in its numerator nor in its denominator (trap T30a)."
+_NO_TEAM = "Dropped calls have no agent, so a team's rate has them neither in its numerator nor in its denominator."  # trap T30a
 _TRANSFERS = (
     "A transfer leg is in the team of who received it, its contact in that of who dialled: a team that receives many has few "
     "contacts under its seconds."
@@ -182,12 +202,16 @@ _FIRST_SEEN = (
 _DEPENDENT = "Calls of one lead are not independent, so the interval is too narrow."
 _OTHER_DAY = "The closings of the day over its calls: a lead called on several days is in the numerator once."
 _POOL = "As of the last run. Leads that have not changed since the first day that is loaded are not known."
-_AGENT_MARKED = "Voice mail is marked by agents, not all of them do (trap T20)."
+_AGENT_MARKED = "Voice mail is marked by agents, not all of them do."  # trap T20
 
 
 def _handled(*parts: str, only_contacts: bool = True) -> str:
     condition = " FILTER (end_cause = 'NormalDisconnect')" if only_contacts else ""
     return " + ".join(f"coalesce(sum(handled_{part}_s){condition}, 0)" for part in parts)
+
+
+def _hours(*parts: str) -> str:
+    return f"({_handled(*parts, only_contacts=False)}) / 3600"
 
 
 METRICS = (
@@ -243,7 +267,7 @@ METRICS = (
     Metric(
         "closure_mix", CLOSINGS, "sum(leads)", "sum(leads)",
         "leads closed with the closure", "closed leads, those that the system closed (NotSet) too",
-        caveat="Sums to 1 over the closures (trap T37). A team's has no NotSet, as the system has no team.",
+        caveat="Sums to 1 over the closures. A team's has no NotSet, as the system has no team.",  # trap T37
         shares=_CLOSURES,
     ),
     Metric(
@@ -253,7 +277,7 @@ METRICS = (
     Metric(
         "closed_by_last_contact_share", CLOSINGS, "sum(by_last_contact)", "sum(leads)",
         "leads credited to the last contact within 24 hours before", "closed leads",
-        caveat="The credit is a guess, if a good one (trap T28).",
+        caveat="The credit is a guess, if a good one.",  # trap T28
     ),
     Metric(
         "closed_outside_calls_share", CLOSINGS, "sum(by_lead_user)", "sum(leads)",
@@ -277,12 +301,12 @@ METRICS = (
         caveat=f"{_OTHER_DAY} {_DEPENDENT}",
     ),
     Metric(
-        "success_per_talk_hour", YIELD, _SALES, f"({_handled('talk', only_contacts=False)}) / 3600",
+        "success_per_talk_hour", YIELD, _SALES, _hours("talk"),
         _SALES_WORDS, "hours of talk in settled outbound calls", Unit.PER_HOUR, caveat=_OTHER_DAY,
     ),
     Metric(
         "success_per_handled_hour", YIELD, _SALES,
-        f"({_handled('dialing', 'talk', 'wrap_up', only_contacts=False)}) / 3600",
+        _hours("dialing", "talk", "wrap_up"),
         _SALES_WORDS, "hours of dialling, talk and wrap-up in settled outbound calls", Unit.PER_HOUR, caveat=_OTHER_DAY,
     ),
     Metric(
@@ -326,7 +350,35 @@ METRICS = (
     ),
 )  # fmt: skip
 
+_NAMED = {metric.name: metric for metric in METRICS}
+BY_AGENT = tuple(
+    replace(_NAMED[name], basis=AGENTS, numerator=numerator, denominator=denominator)
+    for name, numerator, denominator in (
+        ("contact_rate_per_dial", "sum(contacts)", "sum(completed)"),
+        ("aht_talk_wrap", "sum(contact_talk_s) + sum(contact_wrap_up_s)", "sum(contacts)"),
+        ("avg_talk", "sum(contact_talk_s)", "sum(contacts)"),
+        ("avg_wrap", "sum(contact_wrap_up_s)", "sum(contacts)"),
+        ("conversion_per_lead_closed", "sum(successes)", "sum(closings)"),
+        ("conversion_net", "sum(successes)", "sum(successes + not_interested)"),
+        ("conversion_per_contact", "sum(outbound_successes)", "sum(contacts)"),
+        ("conversion_per_dial", "sum(outbound_successes)", "sum(completed)"),
+        ("success_per_talk_hour", "sum(outbound_successes)", _hours("talk")),
+        ("success_per_handled_hour", "sum(outbound_successes)", _hours("dialing", "talk", "wrap_up")),
+    )
+)
+"""The same metrics, counted from what agents did."""
+
+
+def metrics_of(basis: Basis) -> list[Metric]:
+    """Return the metrics that are made of some counts."""
+    return [metric for metric in (*METRICS, *BY_AGENT) if metric.basis is (basis.like or basis)]
+
+
+def found_in(name: str) -> list[str]:
+    """Return the views and tables that give a metric, the first the one that it is declared for."""
+    return list(dict.fromkeys(basis.found_in for basis in BASES for metric in metrics_of(basis) if metric.name == name))
+
 
 def version(basis: Basis) -> int:
     """Return the version of a table's definition: that of its metric that was defined anew last."""
-    return max(metric.version for metric in METRICS if metric.basis is basis)
+    return max(metric.version for metric in metrics_of(basis))

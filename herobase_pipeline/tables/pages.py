@@ -1,6 +1,7 @@
 """The generated pages: the metrics and the tables, for the UI and the docs."""
 
 import sys
+from collections.abc import Mapping
 
 from herobase_pipeline.tables import TABLES, VIEWS, Column, Table
 from herobase_pipeline.tables.lineage import made_from
@@ -31,15 +32,20 @@ def as_list(found_in: str) -> str:
     return "\n".join(
         f"- **{row['metric']}** ({row['unit']}): {row['numerator']} / {row['denominator']}. {row['caveat']}".rstrip()
         for row in registry()
-        if row["found_in"] == found_in
+        if found_in in _tables_of(row)
     )
+
+
+def _tables_of(row: Mapping[str, object]) -> list[str]:
+    """Return the tables and views that give a metric of the registry."""
+    return [str(row["found_in"]), *str(row["also_in"] or "").split(", ")]
 
 
 def as_document() -> str:
     """Return the registry as a Markdown page: ``docs/metrics.md``."""
     parts = [_PREFACE]
     for found_in in dict.fromkeys(basis.found_in for basis in BASES):
-        rows = [row for row in registry() if row["found_in"] == found_in]
+        rows = [row for row in registry() if found_in in _tables_of(row)]
         parts.append(f"## `{found_in}`\n")
         parts.append("| metric | numerator | denominator | in | counted on | know before you quote it |")
         parts.append("|---|---|---|---|---|---|")

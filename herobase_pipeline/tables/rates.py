@@ -2,7 +2,22 @@
 
 from collections.abc import Iterator
 
-from herobase_pipeline.tables.metrics import BASES, CALLS, CLOSINGS, COHORTS, METRICS, POOLS, YIELD, Basis, Metric, Unit
+from herobase_pipeline.tables.agents import AGENT_DAYS
+from herobase_pipeline.tables.metrics import (
+    AGENTS,
+    BASES,
+    CALLS,
+    CLOSINGS,
+    COHORTS,
+    METRICS,
+    POOLS,
+    YIELD,
+    Basis,
+    Metric,
+    Unit,
+    found_in,
+    metrics_of,
+)
 from herobase_pipeline.tables.outcomes import org_node
 from herobase_pipeline.tables.schema import Column, Table, Type, of
 
@@ -15,7 +30,7 @@ _RATE = (
     Column("ci_low", Type.SHARE, "lower end of the Wilson interval, 95 %; NULL where the rate is no share"),
     Column("ci_high", Type.SHARE, "upper end"),
     Column("is_mature", Type.FLAG, "all that the rate is made of is over, loaded and settled"),
-    Column("metric_version", Type.COUNT, "version of the metric's definition (trap T40)"),
+    Column("metric_version", Type.COUNT, "version of the metric's definition"),  # trap T40
     Column("reason", Type.TEXT, "why there is no rate; NULL where there is one"),
 )
 NOTHING_COUNTED, TOO_YOUNG, NOT_LOADED = "nothing counted", "too young, or not all days loaded", " not loaded"
@@ -44,7 +59,7 @@ def _rates(basis: Basis) -> str:
     keys = {"day": basis.day, **basis.keys}
     names = NODE_NAMES if "node" in keys else {}
     shown = ", ".join(f"{sql} AS {name}" for name, sql in {**keys, **names, "is_mature": "bool_and(is_mature)"}.items())
-    rows = ",\n    ".join(row for metric in METRICS if metric.basis is basis for row in told(metric))
+    rows = ",\n    ".join(row for metric in metrics_of(basis) for row in told(metric))
     source, lacking = basis.source, "NULL::VARCHAR"
     if basis.lacking:
         source, lacking = with_what_is_lacking(basis), "any_value(lacking)"
@@ -103,16 +118,43 @@ OUTCOME_RATES = _view(
     "one row a day, org node, campaign, metric and category",
     (Column("date", Type.DAY, CALLS.of_day), *org_node(), _CAMPAIGN),
 )
+HOUR_RATES = _view(
+    "hour_rates",
+    "Rates of calls by the local hour in which they began, per day, org node at call time and campaign: the metrics of "
+    "outcome_rates.",
+    "one row a day, hour, org node, campaign, metric and category",
+    (
+        Column("date", Type.DAY, CALLS.of_day),
+        *org_node(),
+        _CAMPAIGN,
+        Column("hour", Type.COUNT, "hour of the local day, 0 to 23"),
+    ),
+)
 CONVERSION_RATES = _view(
     "conversion_rates",
     "Rates of closed leads, per day, org node of the credited call and campaign.",
     "one row a day, org node, campaign, metric and category",
     (Column("date", Type.DAY, f"{CLOSINGS.of_day}; of rates per call: {YIELD.of_day}"), *org_node(), _CAMPAIGN),
 )
+AGENT_RATES = _view(
+    "agent_rates",
+    "Rates of what each agent did, per day, org unit of the call and campaign. Of few calls a rate says little: hb.ranking "
+    "takes that into account.",
+    "one row a day, agent, org path, campaign and metric",
+    (
+        Column("date", Type.DAY, AGENTS.of_day),
+        *(
+            Column(c.name, c.type, c.description)
+            for c in AGENT_DAYS
+            if c.name in AGENTS.keys and c.name != "campaign_id"
+        ),
+        _CAMPAIGN,
+    ),
+)
 COHORT_RATES = _view(
     "cohort_rates",
     "Rates of the leads first dialled on a day, at each age, per org node and campaign of that dial. NULL until the cohort "
-    "is old enough, as it would look low only for being young (trap T36).",
+    "is old enough, as it would look low only for being young.",  # trap T36
     "one row a first-dial day, org node, campaign, age and metric",
     (
         Column("cohort_date", Type.DAY, COHORTS.of_day),
@@ -166,23 +208,25 @@ METRIC_REGISTRY = Table(
     columns=(
         Column("metric", Type.TEXT, "its name"),
         Column("found_in", Type.TEXT, "the table or view that gives it"),
+        Column("also_in", Type.TEXT, "others that give it, of other counts, joined by a comma; NULL if none do"),
         Column("numerator", Type.TEXT, "what is counted, in words"),
         Column("denominator", Type.TEXT, "what it is divided by, in words"),
         Column("unit", Type.TEXT, "what the rate is in; a share has a Wilson interval, 95 %"),
         Column("date_basis", Type.TEXT, "the day that it is counted on"),
         Column("grain", Type.TEXT, "what it is given for"),
         Column("caveat", Type.TEXT, "what one has to know before one quotes it"),
-        Column("metric_version", Type.COUNT, "version of the definition (trap T40)"),
+        Column("metric_version", Type.COUNT, "version of the definition"),  # trap T40
     ),
 )
 
 
-def registry() -> list[dict[str, str | int]]:
+def registry() -> list[dict[str, str | int | None]]:
     """Return the rows of ``metrics``."""
     return [
         {
             "metric": metric.name,
             "found_in": metric.basis.found_in,
+            "also_in": ", ".join(found_in(metric.name)[1:]) or None,
             "numerator": metric.numerator_words,
             "denominator": metric.denominator_words,
             "unit": metric.unit.value,

@@ -38,7 +38,7 @@ _NUMBERS = _of_each("is_mature") + tuple(
 RESTATEMENTS = Table(
     name="restatements",
     description="Each number of a published day that a later run changed: a call that came late, a lead that was re-opened "
-    "or classified anew (trap T12). Only ever grows. A day is published once its numbers are mature.",
+    "or classified anew. Only ever grows. A day is published once its numbers are mature.",  # trap T12
     grain="one row a change of a number",
     columns=(
         Column("restated_at", Type.INSTANT, "when the table was written with the new value"),

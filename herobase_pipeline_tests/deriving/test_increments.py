@@ -19,7 +19,16 @@ from herobase_pipeline.erasing.procedure import erase
 from herobase_pipeline.erasing.requests import Request
 from herobase_pipeline.lake import gone, notes
 from herobase_pipeline.lake.layout import Forgetting, Lake
-from herobase_pipeline.tables import CALLS, LEAD_COHORTS, LEAD_CONVERSION, LEADS, ORG_HISTORY, SIMPLE_LEADS, Table
+from herobase_pipeline.tables import (
+    AGENT_DAYS,
+    CALLS,
+    LEAD_COHORTS,
+    LEAD_CONVERSION,
+    LEADS,
+    ORG_HISTORY,
+    SIMPLE_LEADS,
+    Table,
+)
 from herobase_pipeline_tests.tables.making import (
     NORTH,
     SOUTH,
@@ -37,7 +46,7 @@ from herobase_pipeline_tests.tables.making import (
     version,
 )
 
-MADE = (LEADS, LEAD_CONVERSION, LEAD_COHORTS, ORG_HISTORY)
+MADE = (LEADS, LEAD_CONVERSION, LEAD_COHORTS, AGENT_DAYS, ORG_HISTORY)
 _LEADS = ("one", "Two", "three", "four", "five")
 _DAYS = (-35, -34, -3, -2, -1, 0, 1)  # in three months
 _WHEN = st.sampled_from(["00:10", "09:00", "09:05", "15:00", "23:55"])
@@ -47,6 +56,7 @@ def derive(lake: Lake, *, anew: bool = False) -> None:
     derive_leads(lake, ZONE, anew=anew)
     for table in (LEAD_CONVERSION, LEAD_COHORTS):
         derive_by_day(lake, ZONE, table, anew=anew)
+    derive_by_day(lake, ZONE, AGENT_DAYS, day_of_leads="closed_date", with_calls=True, anew=anew)
     derive_history(lake, ZONE, anew=anew)
 
 
@@ -74,7 +84,11 @@ def calls(draw: st.DrawFn, on: int) -> list[Row]:
             at(draw(_WHEN), on),
             draw(st.sampled_from((*_LEADS, None))),
             call_id=f"{on}.{n}",
-            **draw(st.sampled_from([{}, {"incoming": True}, {"call_status": "Transferred"}, {"org_path": NORTH}])),
+            **draw(
+                st.sampled_from(
+                    [{}, {"agent": "Bo"}, {"incoming": True}, {"call_status": "Transferred"}, {"org_path": NORTH}]
+                )
+            ),
         )
         for n in range(draw(st.integers(0, 6)))
     ]

@@ -25,6 +25,7 @@ from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.writing import write
 from herobase_pipeline.partitions import local_day
 from herobase_pipeline.tables import (
+    AGENT_DAYS,
     CALL_OUTCOMES,
     CALLS,
     CUMULATIVE_INCIDENCE,
@@ -212,6 +213,8 @@ def make(lake: Lake, *tables: Table) -> None:
             derive_leads(lake, ZONE)
         elif table in (LEAD_CONVERSION, LEAD_COHORTS):
             derive_by_day(lake, ZONE, table)
+        elif table == AGENT_DAYS:
+            derive_by_day(lake, ZONE, table, day_of_leads="closed_date", with_calls=True)
         elif table == ORG_HISTORY:
             derive_history(lake, ZONE)
         else:

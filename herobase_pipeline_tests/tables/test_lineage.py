@@ -23,6 +23,7 @@ from herobase_pipeline.lake.engine import connect, quoted
 from herobase_pipeline.lake.gone import define_past
 from herobase_pipeline.lake.writing import empty
 from herobase_pipeline.tables import (
+    CALL_HOURS,
     CALL_OUTCOMES,
     DELIVERIES,
     DELIVERY_PAYLOADS,
@@ -63,7 +64,7 @@ BY_SQL = [table for table in DERIVED if table not in (KNOWN_DAYS, LOADED_DAYS, L
 declare."""
 
 PARAMS: dict[Table, dict[str, Any]] = {
-    CALL_OUTCOMES: {"first_day": DAY, "last_day": DAY},
+    **{table: {"first_day": DAY, "last_day": DAY} for table in (CALL_OUTCOMES, CALL_HOURS)},
     DROP_RATES: {"regimes": regimes(), "version": 1},
     METRIC_REGISTRY: {"metrics": registry()},
     RESTATEMENTS: {"known": [DAY]},
