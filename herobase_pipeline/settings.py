@@ -281,6 +281,11 @@ class Settings(FromDotEnv):
         SecretStr(""), validation_alias=AliasChoices("HERON_API_KEY", "heron_api_key"), description="its API key"
     )
     org_codes: CommaSeparated = Field((), description="units whose calls are pulled; empty: the roots of the tree")
+    teams: CommaSeparated = Field(
+        (),
+        description="units whose last week the UI shows beside the four before, on call_outcomes and lead_conversion: codes or "
+        "names; unset: none",
+    )
     call_org_field: str | None = Field(None, description="the call's hierarchy field, where finding it fails")
     backfill_days: int = Field(7, ge=1, description="days that one run of a backfill pulls")
     refresh_cron: str = Field("*/5 * * * *", description="when today is refreshed, as cron; every minute: * * * * *")
@@ -336,7 +341,7 @@ class Settings(FromDotEnv):
         is_sandbox = isinstance(given, dict) and not str(given.get("url") or "").strip()
         return {"saved_searches": (SANDBOX_SEARCH,), **given} if is_sandbox else given
 
-    @field_validator("projects", "org_codes", "saved_searches", "saved_searches_csv", mode="before")
+    @field_validator("projects", "org_codes", "teams", "saved_searches", "saved_searches_csv", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return _names(value)
