@@ -132,19 +132,22 @@ def _left_failed(table: Table, look: Look, cause: str = "") -> list[Finding]:
     found = []
     for key in [key for key, status in statuses.items() if status is dg.AssetPartitionStatus.FAILED]:
         attempt = look.instance.get_latest_planned_materialization_info(asset, key)
-        name, sentence = _failure(look.instance, attempt.run_id, look.site.called(table.name)) if attempt else ("", "")
+        name, sentence = failure(look.instance, attempt.run_id, look.site.called(table.name)) if attempt else ("", "")
         if not cause or (name == cause and sentence.startswith(key)):  # the other days of its run were left undone
             found.append((dt.date.fromisoformat(key), sentence))
     return found
 
 
-def _failure(instance: dg.DagsterInstance, run_id: str, step: str) -> tuple[str, str]:
-    """Return the cause of a step's failure and the sentence it left; an error without one may quote a customer's data."""
+def failure(instance: dg.DagsterInstance, run_id: str, step: str = "") -> tuple[str, str]:
+    """Return the cause of a step's failure, or of any step's, and the sentence it left.
+
+    An error without one may quote a customer's data.
+    """
     for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
-        failure = entry.get_dagster_event().step_failure_data
-        if entry.step_key == step and failure.error and failure.user_failure_data:
-            name = failure.error.cause.cls_name if failure.error.cause else None
-            return name or "", failure.user_failure_data.description or ""
+        told = entry.get_dagster_event().step_failure_data
+        if (not step or entry.step_key == step) and told.error and told.user_failure_data:
+            name = told.error.cause.cls_name if told.error.cause else None
+            return name or "", told.user_failure_data.description or ""
     return "", f"Run {run_id.split('-')[0]} failed; its page says why."
 
 
@@ -155,7 +158,7 @@ def _undeclared(look: Look) -> list[Finding]:
     attempt = instance.get_latest_planned_materialization_info(key)
     run = instance.get_run_by_id(attempt.run_id) if attempt and (not event or event.run_id != attempt.run_id) else None
     if run and run.is_failure:
-        return [(look.now.date(), _failure(instance, run.run_id, look.site.called(LEAD_FIELDS.name))[1])]
+        return [(look.now.date(), failure(instance, run.run_id, look.site.called(LEAD_FIELDS.name))[1])]
     told = event.asset_materialization.metadata.get(FINDINGS) if event and event.asset_materialization else None
     if not isinstance(told, dg.TableMetadataValue):
         return []
