@@ -6,7 +6,7 @@ export DAGSTER_DISABLE_TELEMETRY := yes
 # a backfill waits while the code cannot be loaded, as in a deployment that went wrong, and goes on after
 export DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR := yes
 
-.PHONY: demo test test-long torture audit dev bench rebuild fields account person deliveries pin environment
+.PHONY: demo test test-long torture audit dev bench rebuild fields account alert person deliveries pin environment
 
 demo: .venv/ready
 	@$(BIN)/herobase-demo
@@ -42,6 +42,10 @@ fields: .venv/ready
 # Says what the account of the settings gives, as a page that can be sent to anyone; ARGS=--json writes it for a bug report.
 account: .venv/ready
 	@$(BIN)/herobase-account $(ARGS)
+
+# Sends a test message to each address of HEROBASE_ALERT_URLS, and says which took it; of one site: make alert ARGS="--site nord".
+alert: .venv/ready
+	@$(BIN)/herobase-alert $(ARGS)
 
 # Prints all that is held of one lead or phone number, for an access request: make person ARGS="20 12 34 56".
 person: .venv/ready

@@ -13,6 +13,7 @@ from herobase_pipeline.assets.pulled import pulled
 from herobase_pipeline.assets.retention import retention
 from herobase_pipeline.assets.site import Site
 from herobase_pipeline.assets.sources import sources
+from herobase_pipeline.operations.alerts import alert
 from herobase_pipeline.operations.checks import checks
 from herobase_pipeline.operations.emergency_stop import emergency_stop
 from herobase_pipeline.operations.health import health
@@ -33,7 +34,7 @@ def of_site(site: Site) -> dg.Definitions:
         asset_checks=checks(site),
         jobs=[*runs, *emergency_stop(site)],
         schedules=schedules(site),
-        sensors=sensors(site, runs),
+        sensors=[*sensors(site, runs), alert(site)],
         resources={site.resource: working_settings(site)},
     )
 

@@ -26,6 +26,7 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as UnparsedError
 
 from herobase_pipeline.addresses import is_remote, place
+from herobase_pipeline.notices import is_understood, scheme
 
 SANDBOX_FIELDS = Path(__file__).parent / "sandbox" / "declared"
 SANDBOX_DELIVERIES = Path(__file__).parent / "sandbox" / "deliveries"
@@ -307,6 +308,9 @@ class Settings(FromDotEnv):
         ge=31,
         description="days after which calls are deleted, and their numbers stay; unset: they are kept for ever",
     )
+    alert_urls: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (), description="where alerts go: addresses of Apprise, such as mailtos://..., comma-separated; unset: nowhere"
+    )
     sandbox: SandboxSettings = Field(default_factory=SandboxSettings)
 
     @classmethod
@@ -341,7 +345,9 @@ class Settings(FromDotEnv):
         is_sandbox = isinstance(given, dict) and not str(given.get("url") or "").strip()
         return {"saved_searches": (SANDBOX_SEARCH,), **given} if is_sandbox else given
 
-    @field_validator("projects", "org_codes", "teams", "saved_searches", "saved_searches_csv", mode="before")
+    @field_validator(
+        "projects", "org_codes", "teams", "saved_searches", "saved_searches_csv", "alert_urls", mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         return _names(value)
@@ -402,6 +408,18 @@ class Settings(FromDotEnv):
     @classmethod
     def _trim_secret(cls, value: SecretStr) -> SecretStr:
         return SecretStr(value.get_secret_value().strip())
+
+    @field_validator("alert_urls")
+    @classmethod
+    def _some_place(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for number, address in enumerate(value, 1):
+            if not is_understood(address.get_secret_value()):
+                kind = scheme(address.get_secret_value())
+                raise ValueError(
+                    f"address {number} ({f'{kind}://' if kind else 'without a scheme'}) is none that Apprise understands; how "
+                    "one looks for mail, Teams or Slack is in docs/operate.md, and a comma in one is written %2C"
+                )
+        return value
 
     @field_validator("quota")
     @classmethod

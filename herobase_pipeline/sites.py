@@ -156,6 +156,11 @@ def headed(name: str, text: str) -> str:
     return f"== {name} ==\n\n{text}" if name else text
 
 
+def named(name: str, settings: Settings) -> str:
+    """Return which account it is, in a few words and without its login: the site, and HeroBase's host or the sandbox's data."""
+    return ", ".join(filter(None, (name, settings.host or f"sandbox in {settings.data_dir}")))
+
+
 def common_data_dir() -> Path:
     """Return the folder in which sites have theirs."""
     return in_the_project(_Data().data_dir) or project_folder() / "data"

@@ -291,8 +291,8 @@ def _calls(seen: Seen, *, by_hour: bool) -> list[Row]:
 
 AGENT_COUNTS = (
     "calls", "dials", "settled_dials", "unsettled", "completed", "contacts", "dialing_s", "talk_s", "wrap_up_s",
-    "handled_dialing_s", "handled_talk_s", "handled_wrap_up_s", "contact_talk_s", "contact_wrap_up_s", "closings", "successes", "not_interested",
-    "outbound_successes",
+    "handled_dialing_s", "handled_talk_s", "handled_wrap_up_s", "contact_talk_s", "contact_wrap_up_s",
+    "closings", "successes", "not_interested", "outbound_successes",
 )  # fmt: skip
 AGENT_KEYS = ("date", "who", "node", "campaign_id")
 

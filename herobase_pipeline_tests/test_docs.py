@@ -32,6 +32,7 @@ TYPED_ELSEWHERE = {
     "make test": "it is what runs this",
     "make bench": "it takes long",
     **{f'make deliveries ARGS="3f2a90c1 {word}"': "delivering" for word in ("arrived", "again", "settled")},
+    "make alert": "operations/test_alerts",
     ".venv/bin/dagster instance migrate": "stack",
     ".venv/bin/herobase-move data s3://bucket/prefix": "test_object_store",
     ".venv/bin/herobase-move s3://bucket/prefix data": "test_object_store",

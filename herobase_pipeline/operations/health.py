@@ -21,6 +21,7 @@ from herobase_pipeline.lake.layout import Lake, written
 from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.lake.writing import stored, write
 from herobase_pipeline.operations import checks
+from herobase_pipeline.operations.alerts import in_words
 from herobase_pipeline.operations.rules import ERROR, RULES, WARN, Look
 from herobase_pipeline.partitions import local_day
 from herobase_pipeline.pulling.services import DAY_SERVICES
@@ -63,6 +64,7 @@ def health(site: Site) -> dg.AssetsDefinition:
                 "dagster/row_count": len(wrong),
                 "wrong": _listed(wrong, settings.zone),
                 "loaded": _loaded(look),
+                "alerts": in_words(settings),
                 **_accepted(lake),
             },
             check_results=[

@@ -20,6 +20,7 @@ from herobase_pipeline.lake.damage import KEPT, damaged, name_of, remedy
 from herobase_pipeline.lake.engine import literal, quoted
 from herobase_pipeline.lake.layout import Lake, place_of
 from herobase_pipeline.lake.zones import zone_differences
+from herobase_pipeline.operations.sums import unlike
 from herobase_pipeline.pulling.answers import cut_days
 from herobase_pipeline.pulling.calls import ShrunkError
 from herobase_pipeline.pulling.services import DAY_SERVICES, LIST_SERVICES
@@ -134,19 +135,22 @@ def _left_failed(table: Table, look: Look, cause: str = "") -> list[Finding]:
     found = []
     for key in [key for key, status in statuses.items() if status is dg.AssetPartitionStatus.FAILED]:
         attempt = look.instance.get_latest_planned_materialization_info(asset, key)
-        name, sentence = _failure(look.instance, attempt.run_id, look.site.called(table.name)) if attempt else ("", "")
+        name, sentence = failure(look.instance, attempt.run_id, look.site.called(table.name)) if attempt else ("", "")
         if not cause or (name == cause and sentence.startswith(key)):  # the other days of its run were left undone
             found.append((dt.date.fromisoformat(key), sentence))
     return found
 
 
-def _failure(instance: dg.DagsterInstance, run_id: str, step: str) -> tuple[str, str]:
-    """Return the cause of a step's failure and the sentence it left; an error without one may quote a customer's data."""
+def failure(instance: dg.DagsterInstance, run_id: str, step: str = "") -> tuple[str, str]:
+    """Return the cause of a step's failure, or of any step's, and the sentence it left.
+
+    An error without one may quote a customer's data.
+    """
     for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
-        failure = entry.get_dagster_event().step_failure_data
-        if entry.step_key == step and failure.error and failure.user_failure_data:
-            name = failure.error.cause.cls_name if failure.error.cause else None
-            return name or "", failure.user_failure_data.description or ""
+        told = entry.get_dagster_event().step_failure_data
+        if (not step or entry.step_key == step) and told.error and told.user_failure_data:
+            name = told.error.cause.cls_name if told.error.cause else None
+            return name or "", told.user_failure_data.description or ""
     return "", f"Run {run_id.split('-')[0]} failed; its page says why."
 
 
@@ -157,7 +161,7 @@ def _undeclared(look: Look) -> list[Finding]:
     attempt = instance.get_latest_planned_materialization_info(key)
     run = instance.get_run_by_id(attempt.run_id) if attempt and (not event or event.run_id != attempt.run_id) else None
     if run and run.is_failure:
-        return [(look.now.date(), _failure(instance, run.run_id, look.site.called(LEAD_FIELDS.name))[1])]
+        return [(look.now.date(), failure(instance, run.run_id, look.site.called(LEAD_FIELDS.name))[1])]
     told = event.asset_materialization.metadata.get(FINDINGS) if event and event.asset_materialization else None
     if not isinstance(told, dg.TableMetadataValue):
         return []
@@ -323,18 +327,9 @@ def _differences(table: Table, source: Table, day: str, category: str, measure: 
     """
 
 
-def _unlike(what: str, told: str, counted: str) -> str:
-    """Return what finds days on which two SELECTs of day, category and number do not have the same sums by category."""
-    return f"""
-        SELECT day, format('{what}: {{}} {{}}, and {{}} there', sum(told)::BIGINT, category, sum(counted)::BIGINT)
-        FROM (
-            SELECT day, category, number AS told, 0 AS counted FROM ({told}) AS told (day, category, number)
-            UNION ALL
-            SELECT day, category, 0, number FROM ({counted}) AS counted (day, category, number)
-        )
-        WHERE day <= due() AND {_HAS_CALLS.replace("date", "day")}
-        GROUP BY day, category HAVING sum(told) <> sum(counted)
-    """
+def _unlike(table: Table, others: Sequence[Table], told: str, counted: str, look: Look) -> list[Finding]:
+    """Return the days on which a table does not add up to what it is made with."""
+    return unlike(look.lake, look.settings.zone, look.due, table, others, told, counted)
 
 
 def _changes(table: Table, held: str, which: str) -> str:
@@ -613,19 +608,18 @@ _OTHERS = [
         "hours_add_up", [CALL_HOURS, CALL_OUTCOMES], ERROR,
         "The hours of a day add up to call_outcomes, for each end cause.",
         "Materialize call_outcomes and call_hours for the days listed; if they stay, report them.",
-        _unlike(
-            "call_outcomes has others",
+        partial(
+            _unlike, CALL_HOURS, [CALL_OUTCOMES],
             "SELECT date, end_cause, calls FROM call_hours WHERE org_level = 0",
-            "SELECT date, end_cause, calls FROM call_outcomes WHERE org_level = 0 "
-            "AND date IN (SELECT day FROM loaded WHERE table_name = 'call_hours')",
+            "SELECT date, end_cause, calls FROM call_outcomes WHERE org_level = 0",
         ),
     ),
     Check(
         "agents_add_up", [AGENT_DAYS, CALLS, LEADS], ERROR,
         "What all agents did on a day adds up to the calls that are loaded, and to the leads that no system closed on it.",
         "Materialize agent_days; if the days stay, report them.",
-        _unlike(
-            "calls and leads have others",
+        partial(
+            _unlike, AGENT_DAYS, [CALLS, LEADS],
             "SELECT date, 'calls', calls FROM agent_days UNION ALL SELECT date, 'closings', closings FROM agent_days",
             "SELECT date, 'calls', 1 FROM calls UNION ALL "
             "SELECT closed_date, 'closings', 1 FROM leads WHERE closed_at IS NOT NULL AND attribution <> 'system'",
