@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
     from herobase_pipeline.lake.damage import DamagedError
     from herobase_pipeline.reading import charts
     from herobase_pipeline.reading.about import about
@@ -36,6 +37,7 @@ __all__ = [
     "NotLoadedError",
     "NotLoadedWarning",
     "ReplacedError",
+    "__version__",
     "about",
     "charts",
     "connect",
@@ -60,10 +62,10 @@ _MODULES = dict.fromkeys(("NotAMetricError", "NotAddableError", "metrics"), "rat
 
 def __getattr__(name: str) -> Any:
     """Load what notebooks use when it is used: whoever reads a setting or runs the sandbox needs no DuckDB."""
-    if name == "__version__":
-        return version("herobase-pipeline")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "__version__":
+        return version("herobase-pipeline")
     if name == "charts":
         return import_module("herobase_pipeline.reading.charts")
     if name == "tables":  # a package, which lists the tables when it is called
@@ -72,4 +74,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+    return __all__

@@ -31,7 +31,7 @@ from herobase_pipeline.reading.errors import (
 )
 from herobase_pipeline.reading.lakes import are_sites, existing, lakes_of, together
 from herobase_pipeline.reading.leaves import count, is_by_node, leaves
-from herobase_pipeline.reading.progress import progress
+from herobase_pipeline.reading.progress import show_progress
 from herobase_pipeline.reading.whole import keep_files_whole, whole
 from herobase_pipeline.sites import ONLY
 from herobase_pipeline.spelling import meant
@@ -290,8 +290,8 @@ def _rows(
             else quoted(name)
             for name, kind in columns.items()
         ]
-        with progress(con, table.name):
-            return con.sql(f"SELECT {', '.join(shown)} FROM ({rows})").to_arrow_table()
+        show_progress(con)
+        return con.sql(f"SELECT {', '.join(shown)} FROM ({rows})").to_arrow_table()
 
 
 def _day_of(given: Day | None, lake: Lake) -> dt.date | None:

@@ -19,7 +19,7 @@ from herobase_pipeline.lake.engine import connect
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.writing import empty, write
 from herobase_pipeline.operations import old_runs, recovery, sensors
-from herobase_pipeline.operations.jobs import FROM_ALL_DAYS
+from herobase_pipeline.operations.jobs import COUNTED, FROM_ALL_DAYS
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, HEALTH, LEAD_DATA, LEAD_FIELDS, SIMPLE_LEADS
 from herobase_pipeline_tests.dagster_internals import EngineEventData, StepMaterializationData
@@ -126,7 +126,8 @@ def test_what_is_derived_follows_a_backfill_of_old_days(instance, lake):
     assert spans == [("2026-03-02", "2026-03-04"), ("2026-03-09", "2026-03-09")]
     assert {run.job_name for run in found} == {"count_days"}
     for day in days:
-        put(lake, CALL_OUTCOMES, day, age_s=3600)
+        for table in COUNTED:
+            put(lake, table, day, age_s=3600)
     assert [run.job_name for run in requests(instance).run_requests] == ["derive"]
     for table in FROM_ALL_DAYS:
         put(lake, table, age_s=1800)
@@ -161,7 +162,8 @@ def test_what_has_just_failed_is_not_asked_for_at_every_tick(instance, lake, mon
     put(lake, CALLS, day, age_s=7200)
     put(lake, SIMPLE_LEADS, day, age_s=7200)
     if job == "derive":
-        put(lake, CALL_OUTCOMES, day, age_s=3600)
+        for table in COUNTED:
+            put(lake, table, day, age_s=3600)
     assert [run.job_name for run in requests(instance).run_requests] == [job]
     failed = dg.DagsterRun(job_name=job, status=dg.DagsterRunStatus.STARTED)
     instance.add_run(failed)
@@ -179,7 +181,7 @@ def test_what_is_made_of_all_days_is_not_made_at_every_tick(instance, lake):
         for table in FROM_ALL_DAYS:
             put(lake, table, age_s=ago_s)
 
-    for table in (CALLS, SIMPLE_LEADS, CALL_OUTCOMES):
+    for table in (CALLS, SIMPLE_LEADS, *COUNTED):
         put(lake, table, day, age_s=5)
     made(20)
     assert "Waits" in requests(instance).skip_message
@@ -340,7 +342,8 @@ def test_all_is_looked_at_again_once_something_was_written_or_has_failed(instanc
     assert request.job_name in (None, "check")
     put(lake, HEALTH, age_s=500)
     assert "Nothing has changed" in requests(instance, watch).skip_message
-    put(lake, CALL_OUTCOMES, dt.date(2026, 3, 2), age_s=400)
+    for table in COUNTED:
+        put(lake, table, dt.date(2026, 3, 2), age_s=400)
     assert requests(instance, watch).run_requests
     put(lake, HEALTH, age_s=60)
     put(lake, CALLS, dt.date(2026, 3, 3))

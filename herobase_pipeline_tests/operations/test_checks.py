@@ -84,8 +84,8 @@ def test_nothing_is_wrong_where_nothing_is_loaded(watched):
 def test_nothing_is_wrong_where_all_is_well(watched):
     here = watched(calls_per_day=100)
     here.load(PULLED, "2026-11-18", "2026-11-20")
-    here.load("call_outcomes", "2026-11-18", "2026-11-20")
-    here.load("leads,lead_conversion,account,projects,org_units,users,campaigns,private/lead_fields")
+    here.load("call_outcomes,call_hours", "2026-11-18", "2026-11-20")
+    here.load("leads,lead_conversion,agent_days,account,projects,org_units,users,campaigns,private/lead_fields")
     here.load("delivery_plan,deliveries,private/delivery_payloads")
     found = run(here)
     assert {name: e.metadata for name, e in found.items() if not e.passed} == {}

@@ -2,11 +2,9 @@
 
 import datetime as dt
 import sys
-import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator
-from types import SimpleNamespace
 
 import duckdb
 import pandas as pd
@@ -17,7 +15,7 @@ from hypothesis import strategies as st
 
 import herobase_pipeline as hb
 from herobase_pipeline.enums import CallEndCause
-from herobase_pipeline.reading import progress
+from herobase_pipeline.reading.progress import show_progress
 from herobase_pipeline.tables import TABLES, VIEWS
 from herobase_pipeline_tests import second
 from herobase_pipeline_tests.conftest import Centre, centres
@@ -232,23 +230,9 @@ def test_frames_go_into_polars_and_excel_without_a_warning(here, table, tmp_path
         assert frame.to_json(orient="records", date_format="iso")  # as charts on a page take it
 
 
-def test_a_long_read_says_how_far_it_is_to_whoever_is_watching(monkeypatch, capfd):
-    monkeypatch.setattr(progress, "PATIENCE", 0.05)
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+@pytest.mark.parametrize(("watched", "shown"), [(True, True), (False, False)])
+def test_a_read_that_somebody_watches_shows_how_far_it_is(monkeypatch, watched, shown):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: watched, raising=False)
     with duckdb.connect() as con:
-        con.execute("CREATE TABLE numbers AS SELECT range AS n FROM range(3_000_000)")
-        with progress.progress(con, "calls"):
-            deadline = time.monotonic() + 20
-            while "Reading calls" not in (told := capfd.readouterr().err) and time.monotonic() < deadline:
-                con.execute("SELECT count(DISTINCT hash(n)) FROM numbers").fetchall()
-    assert "Reading calls" in told
-    assert "%" in told
-
-
-def test_a_short_read_and_one_that_nobody_watches_say_nothing(monkeypatch, capfd):
-    with duckdb.connect() as con, progress.progress(con, "calls"):
-        con.execute("SELECT 1")
-    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: SimpleNamespace(kernel=1)))
-    with duckdb.connect() as con, progress.progress(con, "calls"):
-        con.execute("SELECT 1")
-    assert capfd.readouterr().err == ""
+        show_progress(con)
+        assert con.execute("SELECT current_setting('enable_progress_bar')").fetchall() == [(shown,)]

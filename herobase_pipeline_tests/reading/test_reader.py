@@ -64,7 +64,7 @@ def materialize(folder: Path, select: str, first: str | None = None, last: str |
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lake of two weeks, with all that is made of them."""
     folder = tmp_path_factory.mktemp("project") / "data"
-    materialize(folder, "calls,simple_leads,search_leads,call_outcomes", FIRST, LAST)
+    materialize(folder, "calls,simple_leads,search_leads,call_outcomes,call_hours", FIRST, LAST)
     materialize(folder, WHOLE)
     return folder
 
@@ -273,7 +273,7 @@ def bytes_read() -> int:
         ({"level": -1}, "level must be a depth"),
         ({"level": "2"}, "level must be a depth"),
         ({"columns": "calls"}, "columns must be a list"),
-        ({"to": "spark"}, "pandas, polars or arrow"),
+        ({"to": "spark"}, "There are: pandas, polars, arrow"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_in_a_sentence(asked, sentence):
