@@ -273,7 +273,7 @@ def bytes_read() -> int:
         ({"level": -1}, "level must be a depth"),
         ({"level": "2"}, "level must be a depth"),
         ({"columns": "calls"}, "columns must be a list"),
-        ({"to": "spark"}, "There are: pandas, polars, arrow"),
+        ({"to": "spark"}, "There is no frame spark. Perhaps polars"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_in_a_sentence(asked, sentence):
