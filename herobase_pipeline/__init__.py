@@ -1,7 +1,7 @@
 """Days of calls and leads from HeroBase, kept as Parquet by the org hierarchy captured on each call.
 
 For notebooks: ``about`` says which lake it is, ``connect`` and ``read`` give what is in it, ``labelled`` names units and
-campaigns, ``metrics`` makes rates, ``charts`` draws them.
+campaigns, ``metrics`` makes rates, ``charts`` draws them, ``to_excel`` hands them to who has a spreadsheet.
 """
 
 from importlib import import_module
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from herobase_pipeline.reading.rates import NotAddableError, NotAMetricError, metrics
     from herobase_pipeline.reading.reader import connect, read
     from herobase_pipeline.reading.whole import ReplacedError
+    from herobase_pipeline.reading.workbook import TooManyRowsError, to_csv, to_excel
 
 __all__ = [
     "DamagedError",
@@ -33,17 +34,21 @@ __all__ = [
     "NotLoadedError",
     "NotLoadedWarning",
     "ReplacedError",
+    "TooManyRowsError",
     "about",
     "charts",
     "connect",
     "labelled",
     "metrics",
     "read",
+    "to_csv",
+    "to_excel",
 ]
 _MODULES = dict.fromkeys(("NotAMetricError", "NotAddableError", "metrics"), "rates") | {
     "labelled": "labels",
     "about": "about",
     "ReplacedError": "whole",
+    **dict.fromkeys(("TooManyRowsError", "to_csv", "to_excel"), "workbook"),
     **dict.fromkeys(
         ("NoRowsWarning", "NoSuchNameError", "NotAllUnitsWarning", "NotLoadedError", "NotLoadedWarning"), "errors"
     ),
