@@ -1,7 +1,8 @@
 """Days of calls and leads from HeroBase, kept as Parquet by the org hierarchy captured on each call.
 
 For notebooks: ``about`` says which lake it is, ``tables`` and ``describe`` what there is, ``connect`` and ``read`` give it,
-``labelled`` names units, campaigns and agents, ``metrics`` makes rates, ``ranking`` ranks them, ``charts`` draws them.
+``labelled`` names units, campaigns and agents, ``metrics`` makes rates, ``ranking`` ranks them, ``charts`` draws them,
+``to_excel`` hands them to who has a spreadsheet.
 """
 
 from importlib import import_module
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from herobase_pipeline.reading.rates import NotAddableError, NotAMetricError, metrics
     from herobase_pipeline.reading.reader import connect, read
     from herobase_pipeline.reading.whole import ReplacedError
+    from herobase_pipeline.reading.workbook import TooManyRowsError, to_csv, to_excel
 
 __all__ = [
     "DamagedError",
@@ -37,6 +39,7 @@ __all__ = [
     "NotLoadedError",
     "NotLoadedWarning",
     "ReplacedError",
+    "TooManyRowsError",
     "__version__",
     "about",
     "charts",
@@ -47,6 +50,8 @@ __all__ = [
     "ranking",
     "read",
     "tables",
+    "to_csv",
+    "to_excel",
 ]
 _MODULES = dict.fromkeys(("NotAMetricError", "NotAddableError", "metrics"), "rates") | {
     "labelled": "labels",
@@ -54,6 +59,7 @@ _MODULES = dict.fromkeys(("NotAMetricError", "NotAddableError", "metrics"), "rat
     "ranking": "ranking",
     "describe": "guide",
     "ReplacedError": "whole",
+    **dict.fromkeys(("TooManyRowsError", "to_csv", "to_excel"), "workbook"),
     **dict.fromkeys(
         ("NoRowsWarning", "NoSuchNameError", "NotAllUnitsWarning", "NotLoadedError", "NotLoadedWarning"), "errors"
     ),

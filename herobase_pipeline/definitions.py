@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from herobase_pipeline.assets.board import board
 from herobase_pipeline.assets.deliveries import deliveries
 from herobase_pipeline.assets.derived import derived
 from herobase_pipeline.assets.erasures import erasures
@@ -14,6 +15,7 @@ from herobase_pipeline.assets.retention import retention
 from herobase_pipeline.assets.site import Site
 from herobase_pipeline.assets.sources import sources
 from herobase_pipeline.operations.alerts import alert
+from herobase_pipeline.assets.workbook import workbook
 from herobase_pipeline.operations.checks import checks
 from herobase_pipeline.operations.emergency_stop import emergency_stop
 from herobase_pipeline.operations.health import health
@@ -28,9 +30,10 @@ from herobase_pipeline.sites import all_settings
 def of_site(site: Site) -> dg.Definitions:
     """Return all that there is for one account."""
     assets = [lead_fields(site), deliveries(site), erasures(site), retention(site), health(site)]
+    reports = [workbook(site), board(site)]
     runs = jobs(site)
     return dg.Definitions(
-        assets=[*sources(site), *pulled(site), *derived(site), *assets],
+        assets=[*sources(site), *pulled(site), *derived(site), *assets, *reports],
         asset_checks=checks(site),
         jobs=[*runs, *emergency_stop(site)],
         schedules=schedules(site),

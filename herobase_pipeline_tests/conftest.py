@@ -142,10 +142,16 @@ class Centre:
         }
 
     def leftovers(self) -> list[Path]:
-        """What is in the lake and is neither a table's file, the catalogue, a note nor the budget of requests."""
+        """What is in the lake and is neither a table's file, the catalogue, a note, a report nor the budget of requests."""
         everything = (path for path in self.lake.root.rglob("*") if path.is_file())
         meant = ("part.parquet", "herobase.duckdb", "datapackage.json", ".requests-")
-        return [path for path in everything if not path.name.startswith(meant) and path.parent.name != ".notes"]
+        kept = (path for path in everything if path.parent.name != ".notes" and not is_report(path, self.lake.root))
+        return [path for path in kept if not path.name.startswith(meant)]
+
+
+def is_report(path: Path, root: Path) -> bool:
+    """Whether a file of a lake is one that people open, and no half of one."""
+    return path.relative_to(root).parts[0] == "reports" and not path.name.startswith(".")
 
 
 def writer(root: Path) -> Lake:

@@ -82,6 +82,15 @@ def read(lake: Lake, table: Table, by: str) -> Made | None:
     return made if made.recipe == by and files and files == marks(lake, lake.files(table)) else None
 
 
+def is_made_from(lake: Lake, table: Table, paths: Sequence[Path]) -> bool:
+    """Whether a table was made last from some files as they are now."""
+    try:
+        made = Made.model_validate(notes.read(lake, _note(table)))
+    except ValidationError:
+        return False
+    return all((seen := made.sources.get(name(lake, path))) and seen.mark == mark(path) for path in paths)
+
+
 def is_kept(lake: Lake, made: Made, path: Path) -> bool:
     """Whether a file beside the table is the one that was kept when the table was made."""
     seen = made.beside.get(name(lake, path))

@@ -1,6 +1,7 @@
 """Which days a file knows in full: days that were over when their records were pulled. Kept in the file's footer.
 
-An empty day that is complete is a quiet day; one that is not may be an outage, or not be over yet.
+An empty day that is complete is a quiet day; one that is not may be an outage, or not be over yet: its file says up to when
+it is known.
 """
 
 import datetime as dt
@@ -12,16 +13,26 @@ import duckdb
 
 from herobase_pipeline.lake.engine import file_literal, literal
 
-_KEY, _LOADED = "complete_days", "loaded_days"
+_KEY, _LOADED, _ASKED = "complete_days", "loaded_days", "asked_at"
 Loaded = Mapping[str, Collection[dt.date]]
 """Of each pulled table the days that were loaded, whole or in part, when something was made from it."""
 
 
-def footer(complete: Collection[dt.date], loaded: Loaded) -> dict[str, str]:
-    """Return what a file's footer keeps of its complete days, and of those that were loaded, as key and text."""
+def footer(complete: Collection[dt.date], loaded: Loaded, asked: dt.datetime | None = None) -> dict[str, str]:
+    """Return what a file's footer keeps as key and text: complete days, those that were loaded, when HeroBase was asked."""
     days = {name: sorted(map(str, of_table)) for name, of_table in sorted(loaded.items())}
     kept = {_KEY: json.dumps(sorted(map(str, complete)))}
-    return kept | ({_LOADED: json.dumps(days)} if days else {})
+    return kept | ({_LOADED: json.dumps(days)} if days else {}) | ({_ASKED: asked.isoformat()} if asked else {})
+
+
+def asked_at(con: duckdb.DuckDBPyConnection, file: Path) -> dt.datetime | None:
+    """Return the moment up to which a day's file knows what happened: when HeroBase was asked last.
+
+    None where the file does not say it, as it is from before that was kept, or was made rather than pulled.
+    """
+    query = f"SELECT decode(value) FROM parquet_kv_metadata({file_literal(file)}) WHERE decode(key) = {literal(_ASKED)}"
+    found = con.execute(query).fetchall()
+    return dt.datetime.fromisoformat(found[0][0]) if found else None
 
 
 def define_complete_days(

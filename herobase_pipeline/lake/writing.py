@@ -32,6 +32,7 @@ def write(
     params: Mapping[str, Any] | None = None,
     complete: Collection[dt.date] = (),
     loaded: completeness.Loaded = MappingProxyType({}),
+    asked: dt.datetime | None = None,
     sort: bool = True,
 ) -> int:
     """Write what ``query`` yields as a table's file, in place of the old one, without what tells an erased person.
@@ -48,6 +49,7 @@ def write(
         params: the query's named parameters.
         complete: the days that were over and loaded when the rows were got, kept with the file (see ``completeness``).
         loaded: of each pulled table that the rows are made from, the days that were loaded (see ``completeness``).
+        asked: when HeroBase was asked for rows that were pulled: nothing later is known.
         sort: whether the rows lie in the table's order; to sort is a third of the work.
 
     Returns:
@@ -59,7 +61,7 @@ def write(
     if _SEEN.search(query):
         _require_undamaged(lake, table, day)
     with lake.replacing(table, day) as aside:
-        kept = completeness.footer(complete, loaded)
+        kept = completeness.footer(complete, loaded, asked)
         rows = _fill(lake, con, table, query, day=day, params=params, sort=sort, aside=aside, kept=kept)
     if table.identifies and _mark_now(lake.file(ERASED)) != register_was:
         # somebody was registered meanwhile, and whoever did may have looked at the file of before
@@ -98,7 +100,7 @@ def rewrite(
     with lake.replacing(table, day, keeps_age=keeps_age, swapped=swapped) as aside:
         path = lake.file(table, day)
         loaded = {} if table.daily else completeness.loaded_in(con, path)
-        kept = completeness.footer(completeness.known_in_full(con, [path]), loaded)
+        kept = completeness.footer(completeness.known_in_full(con, [path]), loaded, completeness.asked_at(con, path))
         whole = arrow.as_written(table, path)
         return _fill(lake, con, whole, query, day=day, params=None, sort=True, aside=aside, kept=kept)
 

@@ -2,11 +2,13 @@
 
 import dagster as dg
 
+from herobase_pipeline.assets.board import NAME as BOARD
 from herobase_pipeline.assets.derived import ANEW
 from herobase_pipeline.assets.erasures import GONE
 from herobase_pipeline.assets.pulled import REFRESH, WHOLE_DAYS
 from herobase_pipeline.assets.retention import NAME as RETENTION
 from herobase_pipeline.assets.site import Site
+from herobase_pipeline.assets.workbook import NAME as WORKBOOK
 from herobase_pipeline.operations.dagster_internals import AssetJob
 from herobase_pipeline.pulling.services import DAY_SERVICES, LIST_SERVICES
 from herobase_pipeline.tables import (
@@ -38,6 +40,9 @@ ERASE, RETAIN, DELIVER, CHECK = "erase", "retain", "deliver", "check"
 """What the jobs of an only account are called."""
 COUNTED = (CALL_OUTCOMES, CALL_HOURS)
 """What counts the calls of a day as soon as they were pulled."""
+REPORT = "report"
+REPORTS = (WORKBOOK,)
+"""What people are handed once a week, by the names of its assets."""
 LISTS = (*(table for service in LIST_SERVICES for table in service.tables), ACCOUNT)
 FROM_ALL_DAYS = (
     LEADS,
@@ -84,7 +89,11 @@ def jobs(site: Site) -> list[AssetJob]:
             {"dagster/priority": "5", WHOLE_DAYS: site.called("whole_days")},  # one at a time (dagster.yaml)
         ),
         job(PULL_LISTS, selection(*LISTS), "The small lists, and what the account may do."),
-        job(DERIVE, selection(*FROM_ALL_DAYS), "What is made from all days."),
+        job(
+            DERIVE,
+            selection(*FROM_ALL_DAYS) | dg.AssetSelection.assets(site.key_of([BOARD])),
+            "What is made from all days, and the live board.",
+        ),
         job(READ_FIELDS, selection(LEAD_FIELDS), "The declared fields of all leads."),
         job(
             REBUILD,
@@ -103,6 +112,11 @@ def jobs(site: Site) -> list[AssetJob]:
             DELIVER,
             selection(DELIVERY_PLAN, DELIVERIES, DELIVERY_PAYLOADS),
             "What is planned is sent, of the deliveries that are live.",
+        ),
+        job(
+            REPORT,
+            dg.AssetSelection.assets(*(site.key_of([name]) for name in REPORTS)),
+            "What people are handed once a week.",
         ),
         job(
             CHECK,

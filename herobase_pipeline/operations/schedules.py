@@ -15,6 +15,7 @@ from herobase_pipeline.operations.jobs import (
     PULL_LISTS,
     REBUILD,
     REFRESH_TODAY,
+    REPORT,
     RETAIN,
 )
 from herobase_pipeline.partitions import local_day
@@ -146,5 +147,8 @@ def schedules(site: Site) -> list[dg.ScheduleDefinition]:
         default_status=dg.DefaultScheduleStatus.STOPPED,  # until somebody has seen what it would send
         description="Sends what is planned, of the deliveries that are live. Off until it is switched on here.",
     )
+    report = plain(
+        "report", REPORT, "30 6 * * 1", "Makes on Monday morning what people are handed of the weeks that are over."
+    )
     check = plain("check", CHECK, "5 6-20 * * *", "Looks hourly at what is wrong, also where nothing was pulled.")
-    return [refresh_today, close_yesterday, late_truth, pull_lists, erase, retain, rebuild, deliver, check]
+    return [refresh_today, close_yesterday, late_truth, pull_lists, erase, retain, rebuild, deliver, report, check]

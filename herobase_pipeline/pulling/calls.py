@@ -122,6 +122,7 @@ def pull_calls(
                 day=day,
                 params=day_pull.params | observed,
                 complete=day_pull.complete,
+                asked=day_pull.asked_at,
                 sort=sort,
             ),
             # last, as what lead a number is of stands in calls

@@ -101,7 +101,15 @@ def _written(day_pull: Day, lake: Lake, versions: Table, data: Table) -> Pulled:
     rows = {
         data.name: write(lake, con, data, LEAD_DATA.query, day=day, params=day_pull.params, sort=sort),
         versions.name: write(
-            lake, con, versions, SIMPLE_LEADS.query, day=day, params=params, complete=day_pull.complete, sort=sort
+            lake,
+            con,
+            versions,
+            SIMPLE_LEADS.query,
+            day=day,
+            params=params,
+            complete=day_pull.complete,
+            asked=day_pull.asked_at,
+            sort=sort,
         ),
     }
     account = replace(account, kept=max(rows[versions.name] - seen, 0))

@@ -47,11 +47,18 @@ class Screen:
 
 
 @contextmanager
-def browsing(stack: Stack, folder: Path) -> Iterator[Screen]:
-    """Open a browser on a stack's UI; its pictures are kept in ``SCREENSHOTS``, or in the folder."""
+def chromium() -> Iterator[webdriver.Chrome]:
+    """Start a browser without a window."""
     options = webdriver.ChromeOptions()
     options.binary_location = str(shutil.which("chromium"))
     for argument in ("--headless", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars"):
         options.add_argument(argument)
     with webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver"))) as driver:
+        yield driver
+
+
+@contextmanager
+def browsing(stack: Stack, folder: Path) -> Iterator[Screen]:
+    """Open a browser on a stack's UI; its pictures are kept in ``SCREENSHOTS``, or in the folder."""
+    with chromium() as driver:
         yield Screen(driver, f"http://127.0.0.1:{stack.port}", Path(os.environ.get("SCREENSHOTS") or folder))

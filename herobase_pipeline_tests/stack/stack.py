@@ -26,6 +26,7 @@ from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.sandbox import Sandbox, Served
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import CALL_PHONES, CALLS, LEAD_DATA, SIMPLE_LEADS, Table
+from herobase_pipeline_tests.conftest import is_report
 from herobase_pipeline_tests.dagster_internals import SWIFT_DAEMON
 from herobase_pipeline_tests.stack import graphql
 
@@ -576,10 +577,14 @@ class Stack:
         return Counter(str(_middle(served, self.settings)) for served in self.asked(service) if _is_of_a_day(served))
 
     def leftovers(self) -> list[str]:
-        """What lies in the data directory and is neither a table's file, the catalogue, the budget's book, a note nor a sign."""
+        """What lies in the data directory and is neither a table's file, the catalogue, a note, a book, a sign nor a report."""
         files = [p for p in self.data.rglob("*") if p.is_file() and p.parent.name not in (".working", ".notes")]
         kept = ("part.parquet", "herobase.duckdb", "datapackage.json")
-        left = [p for p in files if p.name not in kept and not p.name.startswith(".requests-")]
+        left = [
+            p
+            for p in files
+            if p.name not in kept and not p.name.startswith(".requests-") and not is_report(p, self.data)
+        ]
         spools = [p for p in self.data.glob("private/.spool/*") if p.is_dir()]
         return sorted(str(p.relative_to(self.data)) for p in (*left, *spools))
 

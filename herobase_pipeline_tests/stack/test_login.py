@@ -66,10 +66,13 @@ def door(stack: Stack, tmp_path_factory) -> Iterator[Door]:
         "/etc/ssl/certs/herobase.pem": str(folder / "cert.pem"),
         "/etc/ssl/private/herobase.key": str(folder / "key.pem"),
         "/etc/nginx/herobase.users;": f"{folder}/users;",
+        "/srv/herobase/app/data/reports/board/;": f"{folder}/board/;",
     }.items():
         assert text.count(old) == 1, old
         text = text.replace(old, new)
     (folder / "herobase.conf").write_text(text)
+    (folder / "board").mkdir()
+    (folder / "board" / "index.html").write_text("<!DOCTYPE html><title>Today</title>")
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     paths = " ".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
     is_root = (folder.stat().st_uid, "user root;") if folder.stat().st_uid == 0 else (1, "")
@@ -116,6 +119,25 @@ def test_nobody_sees_the_ui_without_a_login_and_no_password_goes_in_clear(door):
     assert "Dagster" in page.text
     assert page.headers["X-Frame-Options"] == "DENY"
     assert "version" in door.ask("/graphql", login=LOGIN, json=asked).json()["data"]
+
+
+def test_the_live_board_is_behind_the_same_login_and_is_only_read(door):
+    for login in (None, ("anna", "another")):
+        assert door.ask("/board/", login=login).status_code == 401
+    page = door.ask("/board/", login=LOGIN)
+    assert (page.status_code, page.text) == (200, "<!DOCTYPE html><title>Today</title>")
+    assert page.headers["X-Frame-Options"] == "DENY"
+    assert page.headers["Cache-Control"] == "no-cache"
+    assert page.headers["Content-Type"].startswith("text/html")
+    assert door.ask("/board/", login=LOGIN, json={}).status_code == 403
+    assert door.ask("/board", login=LOGIN).headers["Location"] == f"https://{HOST}/board/"
+    assert door.ask("/board/../users", login=LOGIN).text != (door.folder / "users").read_text()
+    elsewhere = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
+    assert door.ask("/board/", login=LOGIN, headers=elsewhere).status_code == 403
+    again = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"}
+    assert (
+        door.ask("/board/", login=LOGIN, headers=again).status_code == 200
+    )  # the page asks whether there is a newer one
 
 
 def test_another_sites_page_in_the_same_browser_starts_nothing(door):

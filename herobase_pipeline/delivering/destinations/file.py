@@ -8,11 +8,11 @@ import csv
 import datetime as dt
 import io
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from herobase_pipeline.cells import harmless
 from herobase_pipeline.delivering.destinations.answers import Outcome, Target, What
 from herobase_pipeline.lake import handed_out
 from herobase_pipeline.lake.handed_out import KEY
@@ -21,10 +21,6 @@ from herobase_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from herobase_pipeline.delivering.declarations import Delivery
-
-_SIGNS = "=+\\-@\t\r＝＋－＠"  # the last four of full width
-_FORMULA, _WITHIN = re.compile(f"[{_SIGNS}]"), re.compile(rf"([,;\t|]\s*)([{_SIGNS}])")
-_NUMBER = re.compile(r"[+-]?\d[\d .,]*")
 
 
 def target(settings: Settings, delivery: "Delivery", now: dt.datetime) -> Target:
@@ -70,14 +66,8 @@ def _json_line(_: Sequence[str], body: Mapping[str, Any], key: str) -> str:
 
 
 def _harmless(value: Any) -> Any:
-    """Return a value as a cell in one line that no spreadsheet takes for a formula (OWASP, CSV injection).
-
-    Nor where it splits lines at another sign than ours. A number stays one.
-    """
-    if not isinstance(value, str):
-        return value
-    text = _WITHIN.sub(r"\1'\2", " ".join(value.splitlines()))
-    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+    """Return a value as a cell that no spreadsheet runs."""
+    return harmless(value) if isinstance(value, str) else value
 
 
 def flat(body: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
