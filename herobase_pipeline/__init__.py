@@ -1,7 +1,7 @@
 """Days of calls and leads from HeroBase, kept as Parquet by the org hierarchy captured on each call.
 
 For notebooks: ``about`` says which lake it is, ``connect`` and ``read`` give what is in it, ``labelled`` names units and
-campaigns, ``metrics`` makes rates, ``charts`` draws them.
+campaigns, ``metrics`` makes rates, ``charts`` draws them; ``last_weeks`` says which weeks are over and loaded.
 """
 
 from importlib import import_module
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from herobase_pipeline.reading.labels import labelled
     from herobase_pipeline.reading.rates import NotAddableError, NotAMetricError, metrics
     from herobase_pipeline.reading.reader import connect, read
+    from herobase_pipeline.reading.weeks import last_weeks, week
     from herobase_pipeline.reading.whole import ReplacedError
 
 __all__ = [
@@ -37,13 +38,16 @@ __all__ = [
     "charts",
     "connect",
     "labelled",
+    "last_weeks",
     "metrics",
     "read",
+    "week",
 ]
 _MODULES = dict.fromkeys(("NotAMetricError", "NotAddableError", "metrics"), "rates") | {
     "labelled": "labels",
     "about": "about",
     "ReplacedError": "whole",
+    **dict.fromkeys(("last_weeks", "week"), "weeks"),
     **dict.fromkeys(
         ("NoRowsWarning", "NoSuchNameError", "NotAllUnitsWarning", "NotLoadedError", "NotLoadedWarning"), "errors"
     ),
