@@ -10,6 +10,7 @@ from herobase_pipeline.assets.erasures import erasures
 from herobase_pipeline.assets.fields import lead_fields
 from herobase_pipeline.assets.liveness import working_settings
 from herobase_pipeline.assets.pulled import pulled
+from herobase_pipeline.assets.reports import reports
 from herobase_pipeline.assets.retention import retention
 from herobase_pipeline.assets.site import Site
 from herobase_pipeline.assets.sources import sources
@@ -26,7 +27,7 @@ from herobase_pipeline.sites import all_settings
 
 def of_site(site: Site) -> dg.Definitions:
     """Return all that there is for one account."""
-    assets = [lead_fields(site), deliveries(site), erasures(site), retention(site), health(site)]
+    assets = [lead_fields(site), deliveries(site), erasures(site), retention(site), health(site), *reports(site)]
     runs = jobs(site)
     return dg.Definitions(
         assets=[*sources(site), *pulled(site), *derived(site), *assets],

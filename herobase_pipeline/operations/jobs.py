@@ -5,6 +5,7 @@ import dagster as dg
 from herobase_pipeline.assets.derived import ANEW
 from herobase_pipeline.assets.erasures import GONE
 from herobase_pipeline.assets.pulled import REFRESH, WHOLE_DAYS
+from herobase_pipeline.assets.reports import report_keys
 from herobase_pipeline.assets.retention import NAME as RETENTION
 from herobase_pipeline.assets.site import Site
 from herobase_pipeline.operations.dagster_internals import AssetJob
@@ -32,7 +33,7 @@ from herobase_pipeline.tables import (
 
 REFRESH_TODAY, PULL_DAYS, PULL_LISTS = "refresh_today", "pull_days", "pull_lists"
 COUNT_DAYS, DERIVE, READ_FIELDS, REBUILD = "count_days", "derive", "read_fields", "rebuild"
-ERASE, RETAIN, DELIVER, CHECK = "erase", "retain", "deliver", "check"
+ERASE, RETAIN, DELIVER, CHECK, REPORT = "erase", "retain", "deliver", "check", "report"
 """What the jobs of an only account are called."""
 LISTS = (*(table for service in LIST_SERVICES for table in service.tables), ACCOUNT)
 FROM_ALL_DAYS = (
@@ -98,6 +99,11 @@ def jobs(site: Site) -> list[AssetJob]:
             DELIVER,
             selection(DELIVERY_PLAN, DELIVERIES, DELIVERY_PAYLOADS),
             "What is planned is sent, of the deliveries that are live.",
+        ),
+        job(
+            REPORT,
+            dg.AssetSelection.assets(*report_keys(site)),
+            "The reports: each notebook that is one, as a page and as PDF.",
         ),
         job(
             CHECK,
