@@ -106,9 +106,9 @@ def test_a_report_has_the_lakes_numbers_and_says_at_its_top_which_day_is_missing
     shown = {row["unit"]: row for _, row in conversion.iterrows()}
     before = closings_by_team(here, "2026-10-12", "2026-11-08")
     for team, (won, said) in before.items():
-        assert (int(shown[team]["numerator_before"]), int(shown[team]["denominator_before"])) == (won, said), team
+        assert (int(shown[team]["numerator before"]), int(shown[team]["denominator before"])) == (won, said), team
         if said:
-            assert shown[team]["rate_before"] == f"{won / said:.1%}"
+            assert shown[team]["rate before"] == f"{won / said:.1%}"
     assert body.count("data:image/png;base64,") == 3
     assert not re.search(r"""(?:src|href)=["'](?!data:|#)""", page)
     assert "<script" not in page
@@ -136,7 +136,7 @@ def test_for_one_team_and_other_weeks_it_takes_the_others_place(here):
     assert f"about {team}, weeks: 1." in page
     frames = [frame for html in re.findall(r"<table.*?</table>", page, re.DOTALL) for frame in read_html(html)]
     assert set(frames[0]["unit"]) == {team}
-    assert int(frames[0]["denominator_before"][0]) == closings_by_team(here, "2026-11-02", "2026-11-08")[team][1]
+    assert int(frames[0]["denominator before"][0]) == closings_by_team(here, "2026-11-02", "2026-11-08")[team][1]
     assert sorted(path.name for path in folder(here).iterdir()) == ["monday_morning.html", "monday_morning.pdf"]
     assert here.told("reports/monday_morning")["org"] == team
 

@@ -169,7 +169,7 @@ def test_monday_morning_shows_all_closings_and_dials_by_the_latest_name(lake, tm
     conversion, dials = tables(outputs)
     for rows, top, bottom in (
         ([row for row in closed(EVERYTHING) if row["call_date"] >= monday], "numerator", "denominator"),
-        ([row for row in closed(EVERYTHING) if row["call_date"] < monday], "numerator_before", "denominator_before"),
+        ([row for row in closed(EVERYTHING) if row["call_date"] < monday], "numerator before", "denominator before"),
     ):
         said = [row for row in rows if row["lead_closure"] in ("Success", "NotInterested")]
         won = [row for row in said if row["lead_closure"] == "Success"]
