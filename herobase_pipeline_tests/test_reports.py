@@ -1,6 +1,7 @@
 """Reports: their numbers are the lake's, their top says what is missing, and where a notebook fails nobody's data is quoted."""
 
 import builtins
+import dataclasses
 import datetime as dt
 import io
 import json
@@ -18,13 +19,17 @@ import dagster as dg
 import pypdf
 import pytest
 
+from herobase_pipeline.addresses import place, system
 from herobase_pipeline.assets import reports as report_assets
 from herobase_pipeline.assets.reports import report_keys
 from herobase_pipeline.definitions import defs
+from herobase_pipeline.lake import store
+from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.reading import reports
 from herobase_pipeline.reading.lakes import lakes_of
 from herobase_pipeline.reading.reports import NotRenderedError, notebooks, render
 from herobase_pipeline_tests.conftest import ASSETS, NOW, ROOT, SITE, WHOLE, Centre, centres, failure, site
+from herobase_pipeline_tests.object_store import object_store
 from herobase_pipeline_tests.test_whole import read_html
 
 pytestmark = pytest.mark.slow
@@ -292,3 +297,20 @@ def is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+
+
+def test_a_report_is_kept_on_an_object_store_too(monkeypatch):
+    report = reports.Report(b"<p>1</p>", b"%PDF", "", TODAY, TODAY, (), None)
+    with object_store() as environment:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        root = place("s3://reports/lake")
+        system(root).mkdir("reports")
+        files = reports.keep(Lake(root), "mine", TODAY, report)
+        assert str(files["html"]) == f"s3://reports/lake/reports/mine/{TODAY}/mine.html"
+        assert {kind: store.read_bytes(file) for kind, file in files.items()} == {
+            "html": report.html,
+            "pdf": report.pdf,
+        }
+        reports.keep(Lake(root), "mine", TODAY, dataclasses.replace(report, pdf=None))
+        assert store.mark(files["pdf"]) is None
