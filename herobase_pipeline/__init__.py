@@ -1,8 +1,8 @@
 """Days of calls and leads from HeroBase, kept as Parquet by the org hierarchy captured on each call.
 
-For notebooks: ``about`` says which lake it is, ``tables`` and ``describe`` what there is, ``connect`` and ``read`` give it,
-``labelled`` names units, campaigns and agents, ``metrics`` makes rates, ``ranking`` ranks them, ``charts`` draws them,
-``to_excel`` hands them to who has a spreadsheet.
+For notebooks: ``about`` says which lake it is and ``last_weeks`` which weeks are over, ``tables`` and ``describe`` say what there
+is, ``connect`` and ``read`` give it, ``labelled`` names units, campaigns and agents, ``metrics`` makes rates, ``ranking`` ranks
+them, ``charts`` draws them, ``to_excel`` hands them to who has a spreadsheet.
 """
 
 from importlib import import_module
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from herobase_pipeline.reading.ranking import ranking
     from herobase_pipeline.reading.rates import NotAddableError, NotAMetricError, metrics
     from herobase_pipeline.reading.reader import connect, read
+    from herobase_pipeline.reading.weeks import last_weeks, week
     from herobase_pipeline.reading.whole import ReplacedError
     from herobase_pipeline.reading.workbook import TooManyRowsError, to_csv, to_excel
 
@@ -46,12 +47,14 @@ __all__ = [
     "connect",
     "describe",
     "labelled",
+    "last_weeks",
     "metrics",
     "ranking",
     "read",
     "tables",
     "to_csv",
     "to_excel",
+    "week",
 ]
 _MODULES = dict.fromkeys(("NotAMetricError", "NotAddableError", "metrics"), "rates") | {
     "labelled": "labels",
@@ -60,6 +63,7 @@ _MODULES = dict.fromkeys(("NotAMetricError", "NotAddableError", "metrics"), "rat
     "describe": "guide",
     "ReplacedError": "whole",
     **dict.fromkeys(("TooManyRowsError", "to_csv", "to_excel"), "workbook"),
+    **dict.fromkeys(("last_weeks", "week"), "weeks"),
     **dict.fromkeys(
         ("NoRowsWarning", "NoSuchNameError", "NotAllUnitsWarning", "NotLoadedError", "NotLoadedWarning"), "errors"
     ),

@@ -11,11 +11,12 @@ from herobase_pipeline.assets.erasures import erasures
 from herobase_pipeline.assets.fields import lead_fields
 from herobase_pipeline.assets.liveness import working_settings
 from herobase_pipeline.assets.pulled import pulled
+from herobase_pipeline.assets.reports import reports
 from herobase_pipeline.assets.retention import retention
 from herobase_pipeline.assets.site import Site
 from herobase_pipeline.assets.sources import sources
-from herobase_pipeline.operations.alerts import alert
 from herobase_pipeline.assets.workbook import workbook
+from herobase_pipeline.operations.alerts import alert
 from herobase_pipeline.operations.checks import checks
 from herobase_pipeline.operations.emergency_stop import emergency_stop
 from herobase_pipeline.operations.health import health
@@ -30,10 +31,10 @@ from herobase_pipeline.sites import all_settings
 def of_site(site: Site) -> dg.Definitions:
     """Return all that there is for one account."""
     assets = [lead_fields(site), deliveries(site), erasures(site), retention(site), health(site)]
-    reports = [workbook(site), board(site)]
+    for_people = [*reports(site), workbook(site), board(site)]
     runs = jobs(site)
     return dg.Definitions(
-        assets=[*sources(site), *pulled(site), *derived(site), *assets, *reports],
+        assets=[*sources(site), *pulled(site), *derived(site), *assets, *for_people],
         asset_checks=checks(site),
         jobs=[*runs, *emergency_stop(site)],
         schedules=schedules(site),

@@ -42,6 +42,7 @@ class _Common(FromDotEnv):
     model_config = SettingsConfigDict(env_prefix="HEROBASE_", env_ignore_empty=True, extra="ignore", frozen=True)
 
     sites_dir: Path | None = Field(None, description="where the files of sites lie; unset: sites")
+    site: str | None = Field(None, description="whose lake notebooks read, where there are sites; unset: those of all")
 
     @field_validator("sites_dir")
     @classmethod
@@ -86,6 +87,11 @@ def site_files() -> dict[str, Path]:
                 )
         seen[name.casefold()] = name
     return found
+
+
+def site_of_notebooks() -> str | None:
+    """Return the site whose lake a notebook reads that names none; None for all of them."""
+    return _Common().site
 
 
 def site_settings(name: str = ONLY) -> Settings:

@@ -1,5 +1,6 @@
 """The definition graph, as it is meant to be."""
 
+from herobase_pipeline.assets.reports import report_keys
 from herobase_pipeline.assets.sources import sources
 from herobase_pipeline.definitions import defs
 from herobase_pipeline.tables import TABLES, VIEWS
@@ -29,6 +30,7 @@ def test_every_table_is_an_asset_of_the_same_key():
         "retention",  # makes nothing
         "board",  # for people to open
         "workbook",
+        *(key.to_user_string() for key in report_keys(SITE)),
         *("/".join(table.key) for table in (*TABLES, *VIEWS)),
         *(spec.key.to_user_string() for spec in sources(SITE)),
     }

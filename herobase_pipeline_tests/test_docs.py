@@ -194,6 +194,7 @@ def test_links_lead_somewhere_and_settings_exist():
         named = {name.removeprefix("HEROBASE_").lower() for name in re.findall(r"HEROBASE_[A-Z_]+", text)}
         assert named <= {
             *Settings.model_fields,
+            "site",
             "sites_dir",
             *(f"sandbox_{name}" for name in SandboxSettings.model_fields),
         }

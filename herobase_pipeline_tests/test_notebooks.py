@@ -14,7 +14,7 @@ from herobase_pipeline_tests.reading.test_reader import materialize
 
 pytestmark = pytest.mark.slow
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-PICTURES = {"better_or_younger": 4, "dialler_quality": 3, "monday_morning": 3}
+PICTURES = {"better_or_younger": 4, "dialler_quality": 4, "monday_morning": 3}
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,15 @@ import itertools
 import dagster as dg
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
+import herobase_pipeline as hb
 from herobase_pipeline.assets import pictures
 from herobase_pipeline.reading import charts
+from herobase_pipeline.reading.rates import LOADED
+from herobase_pipeline.tables.drops import REGIMES
 
 pytestmark = pytest.mark.slow
 FIRST, LAST = "2026-11-09", "2026-11-12"
@@ -48,6 +52,14 @@ def heights(figure: Figure) -> dict[str, dict[dt.date, float]]:
         }
         for bars in axes.containers
     }
+
+
+def ticks(axes: Axes) -> list[str]:
+    return [label.get_text() for label in axes.get_xticklabels()]
+
+
+def legend(figure: Figure) -> list[str]:
+    return [text.get_text() for each in figure.legends for text in each.get_texts()]
 
 
 def test_outcomes_are_those_of_the_days_up_to_the_runs_last_one(centre, drawn):
@@ -104,8 +116,11 @@ def test_conversion_is_that_of_the_weeks_and_those_not_all_in_are_hollow(centre,
     assert [pd.Timestamp(x).date() for x in line.get_xdata()] == [week for week, _ in weeks]
     assert list(line.get_ydata()) == pytest.approx([rate for _, rate in weeks])
     (full, hollow) = axes.containers
-    assert (hollow.get_label(), full.get_label()) == ("not all in yet", "95 % interval")
+    assert (hollow.get_label(), full.get_label()) == (charts.NOT_FINAL, charts.WITH_INTERVAL)
     assert [pd.Timestamp(x).date() for x in hollow.lines[0].get_xdata()] == [dt.date(2026, 11, 16)]
+    assert ticks(axes) == ["wk 45\n2 Nov\n2026", "wk 46\n9 Nov", "wk 47\n16 Nov"]
+    assert [text.get_text() for text in axes.texts] == ["3 of 7 days"]  # up to Wednesday
+    assert legend(figure) == [charts.WITH_INTERVAL, charts.NOT_FINAL]
 
 
 FIRST_SHOWN, LAST_SHOWN = dt.date(2026, 11, 1), dt.date(2026, 11, 6)
@@ -176,3 +191,95 @@ def test_closings_are_drawn_again_only_once_a_day_became_whole(centre, drawn):
     assert len(drawn) == 1
     assert later["whole_days"].value == first["whole_days"].value + 1
     assert later[pictures.CONVERSION] != first[pictures.CONVERSION]
+
+
+# -- weeks ---------------------------------------------------------------------------------------------------------------
+
+
+MONDAYS = [dt.date(2026, 12, 14) + dt.timedelta(weeks=n) for n in range(5)]  # over the turn of a year
+
+
+def weeks_of(loaded: dict[int, int], **groups: dict[int, float]) -> pd.DataFrame:
+    """Rates as ``metrics`` gives them: by team the rate of each week, and how many days of each week are loaded."""
+    rows = [
+        {
+            "week": pd.Timestamp(MONDAYS[n]), "unit": unit, "metric": "m", "category": None, "rate": rate,
+            "ci_low": rate - 0.1, "ci_high": rate + 0.1, "is_mature": loaded.get(n) == 7, "reason": None,
+        }
+        for unit, by_week in groups.items()
+        for n, rate in by_week.items()
+    ]  # fmt: skip
+    frame = pd.DataFrame(rows)
+    frame.attrs[LOADED] = {"": {str(MONDAYS[n]): [days, 7] for n, days in loaded.items()}}
+    return frame
+
+
+def stretches(axes: Axes) -> list[list[dt.date]]:
+    """The weeks that a line leads over without a break."""
+    found: list[list[dt.date]] = [[]]
+    for x, y in zip(axes.lines[0].get_xdata(), axes.lines[0].get_ydata(), strict=True):
+        if pd.isna(y):
+            found.append([])
+        else:
+            found[-1].append(pd.Timestamp(x).date())
+    return [stretch for stretch in found if stretch]
+
+
+def hatched(axes: Axes) -> list[dt.date]:
+    """The middles of what is hatched."""
+    of_gaps = [patch for patch in axes.patches if patch.get_hatch()]
+    middles = [round(patch.get_x() + patch.get_width() / 2) for patch in of_gaps]
+    return sorted(dt.date(1970, 1, 1) + dt.timedelta(days=middle) for middle in middles)
+
+
+def test_one_week_is_one_week_and_no_axis_of_years():
+    (axes,) = charts.rates(weeks_of({0: 7}, A={0: 0.5})).axes
+    assert ticks(axes) == ["wk 51\n14 Dec\n2026"]
+    low, high = axes.get_xlim()
+    assert high - low < 9  # days
+
+
+def test_weeks_are_named_as_weeks_and_a_new_year_is_said():
+    (axes,) = charts.rates(weeks_of(dict.fromkeys(range(5), 7), A=dict.fromkeys(range(5), 0.5))).axes
+    assert ticks(axes) == ["wk 51\n14 Dec\n2026", "wk 52\n21 Dec", "wk 53\n28 Dec", "wk 1\n4 Jan\n2027", "wk 2\n11 Jan"]
+    assert [hb.week(monday) for monday in MONDAYS[2:4]] == ["wk 53, 28 Dec", "wk 1, 4 Jan"]
+    assert hb.week(dt.date(2027, 1, 3)) == "wk 53, 28 Dec"  # its Sunday
+
+
+def test_a_week_that_is_not_loaded_is_a_gap_that_no_line_leads_over_and_a_part_of_one_says_how_much():
+    a = {0: 0.4, 1: 0.5, 2: 0.9, 3: 0.5, 4: 0.4}
+    figure = charts.rates(weeks_of({0: 3, 1: 7, 2: 0, 3: 7, 4: 6}, A=a, B={1: 0.2}))
+    one, other = (axes for axes in figure.axes if axes.axison)
+    assert stretches(one) == [MONDAYS[:2], MONDAYS[3:]]
+    assert stretches(other) == [[MONDAYS[1]]]
+    assert hatched(one) == hatched(other) == [MONDAYS[2]]
+    assert [text.get_text() for text in one.texts] == ["3 of 7 days", "6 of 7 days"]
+    assert legend(figure) == [charts.WITH_INTERVAL, charts.NOT_FINAL, charts.NOT_LOADED]
+    assert figure.get_suptitle() == "m\n1 of 6 points are not drawn: no day of their week is loaded"
+    hollow = [bars for bars in one.containers if bars.get_label() == charts.NOT_FINAL]
+    assert [pd.Timestamp(x).date() for x in hollow[0].lines[0].get_xdata()] == [MONDAYS[0], MONDAYS[4]]
+
+
+def test_a_week_without_a_point_breaks_the_line_where_nobody_knows_what_is_loaded():
+    points = weeks_of({0: 7}, A={0: 0.4, 1: 0.5, 3: 0.5})
+    points.attrs.clear()
+    (axes,) = charts.rates(points).axes
+    assert stretches(axes) == [MONDAYS[:2], [MONDAYS[3]]]
+    assert len(ticks(axes)) == 4
+
+
+def test_what_a_rule_allows_is_a_line_at_what_the_rule_says():
+    (allowed,) = {regime.limit_rate for regime in REGIMES if regime.name == "us_ftc_30d_campaign"}
+    points = weeks_of({0: 7}, A={0: 0.5}, B={0: 0.1}).drop(columns="week")
+    figure = charts.rates(points, limit=allowed)
+    (axes,) = figure.axes
+    (line,) = [line for line in axes.lines if line.get_linestyle() == "--"]
+    assert list(line.get_xdata()) == [0.03, 0.03]
+    assert legend(figure) == [charts.WITH_INTERVAL, "the rule allows 3 %"]
+
+
+def test_a_frame_that_metrics_did_not_give_is_told_what_to_give():
+    with pytest.raises(ValueError, match=r"draws what hb.metrics gives, and this is a list"):
+        charts.rates([1, 2])
+    with pytest.raises(ValueError, match=r"a DataFrame without metric and rate. Give charts.rates\(hb.metrics\(frame"):
+        charts.rates(pd.DataFrame({"calls": [1]}))

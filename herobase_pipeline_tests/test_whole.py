@@ -8,7 +8,7 @@ import datetime as dt
 import re
 import subprocess
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +134,7 @@ def executed(notebook: str, lake: Lake, folder: Path) -> tuple[str, list[Any]]:
         "IPYTHONDIR": str(folder),
         "PATH": "/usr/bin:/bin",
         "HOME": str(folder),
+        "PYTHONPATH": str(ROOT),
     }
     done = subprocess.run(
         [*command, str(ROOT / "notebooks" / f"{notebook}.ipynb")], env=here, capture_output=True, text=True, check=False
@@ -141,7 +142,8 @@ def executed(notebook: str, lake: Lake, folder: Path) -> tuple[str, list[Any]]:
     assert done.returncode == 0, done.stderr
     (file,) = folder.glob(f"{notebook}*")
     outputs = [output for cell in nbformat.read(file, 4).cells for output in cell.get("outputs", ())]
-    return "".join(output.get("text", "") for output in outputs), outputs
+    told = [output.get("text", output.get("data", {}).get("text/plain", "")) for output in outputs]
+    return "\n".join(told), outputs
 
 
 def tables(outputs: list[Any]) -> list[pd.DataFrame]:
@@ -163,11 +165,11 @@ def test_monday_morning_shows_all_closings_and_dials_by_the_latest_name(lake, tm
     text, outputs = executed("monday_morning", lake, tmp_path)
     monday, sunday, before = day(28), day(34), day(0)
     assert f"Last week: {monday} to {sunday}; before: {before} to {day(27)}" in text
-    assert f"Not loaded in full: {len(NOT_LOADED | WITHOUT_LEADS)} of these 35 days, {day(8)} to {day(15)}." in text
+    assert f"Not loaded in full: 4 of these 35 days, {day(8)} to {day(10)}, {day(15)}." in text
     conversion, dials = tables(outputs)
     for rows, top, bottom in (
         ([row for row in closed(EVERYTHING) if row["call_date"] >= monday], "numerator", "denominator"),
-        ([row for row in closed(EVERYTHING) if row["call_date"] < monday], "numerator_before", "denominator_before"),
+        ([row for row in closed(EVERYTHING) if row["call_date"] < monday], "numerator before", "denominator before"),
     ):
         said = [row for row in rows if row["lead_closure"] in ("Success", "NotInterested")]
         won = [row for row in said if row["lead_closure"] == "Success"]
@@ -190,7 +192,13 @@ def test_dialler_quality_counts_every_dial_and_every_lead(lake, tmp_path):
     lost = [row for row in answered if row["end_cause"] == "DroppedCall"]
     assert f"All campaigns together: {len(lost)} dropped of {len(answered)} answered" in text
     assert f"{len(EVERYTHING)} leads that were dialled" in text  # each of them once
-    assert len([output for output in outputs if "image/png" in output.get("data", {})]) == 3
+    assert len([output for output in outputs if "image/png" in output.get("data", {})]) == 4
+    by_lead = defaultdict(list)
+    for row in sorted(EVERYTHING, key=lambda row: row["started_at"]):
+        by_lead[row["lead_id"]].append(row["end_cause"])
+    new = [causes for lead, causes in by_lead.items() if int(lead.split("-")[0]) > 6]  # named after its first day
+    reached = [causes for causes in new if "NormalDisconnect" in causes]
+    assert f"{len(new)} leads were first dialled in these weeks; {len(reached)} of them are reached" in text
 
 
 def test_better_or_younger_says_of_how_many_leads_it_tells(lake, tmp_path):
@@ -232,7 +240,7 @@ def test_the_picture_of_conversion_shows_every_closing_and_a_week_that_is_not_wh
     (weeks,) = drawn
     said = [row for row in closed(EVERYTHING) if row["lead_closure"] in ("Success", "NotInterested")]
     by_week = Counter((row["call_date"] - dt.timedelta(days=row["call_date"].weekday())) for row in said)
-    assert {found.date(): n for found, n in zip(weeks["day"], weeks["denominator"], strict=True)} == by_week
+    assert {found.date(): n for found, n in zip(weeks["week"], weeks["denominator"], strict=True)} == by_week
     assert list(weeks["is_mature"]) == [True, False, False, True, True]
 
 

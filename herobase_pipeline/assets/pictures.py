@@ -63,8 +63,8 @@ def conversion(lake: Lake) -> dict[str, dg.MetadataValue[Any]]:
             closings = read("lead_conversion", first, level=0, data_dir=lake.root)
         except NotLoadedError:
             return {}
-        weeks = metrics(closings, "conversion_net", by="week").rename(columns={"week": "day"})
-    title = "Net conversion by week of closing: Success of Success and NotInterested"
+        weeks = metrics(closings, "conversion_net", by="week")
+    title = "Net conversion by week of closing: successes among leads that said yes or no"
     return {} if weeks["rate"].isna().all() else {CONVERSION: _shown(title, charts.png(charts.rate(weeks, title)))}
 
 

@@ -6,6 +6,7 @@ from herobase_pipeline.assets.board import NAME as BOARD
 from herobase_pipeline.assets.derived import ANEW
 from herobase_pipeline.assets.erasures import GONE
 from herobase_pipeline.assets.pulled import REFRESH, WHOLE_DAYS
+from herobase_pipeline.assets.reports import report_keys
 from herobase_pipeline.assets.retention import NAME as RETENTION
 from herobase_pipeline.assets.site import Site
 from herobase_pipeline.assets.workbook import NAME as WORKBOOK
@@ -36,13 +37,10 @@ from herobase_pipeline.tables import (
 
 REFRESH_TODAY, PULL_DAYS, PULL_LISTS = "refresh_today", "pull_days", "pull_lists"
 COUNT_DAYS, DERIVE, READ_FIELDS, REBUILD = "count_days", "derive", "read_fields", "rebuild"
-ERASE, RETAIN, DELIVER, CHECK = "erase", "retain", "deliver", "check"
+ERASE, RETAIN, DELIVER, CHECK, REPORT = "erase", "retain", "deliver", "check", "report"
 """What the jobs of an only account are called."""
 COUNTED = (CALL_OUTCOMES, CALL_HOURS)
 """What counts the calls of a day as soon as they were pulled."""
-REPORT = "report"
-REPORTS = (WORKBOOK,)
-"""What people are handed once a week, by the names of its assets."""
 LISTS = (*(table for service in LIST_SERVICES for table in service.tables), ACCOUNT)
 FROM_ALL_DAYS = (
     LEADS,
@@ -115,8 +113,8 @@ def jobs(site: Site) -> list[AssetJob]:
         ),
         job(
             REPORT,
-            dg.AssetSelection.assets(*(site.key_of([name]) for name in REPORTS)),
-            "What people are handed once a week.",
+            dg.AssetSelection.assets(*report_keys(site), site.key_of([WORKBOOK])),
+            "What people are handed once a week: each notebook that is a report, as a page and as PDF, and the workbook.",
         ),
         job(
             CHECK,

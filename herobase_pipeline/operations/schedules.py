@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from herobase_pipeline.assets.site import Site
+from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.operations.jobs import (
     CHECK,
     DELIVER,
@@ -19,6 +20,7 @@ from herobase_pipeline.operations.jobs import (
     RETAIN,
 )
 from herobase_pipeline.partitions import local_day
+from herobase_pipeline.tables import CALL_OUTCOMES
 
 LATE_DAYS = 9
 """A call is settled once it is 8 days old (trap T9), so each day is pulled once more after that."""
@@ -147,8 +149,18 @@ def schedules(site: Site) -> list[dg.ScheduleDefinition]:
         default_status=dg.DefaultScheduleStatus.STOPPED,  # until somebody has seen what it would send
         description="Sends what is planned, of the deliveries that are live. Off until it is switched on here.",
     )
-    report = plain(
-        "report", REPORT, "30 6 * * 1", "Makes on Monday morning what people are handed of the weeks that are over."
+
+    @scheduled(
+        "report",
+        REPORT,
+        "30 6 * * 1",
+        "Makes the reports and the workbook on Mondays, of the week that is over, for who comes at seven.",
     )
+    def report(_: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        """Make the reports, once there is something to report on."""
+        if not Lake(site.load().data_dir).has(CALL_OUTCOMES):
+            return dg.SkipReason("Nothing is loaded yet, so there is nothing to report on.")
+        return dg.RunRequest()
+
     check = plain("check", CHECK, "5 6-20 * * *", "Looks hourly at what is wrong, also where nothing was pulled.")
     return [refresh_today, close_yesterday, late_truth, pull_lists, erase, retain, rebuild, deliver, report, check]

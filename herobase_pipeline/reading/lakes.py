@@ -10,7 +10,7 @@ from herobase_pipeline.lake.layout import Lake, exists
 from herobase_pipeline.reading.days import SITE
 from herobase_pipeline.reading.errors import NoSuchNameError, NotLoadedError, NotLoadedWarning
 from herobase_pipeline.settings import Settings
-from herobase_pipeline.sites import ONLY, site_files, site_settings
+from herobase_pipeline.sites import ONLY, site_files, site_of_notebooks, site_settings
 from herobase_pipeline.spelling import meant
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def lakes_of(data_dir: str | Path | None, site: str | None = None) -> dict[str, 
     Args:
         data_dir: the folder of a lake, or that in which sites have theirs; a relative path is looked for in this folder, then
             in those above, as notebooks lie below it. By default as the settings say.
-        site: the one that is meant; all by default.
+        site: the one that is meant; by default that of ``HEROBASE_SITE``, and without it all.
 
     Raises:
         NoSuchNameError: there is no such site.
@@ -33,6 +33,7 @@ def lakes_of(data_dir: str | Path | None, site: str | None = None) -> dict[str, 
     files = site_files() if data_dir is None else {}
     if not files:
         return _chosen(_beside(data_dir), site)
+    site = site or site_of_notebooks()
     if site is not None and site not in files:
         raise NoSuchNameError(f"There is no site {site}. {meant(site, list(files))}")
     lakes = {name: Lake(site_settings(name).data_dir) for name in ([site] if site else files)}

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SPANS = ("week", "month", "quarter", "year")
+LOADED = "herobase_loaded"
+"""Where a frame of rates remembers, by site, how many days of each day, week, month and so on are loaded, and how many it has."""
 # what a count must not be summed over, and why
 _ONE_OF = {
     "org_level": "every call and lead counts once at each level of the hierarchy. Choose one level, as by read(..., level=2), "
@@ -104,7 +106,7 @@ def metrics(
             counts, whole = _with_whole_spans(con, counts, reads, day, keys), "is_whole"
         rate = f"SELECT *, {reason(found.basis)} AS reason FROM ({counts})"
         is_share = f"reason IS NULL AND {found.unit is Unit.SHARE}"
-        return con.execute(f"""
+        rates: pd.DataFrame = con.execute(f"""
             SELECT
                 {"".join(f"{quoted(key)}, " for key in keys)}
                 metric, category::VARCHAR AS category, numerator, denominator,
@@ -115,6 +117,12 @@ def metrics(
             FROM ({rate})
             ORDER BY ALL
         """).df()
+        loaded = _loaded(con, [key for key in keys if key in _SPANS and key not in columns])
+        if day in keys and len(reads) == 1:
+            loaded = _loaded_days(con, day, *reads.values())
+        if loaded:
+            rates.attrs[LOADED] = loaded
+        return rates
 
 
 def _of_the_frame(con: duckdb.DuckDBPyConnection, reads: Mapping[str, Read], columns: Sequence[str]) -> dict[str, Read]:
@@ -279,7 +287,7 @@ def _with_whole_spans(
     for number, (site, (known_days, all_edges)) in enumerate(found.items()):
         if not all_edges:
             continue
-        begin, end = min(all_edges), max(all_edges)
+        begin, end = asked = min(all_edges), max(all_edges)
         if spans:  # with all days of the first one and the last one
             begin, end = dt.date(begin.year - 1, 12, 1), dt.date(end.year + 1, 1, 31)
         con.execute(
@@ -288,7 +296,9 @@ def _with_whole_spans(
         parts.append(f"""
             SELECT {f"{literal(site)} AS {SITE}, " if by_site else ""}
                 {"".join(f"{span} AS {quoted(key)}, " for key, span in spans.items())}
-                bool_and({quoted(day)} IN (SELECT day FROM known_{number})) AS is_whole
+                bool_and({quoted(day)} IN (SELECT day FROM known_{number})) AS is_whole,
+                count(*) FILTER ({quoted(day)} IN (SELECT day FROM known_{number})) AS days_loaded, count(*) AS days,
+                bool_or({quoted(day)} BETWEEN DATE '{asked[0]}' AND DATE '{asked[1]}') AS is_asked_for
             FROM (SELECT unnest(range(DATE '{begin}', DATE '{end}' + 1, INTERVAL 1 DAY))::DATE AS {quoted(day)})
             GROUP BY ALL
         """)
@@ -298,6 +308,30 @@ def _with_whole_spans(
     shared = [*([SITE] if by_site else []), *spans]
     joined = f"LEFT JOIN spans USING ({', '.join(map(quoted, shared))})" if shared else "CROSS JOIN spans"
     return f"SELECT counted.*, is_whole FROM ({counts}) AS counted {joined}"
+
+
+def _loaded(con: duckdb.DuckDBPyConnection, spans: Sequence[str]) -> dict[str, dict[str, list[int]]]:
+    """Return by site how many days of each week, month and so on of a frame are loaded, and how many it has.
+
+    Nothing where the rates are by several such spans, or by none, or no day is told of. Of several sites together it is
+    under an empty name.
+    """
+    if len(spans) != 1 or not con.execute("FROM duckdb_tables() WHERE table_name = 'spans'").fetchall():
+        return {}
+    sites = [name for (name,) in con.execute("SELECT column_name FROM (DESCRIBE spans)").fetchall() if name == SITE]
+    whose = quoted(SITE) if sites else "''"
+    query = f"SELECT {whose}, {quoted(spans[0])}::DATE, days_loaded, days FROM spans WHERE is_asked_for ORDER BY ALL"
+    found: dict[str, dict[str, list[int]]] = {}
+    for site, span, loaded, days in con.execute(query).fetchall():
+        found.setdefault(site, {})[str(span)] = [loaded, days]
+    return found
+
+
+def _loaded_days(con: duckdb.DuckDBPyConnection, day: str, read: Read) -> dict[str, dict[str, list[int]]]:
+    """Return of each day of a frame, from its first to its last, whether it is loaded, as ``_loaded`` does."""
+    known, edges = _told_days(con, day, read, "")
+    every = (min(edges) + dt.timedelta(days=n) for n in range((max(edges) - min(edges)).days + 1)) if edges else ()
+    return {"": {str(of): [int(of in known), 1] for of in every}}
 
 
 def _told_days(

@@ -25,6 +25,7 @@ from herobase_pipeline.lake.catalogue import refresh
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.writing import empty, write, write_known
 from herobase_pipeline.reading import charts, reader, whole
+from herobase_pipeline.reading.rates import LOADED
 from herobase_pipeline.settings import SandboxSettings, Settings
 from herobase_pipeline.tables import (
     CALLS,
@@ -570,6 +571,44 @@ def test_nothing_and_too_much_to_draw_are_told():
         charts.rates(days.assign(rate=None).astype({"rate": float}))
     with pytest.raises(ValueError, match="70 groups to draw, and 60 groups fit"):
         charts.rates(pd.concat([days.head(1).drop(columns="date").assign(end_cause=str(n)) for n in range(70)]))
+
+
+def test_rows_that_are_no_rates_are_told_which_metric_is_made_of_them():
+    calls = hb.read("calls", FIRST, FIRST, columns=["call_id"])
+    with pytest.raises(ValueError, match=r"this is rows of calls. Read call_outcomes, and give charts.rates"):
+        charts.rates(calls)
+    with pytest.raises(ValueError, match=r"rows of lead_conversion. Give .*conversion_per_lead_closed"):
+        charts.rates(hb.read("lead_conversion", level=0))
+
+
+def test_rates_remember_how_many_days_of_each_week_and_which_days_are_loaded():
+    with pytest.warns(hb.NotLoadedWarning):
+        outcomes = hb.read("call_outcomes", "2026-03-18", "2026-04-01", level=0)
+    by_week = hb.metrics(outcomes, "contact_rate_per_dial", by="week")
+    loaded = {"": {"2026-03-16": [0, 7], "2026-03-23": [7, 7], "2026-03-30": [3, 7]}}
+    assert by_week.attrs[LOADED] == loaded
+    by_day = hb.metrics(outcomes, "contact_rate_per_dial", by="date")
+    days = pd.date_range("2026-03-18", "2026-04-01")
+    assert by_day.attrs[LOADED] == {"": {str(day.date()): [int(str(day.date()) >= FIRST), 1] for day in days}}
+    gaps = [patch for patch in charts.rates(by_day).axes[0].patches if patch.get_hatch()]
+    assert len(gaps) == 5
+
+
+# -- weeks -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_last_weeks_are_those_that_are_over_and_say_which_days_are_not_whole():
+    span = hb.last_weeks(3)
+    assert (span.first, span.last) == (dt.date(2026, 3, 16), dt.date(2026, 4, 5))
+    assert str(span) == (
+        "wk 12, 16 Mar to wk 14, 30 Mar: 2026-03-16 to 2026-04-05. Not loaded in full: 7 of these 21 days, 2026-03-16 to "
+        "2026-03-22."
+    )
+    assert str(hb.last_weeks(1)) == "wk 14, 30 Mar: 2026-03-30 to 2026-04-05. All 7 days are loaded in full."
+    every = hb.last_weeks(None)
+    assert (str(every.first), str(every.last), every.not_whole, every.are_over) == (FIRST, LAST, (), False)
+    with pytest.raises(ValueError, match="1 or more"):
+        hb.last_weeks(0)
 
 
 def test_the_package_gives_all_that_it_names():
