@@ -31,7 +31,19 @@ ONLY = ""
 """The name of the account where there are no sites."""
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _TAKEN = frozenset(
-    {"lake", "private", "erase", "main", "memory", "temp", "system", "herobase", "information_schema", "pg_catalog"}
+    {
+        "lake",
+        "private",
+        "reports",
+        "erase",
+        "main",
+        "memory",
+        "temp",
+        "system",
+        "herobase",
+        "information_schema",
+        "pg_catalog",
+    }
 )
 """Names that a folder of data, or a database of DuckDB, has already."""
 

@@ -87,7 +87,7 @@ def _counted(site: Site, table: Table) -> dg.AssetsDefinition:
             }
             metadata["loaded"] = WHOLE_DAY if derived.is_whole else "in part"
             if table is CALL_OUTCOMES and day == days[-1]:
-                metadata |= _picture_of_outcomes(context, site.key(CALL_OUTCOMES), lake, day)
+                metadata = _pictures_of_outcomes(context, site, lake, settings, day) | metadata
             context.add_asset_metadata(metadata, partition_key=str(day))
         _tell_restated(context, site, sum(derived.restated for derived in made.values()))
         return dg.MaterializeResult()
@@ -95,16 +95,19 @@ def _counted(site: Site, table: Table) -> dg.AssetsDefinition:
     return count
 
 
-def _picture_of_outcomes(
-    context: dg.AssetExecutionContext, key: dg.AssetKey, lake: Lake, day: dt.date
+def _pictures_of_outcomes(
+    context: dg.AssetExecutionContext, site: Site, lake: Lake, settings: Settings, day: dt.date
 ) -> dict[str, Any]:
-    """Return the picture of the days up to this one; a refresh of today repeats yesterday's, which ended with the same day."""
+    """Return the pictures of the days up to this one; a refresh of today repeats yesterday's, which ended with the same day."""
     if context.run.tags.get(REFRESH) != "true":
-        return pictures.outcomes(lake, day)
+        teams = pictures.teams(lake, CALL_OUTCOMES, "contact_rate_per_dial", settings.teams)
+        return teams | pictures.outcomes(lake, day)
     before = str(day - dt.timedelta(days=1))
-    made = context.instance.fetch_materializations(dg.AssetRecordsFilter(key, [before]), limit=1).records
-    metadata = made[0].asset_materialization.metadata if made and made[0].asset_materialization else {}
-    return {name: value for name, value in metadata.items() if name == pictures.OUTCOMES}
+    asked = dg.AssetRecordsFilter(site.key(CALL_OUTCOMES), [before])
+    made = context.instance.fetch_materializations(asked, limit=1).records
+    return pictures.of_runs_before(
+        made[0].asset_materialization.metadata if made and made[0].asset_materialization else {}
+    )
 
 
 def _followed(
@@ -113,7 +116,7 @@ def _followed(
     group: str,
     sources: Sequence[Source],
     make: Callable[[Lake, ZoneInfo, Run, bool], Derived],
-    picture: Callable[[Lake], dict[str, Any]] | None = None,
+    picture: Callable[[Lake, Settings], dict[str, Any]] | None = None,
 ) -> dg.AssetsDefinition:
     """Return the asset of a table that is made from all days; ``make`` is told whether everything is to be made anew."""
 
@@ -143,7 +146,7 @@ def _followed(
         metadata |= {f"versions_from_{name}": versions for name, versions in derived.versions.items()}
         if picture:
             metadata["whole_days"] = derived.whole_days
-            metadata |= _drawn_before(context, site.key(table), derived) or picture(lake)
+            metadata |= _drawn_before(context, site.key(table), derived) or picture(lake, settings)
         return dg.MaterializeResult(metadata=metadata)
 
     return derive_whole
@@ -153,10 +156,9 @@ def _drawn_before(context: dg.AssetExecutionContext, key: dg.AssetKey, derived: 
     """Return the last picture of a table, if no day has become whole since, and no published number has changed."""
     event = context.instance.get_latest_materialization_event(key)
     metadata = event.asset_materialization.metadata if event and event.asset_materialization else {}
-    drawn = {name: value for name, value in metadata.items() if name in pictures.NAMES}
     before = metadata.get("whole_days")
     is_same = before is not None and before.value == derived.whole_days and not derived.restated
-    return drawn if is_same else {}
+    return pictures.of_runs_before(metadata) if is_same else {}
 
 
 def _whole(
@@ -169,7 +171,7 @@ def _whole(
 
 
 def _by_day(
-    site: Site, table: Table, group: str, picture: Callable[[Lake], dict[str, Any]] | None = None
+    site: Site, table: Table, group: str, picture: Callable[[Lake, Settings], dict[str, Any]] | None = None
 ) -> dg.AssetsDefinition:
     """Return the asset of a table that counts leads by a day of theirs."""
     return _followed(
@@ -180,6 +182,11 @@ def _by_day(
         lambda lake, zone, run, anew: derive_by_day(lake, zone, table, run, anew=anew),
         picture,
     )
+
+
+def _pictures_of_conversion(lake: Lake, settings: Settings) -> dict[str, Any]:
+    """Return the pictures of closings, of the teams that a setting names and of everything."""
+    return pictures.teams(lake, LEAD_CONVERSION, "conversion_net", settings.teams) | pictures.conversion(lake)
 
 
 def _agents(site: Site) -> dg.AssetsDefinition:
@@ -213,7 +220,7 @@ def derived(site: Site) -> list[dg.AssetsDefinition | dg.AssetSpec]:
             [VERSIONS, CALLS],
             lambda lake, zone, _, anew: derive_leads(lake, zone, anew=anew),
         ),
-        _by_day(site, LEAD_CONVERSION, "counts", pictures.conversion),
+        _by_day(site, LEAD_CONVERSION, "counts", _pictures_of_conversion),
         _by_day(site, LEAD_COHORTS, "counts"),
         _agents(site),
         _whole(site, CUMULATIVE_INCIDENCE, "counts", [LEADS]),

@@ -3,6 +3,7 @@
 import base64
 import datetime as dt
 import warnings
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -10,13 +11,14 @@ import dagster as dg
 from herobase_pipeline.lake.catalogue import selection
 from herobase_pipeline.lake.engine import bare
 from herobase_pipeline.lake.layout import Lake
-from herobase_pipeline.tables import CALL_OUTCOMES, KNOWN_DAYS
+from herobase_pipeline.tables import CALL_OUTCOMES, KNOWN_DAYS, LEAD_CONVERSION, Table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-OUTCOMES, CONVERSION = NAMES = "outcomes", "conversion"
+OUTCOMES, CONVERSION, TEAMS = "outcomes", "conversion", "teams"
 """The names under which the UI shows them."""
+_TEAM = "team "
 _DAYS = dt.timedelta(days=34)
 _WEEKS = 26
 
@@ -66,6 +68,42 @@ def conversion(lake: Lake) -> dict[str, dg.MetadataValue[Any]]:
         weeks = metrics(closings, "conversion_net", by="week")
     title = "Net conversion by week of closing: successes among leads that said yes or no"
     return {} if weeks["rate"].isna().all() else {CONVERSION: _shown(title, charts.png(charts.rate(weeks, title)))}
+
+
+def teams(lake: Lake, table: Table, metric: str, units: Sequence[str]) -> dict[str, dg.MetadataValue[Any]]:
+    """Return of each unit a line on its last week and the four before, and the picture of both; nothing without units.
+
+    Where a unit is not known its line says so, and where no week is over and loaded there is nothing.
+    """
+    if not units:
+        return {}
+    from herobase_pipeline.reading import charts
+    from herobase_pipeline.reading.errors import NoSuchNameError, NotLoadedError
+    from herobase_pipeline.reading.teams import BEFORE, LAST, beside_before, in_words
+
+    shown: dict[str, dg.MetadataValue[Any]] = {}
+    drawn = []
+    for unit in dict.fromkeys(units):
+        try:
+            rates = beside_before(table.name, metric, unit, with_leads=table is LEAD_CONVERSION, data_dir=lake.root)
+        except NotLoadedError:
+            return {}
+        except NoSuchNameError as error:
+            shown[_TEAM + unit] = dg.MetadataValue.text(f"{error} It is named in HEROBASE_TEAMS.")
+            continue
+        now, before = (rates[rates["span"] == span].iloc[0] for span in (LAST, BEFORE))
+        shown[_TEAM + unit] = dg.MetadataValue.text(f"{metric}: {in_words(now, before)}")
+        drawn.append(rates)
+    if any(rates["rate"].notna().any() for rates in drawn):
+        title = f"{metric} of each team, last week and the four weeks before"
+        shown[TEAMS] = _shown(title, charts.png(charts.beside(drawn, title)))
+    return shown
+
+
+def of_runs_before(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the pictures, and the lines on teams, among what was shown of a table before."""
+    names = (OUTCOMES, CONVERSION, TEAMS)
+    return {name: value for name, value in metadata.items() if name in names or name.startswith(_TEAM)}
 
 
 def _rows(lake: Lake, query: str, **params: dt.date) -> "pd.DataFrame":

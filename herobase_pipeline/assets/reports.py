@@ -14,8 +14,9 @@ from herobase_pipeline.addresses import is_remote
 from herobase_pipeline.assets.own_lake import own_lake
 from herobase_pipeline.assets.site import Site
 from herobase_pipeline.assets.steps import step_of
+from herobase_pipeline.lake.reports import FOLDER
 from herobase_pipeline.partitions import local_day
-from herobase_pipeline.reading.reports import FOLDER, Notebook, NotRenderedError, Report, keep, notebooks, render
+from herobase_pipeline.reading.reports import Notebook, NotRenderedError, Report, keep, notebooks, render
 from herobase_pipeline.settings import Settings, project_folder
 
 

@@ -5,10 +5,13 @@ from pathlib import Path
 from herobase_pipeline.lake.layout import Lake, locked, make_folder
 from herobase_pipeline.lake.store import put_bytes
 
+FOLDER = "reports"
+"""Beside ``lake`` and ``private``."""
+
 
 def file(lake: Lake, report: str, *below: str) -> Path:
     """Return where a file of a report lies: ``reports/<report>/``, and below it."""
-    return lake.root.absolute().joinpath("reports", report, *below)
+    return lake.root.absolute().joinpath(FOLDER, report, *below)
 
 
 def put(path: Path, content: bytes) -> None:

@@ -5,7 +5,7 @@ The colours are those of Okabe and Ito (2008), which people who do not see all c
 
 import datetime as dt
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -35,7 +35,7 @@ _COLOURS = {
     "NotSet": "#56B4E9",
 }
 _OTHERS = ("#999999", "#F0E442", "#000000", "#44AA99", "#882255")
-_GAP, _INK, _LIMIT = "#EEEEEE", "#0072B2", "#D55E00"
+_GAP, _INK, _LIMIT, _BEFORE = "#EEEEEE", "#0072B2", "#D55E00", "#777777"
 _PANELS, _ROWS, _LABEL = 24, 60, 30
 _REST = "(others)"
 _STEPS = {"week": ("W-MON", 7), "month": ("MS", 30), "quarter": ("QS", 91), "year": ("YS", 365)}
@@ -178,6 +178,32 @@ def rates(points: pd.DataFrame, title: str = "", *, limit: float | None = None) 
         )
     shown = (title or str(drawn["metric"].iloc[0])) + left_out
     return _panels(groups, time, shown, limit) if time else _ranking(groups, shown, limit)
+
+
+def beside(of_each: Sequence[pd.DataFrame], title: str) -> Chart:
+    """Draw a share of each unit twice, each with its interval: as it is, and below it, in grey, as it was before.
+
+    Args:
+        of_each: of each unit what ``teams.beside_before`` gives.
+        title: what it shows.
+
+    """
+    figure = Chart(figsize=(8.4, 0.6 * len(of_each) + 1.3), dpi=96, layout="constrained")
+    axes = _axes(figure, title)
+    for place, rates in enumerate(of_each):
+        for (_, row), colour, up in zip(rates.iterrows(), (_INK, _BEFORE), (-0.15, 0.15), strict=True):
+            reach = [[row["rate"] - row["ci_low"]], [row["ci_high"] - row["rate"]]]
+            axes.errorbar(
+                [row["rate"]], [place + up], xerr=reach, fmt="o", color=colour, markersize=5,
+                markerfacecolor=colour if row["is_mature"] is True else "white", label=row["span"],
+            )  # fmt: skip
+    axes.set_yticks(range(len(of_each)), [_label(str(rates["unit"].iloc[0])) for rates in of_each])
+    axes.set_ylim(len(of_each) - 0.4, -0.6)
+    axes.grid(axis="x", color=_GAP)
+    axes.set_axisbelow(True)
+    axes.xaxis.set_major_formatter(PercentFormatter(xmax=1))
+    _legend(figure, [axes], None)
+    return figure
 
 
 def _require_rates(points: Any) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from herobase_pipeline.lake import store
+from herobase_pipeline.lake import reports, store
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.partitions import in_words
 from herobase_pipeline.reading.days import BY_NAME
@@ -24,10 +24,9 @@ from herobase_pipeline.reading.errors import NotLoadedError
 from herobase_pipeline.reading.weeks import DAYS_TOLD, known_in_full, not_among, sunday_before
 from herobase_pipeline.tables import Table
 
-FOLDER = "reports"
-"""Beside ``lake`` and ``private``: counts and names of teams and campaigns, and nobody that is called."""
 _NAME = re.compile(r"[A-Za-z0-9_]+")
 _TAG = "parameters"
+_WIDGET = "application/vnd.jupyter.widget-view+json"
 _READ = re.compile(r"""\bread\(\s*["'](\w+)["']""")
 _TEMPLATE = Path(__file__).parent / "report.html"
 _TOLD = frozenset(
@@ -148,16 +147,12 @@ def render(
 
 def keep(lake: Lake, name: str, day: dt.date, report: Report) -> dict[str, Path]:
     """Write a report to ``reports/<name>/<day>``, in the place of an earlier one of that day; returns its files by their kind."""
-    above = lake.root.absolute() / FOLDER
-    folder = above / name / str(day)
-    store.make_folder(folder, private=False)
-    page, pdf = folder / f"{name}.html", folder / f"{name}.pdf"
-    with store.locked(above):
-        store.put_bytes(page, report.html)
-        if report.pdf is None:
-            store.remove(pdf)  # of an earlier one
-            return {"html": page}
-        store.put_bytes(pdf, report.pdf)
+    page, pdf = (reports.file(lake, name, str(day), f"{name}.{kind}") for kind in ("html", "pdf"))
+    reports.put(page, report.html)
+    if report.pdf is None:
+        store.remove(pdf)  # of an earlier one
+        return {"html": page}
+    reports.put(pdf, report.pdf)
     return {"html": page, "pdf": pdf}
 
 
@@ -267,6 +262,8 @@ def _page(executed: Any, name: str, site: str, day: dt.date, given: Mapping[str,
     from jinja2 import Environment
     from nbconvert import HTMLExporter
 
+    for cell in executed.cells:  # how far a read was is nothing to keep
+        cell.outputs = [of for of in cell.get("outputs", ()) if _WIDGET not in of.get("data", ())]
     exporter = HTMLExporter(
         template_name="basic", exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True
     )

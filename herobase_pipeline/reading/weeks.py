@@ -1,19 +1,17 @@
 """Weeks as people call them, from Monday on; and the latest weeks of a lake, with the days of them that are not whole."""
 
 import datetime as dt
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from herobase_pipeline.lake.catalogue import selection
+from herobase_pipeline.lake.engine import bare
 from herobase_pipeline.partitions import in_words
-from herobase_pipeline.reading.days import SITE
-from herobase_pipeline.reading.errors import NotLoadedError, NotLoadedWarning
-from herobase_pipeline.reading.reader import read
-
-if TYPE_CHECKING:
-    import pandas as pd
+from herobase_pipeline.reading.errors import NotLoadedError
+from herobase_pipeline.reading.lakes import existing, lakes_of
+from herobase_pipeline.tables import KNOWN_DAYS
 
 DAYS_TOLD = "application/vnd.herobase.days+json"
 """The kind of output in which a notebook tells a report which days it is about."""
@@ -104,10 +102,11 @@ def not_among(days: Sequence[dt.date], first: dt.date, last: dt.date) -> tuple[d
 
 def known_in_full(*, with_leads: bool, data_dir: str | Path | None = None, site: str | None = None) -> list[dt.date]:
     """Return the days, in order, that were over when their calls were pulled, and their leads where that is asked for."""
-    with warnings.catch_warnings(action="ignore", category=NotLoadedWarning):  # gaps are what is asked for
-        days: pd.DataFrame = read("known_days", data_dir=data_dir, site=site)  # type: ignore[assignment]
-    of_each = [
-        set(its.loc[its["outcomes_known"] & (its["closings_known"] | (not with_leads)), "day"].dt.date)
-        for _, its in (days.groupby(SITE) if SITE in days else [("", days)])
-    ]
-    return sorted(set.intersection(*of_each)) if of_each else []
+    of_each = []
+    for lake in existing(lakes_of(data_dir, site)).values():
+        with bare() as con:
+            days = con.execute(f"SELECT day, outcomes_known, closings_known FROM ({selection(lake, KNOWN_DAYS)})")
+            of_each.append(
+                {day for day, outcomes, closings in days.fetchall() if outcomes and (closings or not with_leads)}
+            )
+    return sorted(set.intersection(*of_each))
