@@ -9,5 +9,4 @@ def show_progress(con: duckdb.DuckDBPyConnection) -> None:
     """Let DuckDB show how far a query is that takes more than two seconds, where a person is looking."""
     shell = sys.modules.get("IPython")
     is_notebook = shell is not None and hasattr(shell.get_ipython(), "kernel")
-    if is_notebook or sys.stdout.isatty():
-        con.execute("SET enable_progress_bar = true")
+    con.execute(f"SET enable_progress_bar = {is_notebook or sys.stdout.isatty()}")

@@ -70,7 +70,8 @@ def _prior(successes: "pd.Series[float]", tries: "pd.Series[float]") -> tuple[fl
     """Return the mean of all, and how many tries it weighs against those of one.
 
     The variance of the rates beyond that of chance gives the weight. It is at most as much as all tries together: of rates that
-    differ by no more than chance it would be infinite, as if nobody could differ from the others.
+    differ by no more than chance it would be infinite, as if nobody could differ from the others. And at least one try, so that
+    who has none or all still has an interval.
     """
     total = tries.sum()
     mean = successes.sum() / total
@@ -81,4 +82,4 @@ def _prior(successes: "pd.Series[float]", tries: "pd.Series[float]") -> tuple[fl
     mean = min(
         max(mean, 0.5 / (total + 1)), (total + 0.5) / (total + 1)
     )  # a prior that is certain could not be shown wrong
-    return mean, min(max(mean * (1 - mean) / between - 1, 0.0), most) if between > 0 else most
+    return mean, min(max(mean * (1 - mean) / between - 1, 1.0), most) if between > 0 else most

@@ -177,7 +177,7 @@ def test_what_is_wrong_is_told_once_and_that_it_is_over_once(ticking, mail, hook
     ((title, text),) = mail.take()
     assert title == "ERROR: the check no_gap_days of simple_leads fails [127.0.0.1]"
     assert "1 to look at, the latest 2026-11-17: not loaded." in text
-    assert "What should be: Every day between the first and the last" in text
+    assert "What should be: No day is missing between the first and the last" in text
     assert "What to do: Materialize the days listed." in text
     assert "Since 2026-11-20 13:00 (Europe/Copenhagen)." in text
     here.load("simple_leads", "2026-11-13")  # two days more: another wording of the same

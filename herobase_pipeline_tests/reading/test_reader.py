@@ -259,7 +259,8 @@ def test_of_a_day_little_more_than_one_teams_calls_is_read(tmp_path):
         assert rows == (100_000 if org is None else 5_000)
     size = lake.file(CALLS, dt.date(2026, 3, 2)).stat().st_size
     assert read[None] > 0.95 * size
-    assert read["Team 7"] < 0.3 * size  # of the month's 8.5 % of a year
+    beside = max(read[None] - size, 0)  # the catalogue, which is read whole whatever is asked for
+    assert read["Team 7"] - beside < 0.15 * size  # of the month's 8.5 % of a year
 
 
 def bytes_read() -> int:
