@@ -37,29 +37,33 @@ def test_each_named_team_is_shown_in_words_and_as_a_picture(centre, drawn):  # n
     here.load("org_history")
     here.load("call_outcomes", FIRST, SUNDAY)
     told = shown(here, "call_outcomes", SUNDAY)
-    assert list(told)[: len(teams) + 1] == [*(f"team {team}" for team in teams), "team Nowhere"]
+    lines = [f"last week of {team}" for team in (*teams, "Nowhere")]
+    assert list(told)[: len(lines) + 1] == ["loaded", *lines]
     for team in teams:
         (now, of), (before, of_before) = counted(here, team).values()
-        said = str(told[f"team {team}"].value)
+        said = str(told[f"last week of {team}"].value)
         assert said.startswith(f"contact_rate_per_dial: {now / of:.1%} (")
         assert f"; the four weeks before {before / of_before:.1%} (" in said
-    assert "No call has an org unit Nowhere" in str(told["team Nowhere"].value)
+    assert "No call has an org unit Nowhere" in str(told["last week of Nowhere"].value)
     (axes,) = drawn[0].axes
     assert [label.get_text() for label in axes.get_yticklabels()] == teams
     here.load("leads,lead_conversion")
     of_closings = shown(here, "lead_conversion")
     assert pictures.TEAMS in of_closings
-    assert str(of_closings[f"team {teams[0]}"].value).startswith("conversion_net: ")
+    assert str(of_closings[f"last week of {teams[0]}"].value).startswith("conversion_net: ")
+    here.settings = here.settings.model_copy(update={"teams": tuple(teams[:1])})
+    here.load("lead_conversion")  # of which no day has changed
+    assert f"last week of {teams[1]}" not in shown(here, "lead_conversion")
     # a refresh of the next day repeats what was drawn of the week
     refresh = {"herobase/refresh": "true"}
     here.clock[0] += dt.timedelta(hours=6)
     assert here.materialize("calls,call_outcomes", "2026-11-16", tags=refresh).success
     again = shown(here, "call_outcomes", "2026-11-16")
-    assert again[f"team {teams[0]}"].value == told[f"team {teams[0]}"].value
+    assert again[f"last week of {teams[0]}"].value == told[f"last week of {teams[0]}"].value
     assert again[pictures.TEAMS].value == told[pictures.TEAMS].value
 
 
 def test_without_the_setting_there_is_nothing_of_teams(centre):
     here = centre(calls_per_day=30)
     here.load("calls,call_outcomes", "2026-11-18")
-    assert not [name for name in shown(here, "call_outcomes", "2026-11-18") if name.startswith("team")]
+    assert not [name for name in shown(here, "call_outcomes", "2026-11-18") if name.startswith(("team", "last week"))]

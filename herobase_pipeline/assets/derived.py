@@ -81,13 +81,10 @@ def _counted(site: Site, table: Table) -> dg.AssetsDefinition:
             raise dg.Failure(str(error), allow_retries=False) from error
         catalogue.refresh(lake, settings.zone)
         for day, derived in made.items():
-            metadata: dict[str, Any] = {
-                "dagster/partition_row_count": derived.rows,
-                "restated_numbers": derived.restated,
-            }
-            metadata["loaded"] = WHOLE_DAY if derived.is_whole else "in part"
+            metadata: dict[str, Any] = {"loaded": WHOLE_DAY if derived.is_whole else "in part"}
             if table is CALL_OUTCOMES and day == days[-1]:
-                metadata = _pictures_of_outcomes(context, site, lake, settings, day) | metadata
+                metadata |= _pictures_of_outcomes(context, site, lake, settings, day)
+            metadata |= {"dagster/partition_row_count": derived.rows, "restated_numbers": derived.restated}
             context.add_asset_metadata(metadata, partition_key=str(day))
         _tell_restated(context, site, sum(derived.restated for derived in made.values()))
         return dg.MaterializeResult()
@@ -142,23 +139,27 @@ def _followed(
             raise dg.Failure(str(error), allow_retries=False) from error
         catalogue.refresh(lake, settings.zone)
         _tell_restated(context, site, derived.restated)
-        metadata = {"dagster/row_count": derived.rows, "restated_numbers": derived.restated}
-        metadata |= {f"versions_from_{name}": versions for name, versions in derived.versions.items()}
+        metadata: dict[str, Any] = {}
         if picture:
+            metadata |= _drawn_before(context, site.key(table), settings, derived) or picture(lake, settings)
             metadata["whole_days"] = derived.whole_days
-            metadata |= _drawn_before(context, site.key(table), derived) or picture(lake, settings)
+        metadata |= {"dagster/row_count": derived.rows, "restated_numbers": derived.restated}
+        metadata |= {f"versions_from_{name}": versions for name, versions in derived.versions.items()}
         return dg.MaterializeResult(metadata=metadata)
 
     return derive_whole
 
 
-def _drawn_before(context: dg.AssetExecutionContext, key: dg.AssetKey, derived: Derived) -> dict[str, Any]:
-    """Return the last picture of a table, if no day has become whole since, and no published number has changed."""
+def _drawn_before(
+    context: dg.AssetExecutionContext, key: dg.AssetKey, settings: Settings, derived: Derived
+) -> dict[str, Any]:
+    """Return the last pictures of a table, if no day has become whole since, and no published number or team has changed."""
     event = context.instance.get_latest_materialization_event(key)
     metadata = event.asset_materialization.metadata if event and event.asset_materialization else {}
     before = metadata.get("whole_days")
     is_same = before is not None and before.value == derived.whole_days and not derived.restated
-    return pictures.of_runs_before(metadata) if is_same else {}
+    drawn = pictures.of_runs_before(metadata)
+    return drawn if is_same and pictures.teams_in(drawn) == set(settings.teams) else {}
 
 
 def _whole(

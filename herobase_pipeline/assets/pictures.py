@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 OUTCOMES, CONVERSION, TEAMS = "outcomes", "conversion", "teams"
 """The names under which the UI shows them."""
-_TEAM = "team "
+_TEAM = "last week of "
 _DAYS = dt.timedelta(days=34)
 _WEEKS = 26
 
@@ -98,6 +98,11 @@ def teams(lake: Lake, table: Table, metric: str, units: Sequence[str]) -> dict[s
         title = f"{metric} of each team, last week and the four weeks before"
         shown[TEAMS] = _shown(title, charts.png(charts.beside(drawn, title)))
     return shown
+
+
+def teams_in(shown: Mapping[str, Any]) -> set[str]:
+    """Return the units that what is shown has lines on."""
+    return {name.removeprefix(_TEAM) for name in shown if name.startswith(_TEAM)}
 
 
 def of_runs_before(metadata: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import CALL_OUTCOMES, HEALTH, LEAD_CONVERSION, Table
 
 ALL_IS_WELL = "nothing_is_wrong"
+_WHOLE = "whole"
 
 
 def health(site: Site) -> dg.AssetsDefinition:
@@ -61,11 +62,12 @@ def health(site: Site) -> dg.AssetsDefinition:
         fails = ", ".join(f"{row['check']} of {row['table_name']}" for row in wrong)
         yield dg.MaterializeResult(
             metadata={
-                "dagster/row_count": len(wrong),
+                "in_short": f"Wrong: {fails}." if wrong else "All is well.",
+                **_loaded(look),
                 "wrong": _listed(wrong, settings.zone),
-                "loaded": _loaded(look),
                 "alerts": in_words(settings),
                 **_accepted(lake),
+                "dagster/row_count": len(wrong),
             },
             check_results=[
                 dg.AssetCheckResult(
@@ -112,27 +114,32 @@ def _listed(wrong: Sequence[dict[str, Any]], zone: ZoneInfo) -> dg.MetadataValue
     return dg.MetadataValue.md("\n".join(lines) if lines else "All is well.")
 
 
-def _loaded(look: Look) -> dg.MetadataValue[str]:
-    """Return whether yesterday and today are loaded, and up to which day all is, as a list for the UI."""
+def _loaded(look: Look) -> dict[str, dg.MetadataValue[str]]:
+    """Return for the UI whether yesterday is loaded, in a line, and of each table how far it is, as a list."""
     today = local_day(look.now, look.settings.zone)
     yesterday = today - dt.timedelta(days=1)
-    lines, lake = [], without_damaged(look.lake)
+    lines, lacking, lake = [], [], without_damaged(look.lake)
     with spool(lake) as folder, connect(look.settings.zone, folder) as con:
         pulled = [service.tables[0] for service in DAY_SERVICES if service.is_wanted(look.settings)]
         for table in (*pulled, CALL_OUTCOMES, LEAD_CONVERSION):
             whole = known_in_full(con, lake.footers(table))
             before, now = (_state(look, table, day, whole) for day in (yesterday, today))
+            lacking += [f"{table.name} is {before}"] if before != _WHOLE else []
             lines.append(
                 f"* **{table.name}**: yesterday, {yesterday}, {before}; today {now}; the latest whole day is "
                 f"{max(whole, default='none')}"
             )
-    return dg.MetadataValue.md("\n".join(lines))
+    in_short = f"not whole: {', '.join(lacking)}." if lacking else "loaded and counted, whole."
+    return {
+        "yesterday": dg.MetadataValue.text(f"{yesterday} is {in_short}"),
+        "loaded": dg.MetadataValue.md("\n".join(lines)),
+    }
 
 
 def _state(look: Look, table: Table, day: dt.date, whole: set[dt.date]) -> str:
     """Return in words how far a day of a table is loaded."""
     if day in whole:
-        return "whole"
+        return _WHOLE
     file = look.lake.file(table, day if table.daily else None)
     if not table.daily:
         return "not all known"

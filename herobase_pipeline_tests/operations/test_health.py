@@ -39,6 +39,8 @@ def test_all_is_well_where_it_is_and_where_nothing_is_loaded(watched):
     here.load(EVERY)
     rows, metadata, evaluation = look(here)
     assert (rows, metadata["wrong"].value, evaluation.description) == ([], "All is well.", "All is well.")
+    assert list(metadata)[:2] == ["in_short", "yesterday"]
+    assert metadata["in_short"].value == "All is well."
     calls, leads, outcomes, closings = metadata["loaded"].value.splitlines()
     whole = "yesterday, 2026-11-19, whole; today "
     assert calls.startswith(f"* **calls**: {whole}in part, as of 20")
