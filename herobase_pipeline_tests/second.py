@@ -147,6 +147,7 @@ def _lead(seen: Seen, lead_id: str, legs: list[Call]) -> Row:
         "first_dial_campaign_id": first.campaign_id if first else None,
         "attempt_dates": tuple(seen.day(call.start) for call in attempts),
         "attempts_to_close": sum(call.start <= closed_at for call in attempts) if closed_at else None,
+        "attempts_to_contact": sum(call.start <= contacts[0].start for call in attempts) if contacts else None,
         "versions": len(versions),
         "erased": any(version.status is LeadStatus.Anonymized for version in versions),
     }

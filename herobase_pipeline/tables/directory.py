@@ -61,7 +61,7 @@ CAMPAIGNS = Table(
 
 PROJECTS = Table(
     name="projects",
-    description="The projects that the account may see. A project without a right is missing here without an error (T15).",
+    description="The projects that the account may see. A project without a right is missing here without an error.",
     grain="one row a project and day of pull",
     daily=True,
     snapshot=True,

@@ -255,7 +255,7 @@ LEADS = Table(
         Column(
             "attempts",
             Type.COUNT,
-            "dials, with alternative numbers and recalls after a drop as one (T18, T21)",
+            "dials, with alternative numbers and recalls after a drop as one",
             additive=True,
             made_from=_ATTEMPTS,
         ),
@@ -278,7 +278,7 @@ LEADS = Table(
         Column(
             "attribution",
             Type.TEXT,
-            "whom the closing is credited to (T28): closing_call; last_contact, in the 24 hours before; lead_user, a person "
+            "whom the closing is credited to: closing_call; last_contact, in the 24 hours before; lead_user, a person "
             "outside a call; system; open; NULL where nobody knows, as the leads of its last dial's day are not loaded",
             made_from=_HOW_CREDITED + _USER + _DIAL,
         ),
@@ -344,6 +344,12 @@ LEADS = Table(
             "attempts begun before it was closed; NULL while it is open",
             additive=True,
             made_from=_ATTEMPTS + _CLOSED_AT,
+        ),
+        Column(
+            "attempts_to_contact",
+            Type.COUNT,
+            "attempts until one reached a person (NormalDisconnect), that one included; NULL while nobody was reached",
+            made_from=_ATTEMPTS + of("calls", "end_cause"),
         ),
         Column("versions", Type.COUNT, "versions seen", additive=True, made_from=of_versions("last_modified_at")),
         Column(

@@ -199,6 +199,7 @@ made AS (
         first_dial_campaign_id,
         coalesce(list_transform(attempted_at, lambda begun: local_day(begun)), []) AS attempt_dates,
         if(closed_at IS NULL, NULL, coalesce(len(list_filter(attempted_at, lambda begun: begun <= closed_at)), 0)) AS attempts_to_close,
+        if(first_contact_at IS NULL, NULL, len(list_filter(attempted_at, lambda begun: begun <= first_contact_at))) AS attempts_to_contact,
         coalesce(versions, 0) AS versions,
         coalesce(erased, false) OR is_alias(lead_id) AS erased
     FROM known
