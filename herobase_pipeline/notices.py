@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 Kind = Literal["info", "success", "warning", "failure"]
 """What a message is about, as far as what shows it has colours."""
 TIMEOUT_S = 20.0
-"""So long is waited for an address. It is longer than what waits for a server: what became of the message is not known after."""
+"""So long is waited for an answer. What became of the message is not known after."""
+NO_ANSWER = f"it did not answer within {TIMEOUT_S:.0f} seconds, so it may have come"
+"""Why a message counts as sent of which nobody knows whether it was taken: once more each minute would be worse."""
 PAUSE_S = 30.0
 """One that has just failed is not waited for again at once: the sensors of many sites take turns, and may name the same one."""
 _failed: dict[str, float] = {}
@@ -49,7 +51,7 @@ def send(address: str, title: str, text: str, kind: Kind) -> str:
         return ""
     _failed[address] = time.monotonic()
     if result.status == AppriseResultStatus.TIMEOUT:
-        return f"it did not answer within {TIMEOUT_S:.0f} seconds"
+        return NO_ANSWER
     return "it refused the message, or could not be reached"
 
 
@@ -57,4 +59,7 @@ def _service(address: str) -> "NotifyBase | None":
     import apprise  # takes half a second, and most processes send nothing
 
     logging.getLogger("apprise").disabled = True  # it quotes addresses
-    return apprise.Apprise.instantiate(address)
+    service = apprise.Apprise.instantiate(address)
+    if service is not None:
+        service.socket_read_timeout = 2 * TIMEOUT_S  # else who takes a message slowly would count as refusing it
+    return service

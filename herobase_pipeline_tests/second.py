@@ -530,6 +530,9 @@ def _state(call: Call, level: int) -> tuple[str, str | None]:
 # -- rates -----------------------------------------------------------------------------------------------------------
 
 
+UNKNOWN = dict.fromkeys(("numerator", "denominator", "rate", "ci_low", "ci_high"))
+
+
 def _rate(metric: str, k: float, n: float, *, mature: bool, category: str | None = None, share: bool = True) -> Row:
     """One row of a rate view, but for its group."""
     low, high = wilson(k, n) if share else (None, None)
@@ -580,9 +583,10 @@ def agent_rates(seen: Seen) -> list[Row]:
             _rate("success_per_talk_hour", wins, row["handled_talk_s"] / 3600, mature=mature, share=False),
             _rate("success_per_handled_hour", wins, handled, mature=mature, share=False),
         ]
-        is_one_sided = (row["date"] in seen.calls) != (row["date"] in seen.leads_pulled)
-        unknown = {} if not is_one_sided else dict.fromkeys(("numerator", "denominator", "rate", "ci_low", "ci_high"))
-        rates += [{key: row[key] for key in AGENT_KEYS} | rate | unknown for rate in of_row]
+        of_calls = 4  # these need no leads
+        for number, rate in enumerate(of_row):
+            loaded = row["date"] in seen.calls and (number < of_calls or row["date"] in seen.leads_pulled)
+            rates.append({key: row[key] for key in AGENT_KEYS} | rate | ({} if loaded else UNKNOWN))
     return rates
 
 
@@ -649,8 +653,7 @@ def conversion_rates(seen: Seen) -> list[Row]:
         ]
         day, node, campaign = group
         keys = {"date": day, "node": node, "campaign_id": campaign, "spelled": (rows or calls)[0]["spelled"]}
-        is_one_sided = (day in seen.calls) != (day in seen.leads_pulled)
-        unknown = {} if not is_one_sided else dict.fromkeys(("numerator", "denominator", "rate", "ci_low", "ci_high"))
+        unknown = {} if day in seen.calls and day in seen.leads_pulled else UNKNOWN
         rates += [keys | rate | unknown for rate in (of_leads if rows else []) + over_calls]
     return rates
 

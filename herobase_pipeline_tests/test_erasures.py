@@ -48,8 +48,10 @@ from herobase_pipeline_tests.conftest import ASSETS, NOW, Centre, alias, failure
 from herobase_pipeline_tests.test_lake_of_before import LAKE as LAKE_OF_BEFORE
 
 PULLED = "calls,simple_leads"
-METRICS = ("call_outcomes", "lead_conversion", "lead_cohorts", "cumulative_incidence", "drop_rates", "org_history")
-DERIVED = ",".join(("leads", *METRICS[1:], "private/lead_fields"))
+COUNTED = ("call_outcomes", "call_hours")
+FOLLOWED = ("lead_conversion", "lead_cohorts", "agent_days", "cumulative_incidence", "drop_rates", "org_history")
+METRICS = (*COUNTED, *FOLLOWED)
+DERIVED = ",".join(("leads", *FOLLOWED, "private/lead_fields"))
 FIRST, LAST = "2026-09-07", "2026-09-20"
 BEFORE = dt.datetime(2026, 9, 21, 9, tzinfo=dt.UTC)
 SEARCH = {"saved_searches": ("api_import_export",), "saved_searches_csv": ("api_import_export",), "raw_leads": True}
@@ -133,7 +135,7 @@ def loaded(centre, tmp_path_factory, worker_id) -> Centre:
     here: Centre = centre(now=BEFORE, calls_per_day=300)
     kept = tmp_path_factory.getbasetemp() / f"two weeks of {worker_id}"
     if not kept.exists():
-        here.load(f"{PULLED},call_outcomes", FIRST, LAST)
+        here.load(f"{PULLED},call_outcomes,call_hours", FIRST, LAST)
         here.load(DERIVED)
         here.lake.root.rename(kept)
     shutil.copytree(kept, here.lake.root)
@@ -246,7 +248,7 @@ def test_t38_a_backfill_of_everything_brings_nobody_back(centre):
     here = centre(now=BEFORE, calls_per_day=150, settings=SEARCH)
     first, last = "2026-09-14", "2026-09-18"
     everything = f"{PULLED},{EXPORTS}"
-    here.load(f"{everything},call_outcomes", first, last)
+    here.load(f"{everything},call_outcomes,call_hours", first, last)
     here.load(DERIVED)
     by_hand = some_leads(here, 6)
     (number,) = {phone for (phone,) in here.rows(
@@ -456,7 +458,7 @@ def test_where_rows_are_deleted_the_numbers_of_the_past_are_restated(loaded):
     erase(here, *wanted)
     assert not here.rows(f"SELECT * FROM calls WHERE lead_id IN {(*wanted, *map(alias, wanted))}")
     assert of_calls(here)[0][0] == before - sum(dials[lead] for lead in wanted)
-    here.load("call_outcomes", FIRST, LAST)
+    here.load("call_outcomes,call_hours", FIRST, LAST)
     here.load("leads")
     here.load("lead_conversion")
     restated = here.rows(
@@ -566,7 +568,7 @@ def test_what_is_past_its_time_goes_once_it_was_said_and_numbers_stay(loaded, mo
 
     whole = replace(here, settings=loaded.settings.model_copy(update={"data_dir": complete}))
     for each in (here, whole):  # what comes later is counted as if nothing had been deleted
-        each.load(f"{PULLED},call_outcomes", "2026-09-21", "2026-09-25")
+        each.load(f"{PULLED},call_outcomes,call_hours", "2026-09-21", "2026-09-25")
         each.load(DERIVED)
     again = {
         lead for (lead,) in here.rows("SELECT lead_id FROM calls WHERE date >= '2026-09-21' AND lead_id IS NOT NULL")
@@ -582,7 +584,7 @@ def test_what_is_past_its_time_goes_once_it_was_said_and_numbers_stay(loaded, mo
     )
     assert here.rows("SELECT * FROM org_history ORDER BY ALL") == whole.rows("SELECT * FROM org_history ORDER BY ALL")
     here.load("calls", FIRST)
-    here.load("call_outcomes", FIRST)
+    here.load("call_outcomes,call_hours", FIRST)
 
 
 def test_calls_from_which_not_all_is_made_yet_stay_past_their_time(loaded, monkeypatch):
@@ -731,7 +733,7 @@ def test_days_of_a_lead_that_are_back_while_others_are_gone_change_nothing(loade
     here.load(DERIVED)
     told = here.rows("SELECT * FROM leads ORDER BY ALL"), numbers(here)
     here.load("calls", FIRST)
-    here.load("call_outcomes", FIRST)
+    here.load("call_outcomes,call_hours", FIRST)
     here.load(DERIVED)
     assert (here.rows("SELECT * FROM leads ORDER BY ALL"), numbers(here)) == told
     here.lake.known(LEADS).unlink()

@@ -10,11 +10,13 @@ from herobase_pipeline.assets.own_lake import own_lake
 from herobase_pipeline.assets.site import Site
 from herobase_pipeline.assets.steps import step_of
 from herobase_pipeline.lake import reports
-from herobase_pipeline.lake.layout import exists
+from herobase_pipeline.lake.layout import written
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import CALLS, LEADS
 
 NAME = "board"
+CALM = dt.timedelta(minutes=10)
+"""So long a page stays where more of today was pulled than leads was made from; then it shows what there is."""
 
 
 def utcnow() -> dt.datetime:
@@ -47,7 +49,7 @@ def board(site: Site) -> dg.AssetsDefinition:
         if not is_remote(path):
             shown["page"] = dg.MetadataValue.url(path.as_uri())
         seen = made.look(lake, settings.zone, utcnow(), site.name)
-        if not seen.is_current and exists(path):
+        if not seen.is_current and utcnow().timestamp() - written(path) < CALM.total_seconds():
             context.log.info(
                 "More of today was pulled meanwhile, so the page stays as it is; the next run makes it anew."
             )

@@ -159,7 +159,7 @@ def _drawn_before(
     before = metadata.get("whole_days")
     is_same = before is not None and before.value == derived.whole_days and not derived.restated
     drawn = pictures.of_runs_before(metadata)
-    return drawn if is_same and pictures.teams_in(drawn) == set(settings.teams) else {}
+    return drawn if is_same and pictures.teams_in(drawn) == {team.casefold() for team in settings.teams} else {}
 
 
 def _whole(

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+import duckdb
 
 from herobase_pipeline.lake.catalogue import selection
 from herobase_pipeline.lake.engine import bare
@@ -77,19 +78,23 @@ def teams(lake: Lake, table: Table, metric: str, units: Sequence[str]) -> dict[s
     """
     if not units:
         return {}
+    from herobase_pipeline.lake.damage import DamagedError
     from herobase_pipeline.reading import charts
     from herobase_pipeline.reading.errors import NoSuchNameError, NotLoadedError
     from herobase_pipeline.reading.teams import BEFORE, LAST, beside_before, in_words
 
     shown: dict[str, dg.MetadataValue[Any]] = {}
     drawn = []
-    for unit in dict.fromkeys(units):
+    for unit in {unit.casefold(): unit for unit in units}.values():
         try:
             rates = beside_before(table.name, metric, unit, with_leads=table is LEAD_CONVERSION, data_dir=lake.root)
         except NotLoadedError:
             return {}
         except NoSuchNameError as error:
             shown[_TEAM + unit] = dg.MetadataValue.text(f"{error} It is named in HEROBASE_TEAMS.")
+            continue
+        except (DamagedError, duckdb.Error):  # of another day; health names the file
+            shown[_TEAM + unit] = dg.MetadataValue.text(f"{table.name} cannot be read as a whole now; health says why.")
             continue
         now, before = (rates[rates["span"] == span].iloc[0] for span in (LAST, BEFORE))
         shown[_TEAM + unit] = dg.MetadataValue.text(f"{metric}: {in_words(now, before)}")
@@ -102,7 +107,7 @@ def teams(lake: Lake, table: Table, metric: str, units: Sequence[str]) -> dict[s
 
 def teams_in(shown: Mapping[str, Any]) -> set[str]:
     """Return the units that what is shown has lines on."""
-    return {name.removeprefix(_TEAM) for name in shown if name.startswith(_TEAM)}
+    return {name.removeprefix(_TEAM).casefold() for name in shown if name.startswith(_TEAM)}
 
 
 def of_runs_before(metadata: Mapping[str, Any]) -> dict[str, Any]:

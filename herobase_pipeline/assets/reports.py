@@ -14,6 +14,7 @@ from herobase_pipeline.addresses import is_remote
 from herobase_pipeline.assets.own_lake import own_lake
 from herobase_pipeline.assets.site import Site
 from herobase_pipeline.assets.steps import step_of
+from herobase_pipeline.lake import catalogue
 from herobase_pipeline.lake.reports import FOLDER
 from herobase_pipeline.partitions import local_day
 from herobase_pipeline.reading.reports import Notebook, NotRenderedError, Report, keep, notebooks, render
@@ -75,12 +76,13 @@ def _report(site: Site, notebook: Notebook) -> dg.AssetsDefinition:
         """Run the notebook and keep what it shows."""
         config = ReportConfig(**context.op_execution_context.op_config)
         lake = own_lake(settings)
+        catalogue.refresh(lake, settings.zone)  # which somebody may have deleted
         day = local_day(utcnow(), settings.zone)
         try:
             report = render(notebook.path, lake, site.name, day, org=config.org, weeks=config.weeks)
         except NotRenderedError as error:
             raise dg.Failure(str(error), allow_retries=False) from None
-        files = keep(lake, notebook.name, day, report)
+        files = keep(lake, notebook.name, day, report, org=config.org, weeks=config.weeks)
         if report.not_whole:
             context.log.warning(report.says_of_days)
         return dg.MaterializeResult(metadata=_metadata(report, day, config, files))

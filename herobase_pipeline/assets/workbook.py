@@ -7,7 +7,7 @@ import dagster as dg
 from herobase_pipeline.assets.own_lake import own_lake
 from herobase_pipeline.assets.site import Site
 from herobase_pipeline.assets.steps import step_of
-from herobase_pipeline.lake import reports
+from herobase_pipeline.lake import catalogue, reports
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import CALL_OUTCOMES, LEAD_CONVERSION
 
@@ -36,6 +36,7 @@ def workbook(site: Site) -> dg.AssetsDefinition:
         from herobase_pipeline.reading.weekly import WHOLE, weeks
 
         lake = own_lake(settings)
+        catalogue.refresh(lake, settings.zone)  # which somebody may have deleted
         try:
             read = weeks(data_dir=settings.data_dir)
             content = {"xlsx": book.xlsx(read), "csv": book.as_csv(read)}

@@ -18,7 +18,7 @@ from herobase_pipeline.deriving.sources import loaded_days_of, macros, require_l
 from herobase_pipeline.lake.catalogue import view
 from herobase_pipeline.lake.completeness import complete_days, define_complete_days
 from herobase_pipeline.lake.engine import file_literal, literal
-from herobase_pipeline.lake.gone import gone_days
+from herobase_pipeline.lake.gone import define_gone_days, gone_days
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.writing import empty, stored, write
 from herobase_pipeline.tables import CALLS, LEADS, Table
@@ -44,7 +44,8 @@ def derive_by_day(
         table: the table.
         run: the run it is done in.
         day_of_leads: what the day is called in ``leads``; by default as in the table.
-        with_calls: the SQL reads ``calls`` of these days too. Days of which calls are gone stay as they are.
+        with_calls: the SQL reads ``calls`` of these days too; ``past``, the table's own rows of those among them whose calls are
+            past their time and gone; and ``gone_days``.
         anew: count every day again, whatever has changed.
 
     Raises:
@@ -55,7 +56,6 @@ def derive_by_day(
     read = [LEADS, CALLS] if with_calls else [LEADS]
     require_loaded(lake, table, read)
     day, day_of_leads = table.columns[0].name, day_of_leads or table.columns[0].name
-    gone = set(gone_days(lake, CALLS)) if with_calls else set()
     with deriving(lake, zone, table, reads=read) as con:
         recipe = made.recipe(zone, table.query, macros(), *map(str, table))
         before = None if anew else made.read(lake, table, recipe)
@@ -63,22 +63,17 @@ def derive_by_day(
         sources |= _look_at_calls(lake) if with_calls else {}
         con.execute(macros())
         define_complete_days(con, [(lake.footers(LEADS), [])])
-        rows, kept, calls, changed = view(lake, LEADS), empty(table), view(lake, CALLS), None
+        rows, kept, changed = view(lake, LEADS), empty(table), None
         if before:
-            changed = _changed(before.sources, sources) - gone
+            changed = _changed(before.sources, sources)
             names = {str(each) for each in changed}
             files = [path for path in lake.files(LEADS) if sources[made.name(lake, path)].told.keys() & names]
             rows = f"SELECT * FROM ({view(lake, LEADS, files=files)}) WHERE {day_of_leads} IN ({_days(changed)})"
             kept = f"SELECT * FROM ({stored(lake, table)}) WHERE {day} NOT IN ({_days(changed)})"
-            calls = view(lake, CALLS, sorted(changed & set(lake.days(CALLS))))
-        elif gone:
-            rows = f"SELECT * FROM ({rows}) WHERE {day_of_leads} IS NULL OR {day_of_leads} NOT IN ({_days(gone)})"
-            kept = f"SELECT * FROM ({stored(lake, table)}) WHERE {day} IN ({_days(gone)})"
-            calls = view(lake, CALLS, sorted(set(lake.days(CALLS)) - gone))
         con.execute(f"CREATE TEMP VIEW leads AS {rows}")
         con.execute(f"CREATE TEMP VIEW kept AS {kept}")
         if with_calls:
-            con.execute(f"CREATE TEMP VIEW calls AS {calls}")
+            _define_calls(lake, con, table, changed)
         con.execute(f"CREATE TEMP TABLE made AS {table.query}")
         restated = sum(restate(lake, con, table, "FROM made", run=run, changed=changed).values())
         count = write(
@@ -91,6 +86,20 @@ def derive_by_day(
 def _days(days: Collection[dt.date]) -> str:
     """Return the SELECT of some days."""
     return f"SELECT unnest([{', '.join(literal(str(each)) for each in sorted(days))}]::DATE[])"
+
+
+def _define_calls(
+    lake: Lake, con: duckdb.DuckDBPyConnection, table: Table, changed: Collection[dt.date] | None
+) -> None:
+    """Make ``calls`` of the days to count, and ``past`` of those whose calls are gone; all days where ``changed`` is None."""
+    define_gone_days(con, lake)
+    gone = set(gone_days(lake, CALLS))
+    days = [day for day in lake.days(CALLS) if day not in gone and (changed is None or day in changed)]
+    con.execute(f"CREATE TEMP VIEW calls AS {view(lake, CALLS, days)}")
+    recounted = gone if changed is None else gone & set(changed)
+    con.execute(
+        f"CREATE TEMP TABLE past AS SELECT * FROM ({stored(lake, table)}) WHERE {table.columns[0].name} IN ({_days(recounted)})"
+    )
 
 
 def _look_at_calls(lake: Lake) -> dict[str, Seen]:

@@ -218,9 +218,13 @@ def put_bytes(target: Path, content: bytes, *, private: bool = False) -> None:
     for stale in target.parent.glob(f".{target.name}.*"):
         stale.unlink()
     aside = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-    aside.touch(mode=0o600 if private else 0o666)
-    aside.write_bytes(content)
-    put(aside, target)
+    try:
+        aside.touch(mode=0o600 if private else 0o666)
+        aside.write_bytes(content)
+        put(aside, target)
+    except OSError:  # a full disk
+        aside.unlink(missing_ok=True)
+        raise
 
 
 def append(target: Path, more: bytes, keep: int | None = None) -> None:

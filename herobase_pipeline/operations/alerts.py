@@ -18,7 +18,7 @@ import dagster as dg
 import msgspec
 
 from herobase_pipeline.assets.site import Site
-from herobase_pipeline.notices import Kind, scheme, send
+from herobase_pipeline.notices import NO_ANSWER, Kind, scheme, send
 from herobase_pipeline.operations import checks
 from herobase_pipeline.operations.incidents import Found, Incident, Memory, look_at
 from herobase_pipeline.operations.rules import ERROR, Look
@@ -102,7 +102,8 @@ def alert(site: Site) -> dg.SensorDefinition:
             def say(title: str, text: str, kind: Kind) -> str:
                 if time.monotonic() > until:
                     return "there is more to tell than fits into a minute"
-                return send(address, f"{title} [{account}]", f"{text}\n\n{account}", kind)
+                why_not = send(address, f"{title} [{account}]", f"{text}\n\n{account}", kind)
+                return "" if why_not == NO_ANSWER else why_not
 
             return _tell(found, cursor.told.setdefault(_mark(settings, address), {}), now, settings, say)
 
@@ -172,9 +173,7 @@ def _beginning(incident: Incident, settings: Settings) -> str:
 
 
 def _end(known: Told, gone: dt.datetime, settings: Settings) -> str:
-    return (
-        f"It began {_local(known.since, settings)} and is gone since {_local(gone, settings)}. There is nothing to do."
-    )
+    return f"It began {_local(known.since, settings)} and has been gone since {_local(gone, settings)}. There is nothing to do."
 
 
 def _local(instant: dt.datetime, settings: Settings) -> str:

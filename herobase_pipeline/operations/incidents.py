@@ -69,12 +69,14 @@ class Memory(msgspec.Struct):
         days: the days that were not loaded by the morning after, until they are.
         failed: the runs that failed, by what they were of, until that is made good.
         seen: when the last look was.
+        health: whether there was the table that says what the checks find.
 
     """
 
     days: list[dt.date] = []
     failed: dict[str, Failed] = {}
     seen: dt.datetime | None = None
+    health: bool = False
 
 
 class Found(NamedTuple):
@@ -105,21 +107,22 @@ def look_at(look: Look, memory: Memory) -> Found:
     as_runs = {day for each in memory.failed.values() for day in each.days}
     told = dict.fromkeys(_OF_A_DAY, as_days) | dict.fromkeys(_OF_A_RUN, as_runs)
     try:
-        rows = _rows(look)
+        rows = _rows(look, has_been_seen=memory.health)
     except _UnreadableError:
         return Found([_unreadable(look), *days, *runs], (_CHECK,))
+    memory.health = look.lake.has(HEALTH)
     checks = [_of_check(row) for row in rows if not told.get(row["check"], set()).issuperset(row["days"])]
     return Found(sorted([*_unseen(look, now), *days, *runs, *checks], key=lambda each: each.severity))
 
 
-def _rows(look: Look) -> list[dict[str, Any]]:
+def _rows(look: Look, *, has_been_seen: bool) -> list[dict[str, Any]]:
     """Return what the checks found at the last look.
 
     Raises:
-        _UnreadableError: its file is damaged.
+        _UnreadableError: its file is damaged, or gone.
 
     """
-    if damaged(look.lake, HEALTH):
+    if damaged(look.lake, HEALTH) or (has_been_seen and not look.lake.has(HEALTH)):
         raise _UnreadableError
     with bare() as con:  # which needs no room on a disk that may be full
         try:
@@ -168,8 +171,8 @@ def _unreadable(look: Look) -> Incident:
         _LOOK,
         ERROR.name,
         "nobody knows what is wrong",
-        "The table health cannot be read: its file is damaged on the disk.",
-        f"Run the job {look.site.called('check')}, which makes it anew.",
+        "The table health cannot be read: its file is damaged on the disk, or gone with the disk.",
+        f"See whether HEROBASE_DATA_DIR is there, and run the job {look.site.called('check')}, which makes it anew.",
         look.now,
     )
 

@@ -620,9 +620,10 @@ _OTHERS = [
         "Materialize agent_days; if the days stay, report them.",
         partial(
             _unlike, AGENT_DAYS, [CALLS, LEADS],
-            "SELECT date, 'calls', calls FROM agent_days UNION ALL SELECT date, 'closings', closings FROM agent_days",
-            "SELECT date, 'calls', 1 FROM calls UNION ALL "
-            "SELECT closed_date, 'closings', 1 FROM leads WHERE closed_at IS NOT NULL AND attribution <> 'system'",
+            "UNPIVOT (SELECT date, calls, unsettled, closings, successes FROM agent_days) ON * EXCLUDE (date)",
+            "UNPIVOT (SELECT date, 1 AS calls, (NOT settled)::INT AS unsettled FROM calls) ON * EXCLUDE (date) UNION ALL "
+            "UNPIVOT (SELECT closed_date, 1 AS closings, (closure = 'Success')::INT AS successes FROM leads "
+            "WHERE closed_at IS NOT NULL AND attribution <> 'system') ON * EXCLUDE (closed_date)",
         ),
     ),
     Check(

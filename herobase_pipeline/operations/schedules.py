@@ -7,7 +7,6 @@ from typing import Any
 import dagster as dg
 
 from herobase_pipeline.assets.site import Site
-from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.operations.jobs import (
     CHECK,
     DELIVER,
@@ -20,7 +19,6 @@ from herobase_pipeline.operations.jobs import (
     RETAIN,
 )
 from herobase_pipeline.partitions import local_day
-from herobase_pipeline.tables import CALL_OUTCOMES
 
 LATE_DAYS = 9
 """A call is settled once it is 8 days old (trap T9), so each day is pulled once more after that."""
@@ -154,12 +152,21 @@ def schedules(site: Site) -> list[dg.ScheduleDefinition]:
         "report",
         REPORT,
         "30 6 * * 1",
-        "Makes the reports and the workbook on Mondays, of the week that is over, for who comes at seven.",
+        "Makes the reports and the workbook on Mondays, of the week that is over, before people come.",
     )
-    def report(_: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        """Make the reports, once there is something to report on."""
-        if not Lake(site.load().data_dir).has(CALL_OUTCOMES):
-            return dg.SkipReason("Nothing is loaded yet, so there is nothing to report on.")
+    def report(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        """Make the reports, once there is a week to report on."""
+        from herobase_pipeline.reading.errors import NotLoadedError
+        from herobase_pipeline.reading.weeks import known_in_full, sunday_before  # most ticks are of other schedules
+
+        settings = site.load()
+        sunday = sunday_before(local_day(context.scheduled_execution_time, settings.zone))
+        try:
+            known = known_in_full(with_leads=True, data_dir=settings.data_dir)
+        except NotLoadedError:
+            known = []
+        if not any(sunday - dt.timedelta(weeks=5) < day <= sunday for day in known):
+            return dg.SkipReason("Of no week that is over is a day loaded, so there is nothing to report on.")
         return dg.RunRequest()
 
     check = plain("check", CHECK, "5 6-20 * * *", "Looks hourly at what is wrong, also where nothing was pulled.")

@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
+from herobase_pipeline.deriving.made import is_made_from
 from herobase_pipeline.lake.catalogue import define_views
 from herobase_pipeline.lake.damage import without_damaged
 from herobase_pipeline.lake.engine import connect
@@ -37,10 +38,11 @@ def unlike(
         return []
 
     def is_made(one: Table, day: dt.date) -> bool:
-        return not is_newer(there.file(CALLS, day), there.file(one, day if one.daily else None))
+        calls = there.file(CALLS, day)
+        return not is_newer(calls, there.file(one, day)) if one.daily else is_made_from(there, one, [calls])
 
     made = [each for each in (table, *others) if each not in (CALLS, LEADS)]
-    if LEADS in others and any(is_newer(path, there.file(table)) for path in there.files(LEADS)):
+    if LEADS in others and not is_made_from(there, table, there.files(LEADS)):
         return []
     gone = gone_days(there, CALLS)
     days = [day for day in there.days(CALLS) if day <= due and day not in gone and all(is_made(t, day) for t in made)]

@@ -239,7 +239,8 @@ def _as_of(con: duckdb.DuckDBPyConnection, lake: Lake, today: dt.date) -> tuple[
     called = asked_at(con, calls) if lake.is_there(calls) else None
     if called is None:
         return None, "not loaded yet"
-    told = [lake.file(table, today) for table in VERSIONS if lake.has(table)]
+    since = today - dt.timedelta(days=1)  # what was not pulled yesterday either is not asked for any more
+    told = [lake.file(table, today) for table in VERSIONS if any(day >= since for day in lake.days(table)[-1:])]
     asked = [asked_at(con, file) if lake.is_there(file) else None for file in told]
     if not told or None in asked:
         return called, "the leads of today are not loaded yet"

@@ -41,6 +41,8 @@ _REST = "(others)"
 _STEPS = {"week": ("W-MON", 7), "month": ("MS", 30), "quarter": ("QS", 91), "year": ("YS", 365)}
 """Of each span of time how pandas counts it, and about how many days it has."""
 _TICKS, _TICKS_OF_A_PANEL, _FEW_DAYS = 9, 5, 9
+_NUMBERED = {"age_days": "days since the first dial", "hour": "hour of the day"}
+"""What points lie along that is no date."""
 _NEEDED = ("metric", "category", "rate", "ci_low", "ci_high", "is_mature")
 FINAL, WITH_INTERVAL = "solid: final", "solid: final, with its 95 % interval"
 NOT_FINAL = "hollow: can still change, as days are missing or not settled"
@@ -163,7 +165,7 @@ def rates(points: pd.DataFrame, title: str = "", *, limit: float | None = None) 
     """
     _require_rates(points)
     keys = [str(name) for name in points.columns[: list(points.columns).index("metric")]]
-    along = next((key for key in keys if key == "age_days" or is_datetime64_any_dtype(points[key])), None)
+    along = next((key for key in keys if key in _NUMBERED or is_datetime64_any_dtype(points[key])), None)
     time = _time(points, along) if along else None
     drawn, left_out = _drawn(points, time)
     naming = [key for key in keys if key != along] + (["category"] if drawn["category"].notna().any() else [])
@@ -244,7 +246,7 @@ def _time(points: pd.DataFrame, along: str) -> _Time:
     """Return the axis of time that some points lie on; how many days are loaded is what ``metrics`` has told."""
     of_sites = list(points.attrs.get(LOADED, {}).values())
     loaded: dict[pd.Timestamp, tuple[int, int]] = {}
-    for of_site in of_sites if along != "age_days" else ():
+    for of_site in of_sites if along not in _NUMBERED else ():
         for day, (known, days) in of_site.items():  # of several sites a day counts if it is loaded of one
             step = pd.Timestamp(day)
             loaded[step] = max(known, loaded.get(step, (0, 0))[0]), days
@@ -283,15 +285,15 @@ def _panels(groups: dict[str, pd.DataFrame], time: _Time, title: str, limit: flo
     grid = list(figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).flat)
     for axes, (name, points) in zip(grid, groups.items(), strict=False):
         _dress(axes, name[:60])
-        if time.along == "age_days":
+        if time.along in _NUMBERED:
             _line(axes, points.set_index(time.along)["rate"])
             _markers(axes, points, time.along)
-            axes.set_xlabel("days since the first dial", fontsize=8)
+            axes.set_xlabel(_NUMBERED[time.along], fontsize=8)
         else:
             _through_time(axes, points, time)
         if limit is not None:
             axes.axhline(limit, color=_LIMIT, linestyle="--", linewidth=1, label=_allowed(limit))
-    if time.along != "age_days":
+    if time.along not in _NUMBERED:
         _make_room(grid[0], time)
         every = pd.concat(groups.values())
         _time_ticks(grid[0], every, time, _TICKS if len(groups) == 1 else _TICKS_OF_A_PANEL)

@@ -1,8 +1,13 @@
 """To find one's way: which tables there are, and what the columns of one are."""
 
+import datetime as dt
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from herobase_pipeline.lake.completeness import known_in_full
+from herobase_pipeline.lake.engine import bare
+from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.reading.days import BY_NAME
 from herobase_pipeline.reading.errors import NoSuchNameError, NotLoadedError
 from herobase_pipeline.reading.lakes import existing, lakes_of
@@ -23,8 +28,8 @@ def tables(data_dir: str | Path | None = None, *, site: str | None = None) -> "p
 
     Returns:
         ``table``, ``what`` it is, ``one_row`` (what one row is), ``kind`` (``table``; ``view``, computed as it is read; or
-        ``private``, which identifies customers, so that ``read`` has no part of it), and of tables by day the ``first`` and
-        the ``last`` day that is loaded. Without a lake, or before anything of a table is loaded, these are empty.
+        ``private``, which identifies customers, so that ``read`` has no part of it), and the ``first`` and the ``last`` day
+        that is loaded, or known in full in a table that is made from all days. Where nothing is loaded these are empty.
 
     """
     import pandas as pd
@@ -35,7 +40,7 @@ def tables(data_dir: str | Path | None = None, *, site: str | None = None) -> "p
         lakes = []
     rows = []
     for table in (*TABLES, *VIEWS):
-        days = sorted(day for lake in lakes for day in lake.days(table)) if table.daily else []
+        days = sorted(day for lake in lakes for day in _days(lake, table))
         rows.append(
             {
                 "table": table.name,
@@ -47,6 +52,14 @@ def tables(data_dir: str | Path | None = None, *, site: str | None = None) -> "p
             }
         )
     return pd.DataFrame(rows)
+
+
+def _days(lake: Lake, table: Table) -> Collection[dt.date]:
+    """Return the days that are loaded of a table by day; of one that is made from all days, those that it knows in full."""
+    if table.daily:
+        return lake.days(table)
+    with bare() as con:
+        return known_in_full(con, lake.footers(table))
 
 
 def describe(table: str) -> "pd.DataFrame":

@@ -62,6 +62,8 @@ def _label(frames: "list[pd.DataFrame]", label: str, key: str, name: str, code: 
         ]
     )
     latest = rows.dropna(subset=["key"]).sort_values("day", kind="stable").drop_duplicates("key", keep="last")
+    if latest.empty:  # nobody and nothing has a key
+        latest = latest.astype("str")
     names = latest["name"].fillna(latest["code"]).fillna(latest["key"])
     unnamed = rows.loc[rows["key"].isna(), "name"].dropna().unique() if nothing is None else [nothing]
     shared = names.duplicated(keep=False) | names.isin(unnamed)
@@ -89,7 +91,7 @@ def _names_of_users(frame: "pd.DataFrame") -> dict[str, str]:
 
 def _keys(frame: "pd.DataFrame", key: str) -> "pd.Series[str]":
     """Return what tells units or campaigns apart: their code or id, of several sites with the site's name."""
-    keys: pd.Series[str] = frame[key].str.lower()
+    keys: pd.Series[str] = frame[key].astype("str").str.lower()
     return keys if (site := _site_of(frame)) is None else site + "/" + keys
 
 

@@ -9,4 +9,5 @@ def show_progress(con: duckdb.DuckDBPyConnection) -> None:
     """Let DuckDB show how far a query is that takes more than two seconds, where a person is looking."""
     shell = sys.modules.get("IPython")
     is_notebook = shell is not None and hasattr(shell.get_ipython(), "kernel")
-    con.execute(f"SET enable_progress_bar = {is_notebook or sys.stdout.isatty()}")
+    is_terminal = sys.stdout is not None and sys.stdout.isatty()
+    con.execute(f"SET enable_progress_bar = {is_notebook or is_terminal}")

@@ -1,7 +1,9 @@
-"""A ranking that nobody leads on three calls: rates drawn towards the mean of all, the more the fewer they are made of.
+"""A ranking in which chance does not decide who is first: rates drawn towards that of all, far where they are made of little.
 
-Empirical Bayes: Efron and Morris (1975), "Data Analysis Using Stein's Estimator and its Generalizations"; for shares the prior
-is a beta distribution, its two numbers found by the moments of Kleinman (1973), "Proportions with Extraneous Variance".
+Empirical Bayes: Efron and Morris (1975), "Data Analysis Using Stein's Estimator and its Generalizations". The prior of a share is
+a beta distribution, which is not known either, least of all where there are few rates: as Morris (1983), "Parametric Empirical
+Bayes Inference", asks for, each possible one counts by how well it fits. Computed as by Gelman et al., "Bayesian Data Analysis",
+section 5.3, on a grid of its mean and its weight.
 """
 
 from collections.abc import Sequence
@@ -11,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 from herobase_pipeline.reading.rates import metrics
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 _CERTAIN = 0.95
+_STEPS = 61  # of the grid, each way
 
 
 def ranking(
@@ -22,12 +26,14 @@ def ranking(
     """Return a metric by agent, or by other columns, the best first, so that chance does not decide who that is.
 
     Each rate is drawn towards that of all together: little where it is made of much, and far where it is made of a few calls. How
-    far depends on how much the rates differ beyond chance. Where they do not, all are about equal, and so say the intervals.
+    far depends on how much the rates differ beyond chance. Where they do not, all are about equal, and so say the intervals. Of
+    two or three agents nobody can tell how much agents differ, so that few calls count for more there.
 
     Args:
         frame: as for ``metrics``, such as ``read("agent_days")``.
         metric: the name of a metric that is a share.
-        by: as for ``metrics``. Rows without a value there are left out, such as calls that no agent took part in.
+        by: as for ``metrics``. Rows without a value there are left out, such as calls that no agent took part in. An agent
+            that is spelled in two ways, or is one in each of several sites, is told apart by ``person`` of ``labelled``.
         data_dir: as for ``metrics``.
 
     Returns:
@@ -40,8 +46,6 @@ def ranking(
         NotAMetricError, NotAddableError, KeyError, TypeError: as ``metrics`` does.
 
     """
-    from scipy.stats import beta
-
     keys = [by] if isinstance(by, str) else list(by)
     found = metrics(frame, metric, keys, data_dir=data_dir).dropna(subset=keys)
     if found["category"].notna().any():
@@ -52,34 +56,46 @@ def ranking(
             f"{metric} is no share, so its rates cannot be drawn towards their mean: sort by rate instead."
         )
     shares = told[told["ci_low"].notna()]
-    successes, tries = shares["numerator"], shares["denominator"]
+    found[["shrunk", "shrunk_low", "shrunk_high"]] = float("nan")
     if len(shares):
-        mean, weight = _prior(successes, tries)
-        above, below = successes + mean * weight, tries - successes + (1 - mean) * weight
-        edge = (1 - _CERTAIN) / 2
-        found.loc[shares.index, "shrunk"] = above / (above + below)
-        found.loc[shares.index, "shrunk_low"] = beta.ppf(edge, above, below)
-        found.loc[shares.index, "shrunk_high"] = beta.ppf(1 - edge, above, below)
-    else:
-        found[["shrunk", "shrunk_low", "shrunk_high"]] = float("nan")
+        drawn = _drawn(shares["numerator"].to_numpy(float), shares["denominator"].to_numpy(float))
+        for name, values in zip(("shrunk", "shrunk_low", "shrunk_high"), drawn, strict=True):
+            found.loc[shares.index, name] = values
     found.insert(0, "rank", found["shrunk"].rank(ascending=False, method="min").astype("Int64"))
     return found.sort_values("rank", kind="stable").reset_index(drop=True)
 
 
-def _prior(successes: "pd.Series[float]", tries: "pd.Series[float]") -> tuple[float, float]:
-    """Return the mean of all, and how many tries it weighs against those of one.
+def _drawn(successes: "np.ndarray[Any, Any]", tries: "np.ndarray[Any, Any]") -> "tuple[np.ndarray[Any, Any], ...]":
+    """Return what each share is expected to be, and the ends of its interval.
 
-    The variance of the rates beyond that of chance gives the weight. It is at most as much as all tries together: of rates that
-    differ by no more than chance it would be infinite, as if nobody could differ from the others. And at least one try, so that
-    who has none or all still has an interval.
+    Over all priors on the grid each share is a mixture of beta distributions; the interval is that of the one beta distribution
+    with the same mean and variance.
     """
+    import numpy as np
+    from scipy.special import betaln, expit, logit
+    from scipy.stats import beta
+
     total = tries.sum()
-    mean = successes.sum() / total
-    spread = float((tries * (successes / tries - mean) ** 2).sum())
-    by_chance = mean * (1 - mean) * (len(tries) - 1)
-    between = (spread - by_chance) / (total - (tries**2).sum() / total) if len(tries) > 1 else 0.0
-    most = max(float(total), 1.0)
-    mean = min(
-        max(mean, 0.5 / (total + 1)), (total + 0.5) / (total + 1)
-    )  # a prior that is certain could not be shown wrong
-    return mean, min(max(mean * (1 - mean) / between - 1, 1.0), most) if between > 0 else most
+    middle = (successes.sum() + 0.5) / (total + 1)
+    spread = np.sqrt(
+        1 / (middle * (1 - middle) * total) + 4 / len(tries)
+    )  # of the logit: by chance, and between agents
+    means = expit(logit(middle) + np.linspace(-4, 4, _STEPS) * spread)
+    weights = np.exp(np.linspace(np.log(0.5), np.log(10 * total + 10), _STEPS))
+    mean, weight = (grid.ravel() for grid in np.meshgrid(means, weights))
+    for_, against = mean * weight, (1 - mean) * weight
+    fits = np.log(for_) + np.log(against) - 2.5 * np.log(weight)  # flat in the mean, and in 1 / sqrt(weight)
+    for k, n in zip(successes, tries, strict=True):
+        fits += betaln(k + for_, n - k + against) - betaln(for_, against)
+    likely = np.exp(fits - fits.max())
+    likely /= likely.sum()
+    expected, squared = np.empty_like(tries), np.empty_like(tries)
+    for each, (k, n) in enumerate(zip(successes, tries, strict=True)):
+        above, all_ = k + for_, n + weight
+        expected[each] = (likely * above / all_).sum()
+        squared[each] = (likely * above * (above + 1) / (all_ * (all_ + 1))).sum()
+    size = expected * (1 - expected) / (squared - expected**2) - 1
+    low, high = (
+        beta.ppf(edge, expected * size, (1 - expected) * size) for edge in ((1 - _CERTAIN) / 2, (1 + _CERTAIN) / 2)
+    )
+    return expected, low, high

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _SPANS = ("week", "month", "quarter", "year")
 LOADED = "herobase_loaded"
 """Where a frame of rates remembers, by site, how many days of each day, week, month and so on are loaded, and how many it has."""
+_OF_LEADS = ("by_closing_call", "by_last_contact", "by_lead_user", "by_system", "outbound", "is_mature")
 # what a count must not be summed over, and why
 _ONE_OF = {
     "org_level": "every call and lead counts once at each level of the hierarchy. Choose one level, as by read(..., level=2), "
@@ -89,14 +90,14 @@ def metrics(
             raise TypeError(
                 f"A frame of pandas, polars or Arrow is needed, and this is a {type(frame).__name__}."
             ) from None
-        are_leads = _define_given(con)
+        are_leads = _define_given(con, is_remembered=bool(remembered) or data_dir is not None)
         columns = [name for (name, *_) in con.execute("DESCRIBE given").fetchall()]
         found = _of_these(known, columns)
         if data_dir is not None:
             reads = {site: Read(lake, BY_NAME[found.basis.found_in]) for site, lake in lakes_of(data_dir).items()}
         reads = _of_the_frame(con, reads, columns)
         grouped = [f"{_key(key, columns)} AS {quoted(key)}" for key in keys]
-        day = next((name for name in DAYS if name in columns), "")
+        day = _day_in(columns) or ""
         rows = _of_the_metric(con, found, columns)
         once = {"org_level"} if are_leads or any(read.is_of_leaves for read in remembered.values()) else set()
         _require_addable(con, found, columns, grouped, once)
@@ -146,13 +147,24 @@ def _known(metric: str) -> list[Metric]:
     return found
 
 
-def _define_given(con: duckdb.DuckDBPyConnection) -> bool:
-    """Make ``given``, the rows of the frame; a lead's row is one of lead_conversion then. Returns whether they are leads."""
+def _define_given(con: duckdb.DuckDBPyConnection, *, is_remembered: bool) -> bool:
+    """Make ``given``, the rows of the frame; a lead's row is one of lead_conversion then. Returns whether they are leads.
+
+    Whether a lead's row is mature is known by its day alone, so of a frame that does not remember its lake nobody knows.
+    """
     columns = {name for (name, *_) in con.execute("DESCRIBE frame").fetchall()}
     if not {"closed_at", "closure", "attribution"} <= columns or "leads" in columns:
         con.execute("CREATE TEMP VIEW given AS FROM frame")
         return False
-    counts = ["1 AS leads", "true AS is_mature"]
+    if own := sorted(columns & set(_OF_LEADS)):
+        raise NotAddableError(f"The leads have columns of yours named {', '.join(own)}, as counts are: rename them.")
+    if "lead_id" in columns:
+        ((twice,),) = con.execute("SELECT count(lead_id) - count(DISTINCT lead_id) FROM frame").fetchall()
+        if twice:
+            raise NotAddableError(
+                f"{twice} rows are of a lead that the frame has already: join what has one row a lead."
+            )
+    counts = ["1 AS leads", f"{'true' if is_remembered else 'NULL::BOOLEAN'} AS is_mature"]
     counts += [
         f"(attribution = '{how}')::INT AS by_{how}" for how in ("closing_call", "last_contact", "lead_user", "system")
     ]
@@ -346,11 +358,18 @@ def _told_days(
     return known, {of for of in (first, last, *known, *days) if of}
 
 
+def _day_in(columns: Sequence[str]) -> str | None:
+    """Return the day of a frame; that of leads is the one of their closing, whatever they are joined with."""
+    if {"closed_at", "closed_date"} <= set(columns):
+        return "closed_date"
+    return next((name for name in DAYS if name in columns), None)
+
+
 def _key(key: str, columns: Sequence[str]) -> str:
     """Return the SQL of a column to group by, or of a span of the frame's day."""
     if key in columns:
         return quoted(key)
-    day = next((name for name in DAYS if name in columns), None)
+    day = _day_in(columns)
     if key in _SPANS and day:
         return f"date_trunc('{key}', {quoted(day)}::DATE)"
     if key in _SPANS:

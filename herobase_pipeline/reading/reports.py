@@ -26,6 +26,7 @@ from herobase_pipeline.tables import Table
 
 _NAME = re.compile(r"[A-Za-z0-9_]+")
 _TAG = "parameters"
+_CELL_S = 1800  # of a cell: a year of a large centre is read in minutes
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 _READ = re.compile(r"""\bread\(\s*["'](\w+)["']""")
 _TEMPLATE = Path(__file__).parent / "report.html"
@@ -113,7 +114,18 @@ def _cells(path: Path) -> list[dict[str, Any]]:
         content = json.loads(path.read_bytes())
     except (ValueError, OSError):  # half saved, or no notebook at all
         return []
-    return list(content.get("cells", ())) if isinstance(content, dict) else []
+    cells = content.get("cells") if isinstance(content, dict) else None
+    return [cell for cell in cells if _is_cell(cell)] if isinstance(cells, list) else []
+
+
+def _is_cell(cell: Any) -> bool:
+    """Whether a cell is as notebooks have them, so far as is looked at here."""
+    if not isinstance(cell, dict) or not isinstance(cell.get("metadata", {}), dict):
+        return False
+    tags, source = cell.get("metadata", {}).get("tags", []), cell.get("source", "")
+    return isinstance(tags, list) and (
+        isinstance(source, str) or (isinstance(source, list) and all(isinstance(line, str) for line in source))
+    )
 
 
 def render(
@@ -145,9 +157,15 @@ def render(
     return Report(page.encode(), pdf, why, first, last, not_whole, picture)
 
 
-def keep(lake: Lake, name: str, day: dt.date, report: Report) -> dict[str, Path]:
-    """Write a report to ``reports/<name>/<day>``, in the place of an earlier one of that day; returns its files by their kind."""
-    page, pdf = (reports.file(lake, name, str(day), f"{name}.{kind}") for kind in ("html", "pdf"))
+def keep(
+    lake: Lake, name: str, day: dt.date, report: Report, *, org: str | None = None, weeks: int | None = None
+) -> dict[str, Path]:
+    """Write a report to ``reports/<name>/<day>``, in the place of an earlier one of that day; returns its files by their kind.
+
+    One of a unit, or of other weeks, has these in its name: it does not take the place of the one for all.
+    """
+    asked = [*([re.sub(r"\W+", "-", org).strip("-") or "unit"] if org else []), *([f"{weeks}-weeks"] if weeks else [])]
+    page, pdf = (reports.file(lake, name, str(day), f"{'_'.join([name, *asked])}.{kind}") for kind in ("html", "pdf"))
     reports.put(page, report.html)
     if report.pdf is None:
         store.remove(pdf)  # of an earlier one
@@ -160,7 +178,7 @@ def _executed(path: Path, given: Mapping[str, Any], whose: Mapping[str, str]) ->
     """Return a notebook with what it shows, run by this interpreter in a process of its own, which dies with this one."""
     import nbformat
     import papermill
-    from nbclient.exceptions import DeadKernelError
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
     source: Any = nbformat.read(path, as_version=4)
@@ -174,12 +192,17 @@ def _executed(path: Path, given: Mapping[str, Any], whose: Mapping[str, str]) ->
                 kernel_name=_KERNEL,
                 language="python",
                 progress_bar=False,
+                execution_timeout=_CELL_S,
                 kernel_manager_class=_kernel(folder, whose),
                 resources={"metadata": {"path": str(path.parent)}},
             )
         except PapermillExecutionError as error:
             raise NotRenderedError(_told(path.stem, source, error, given)) from None
-        except DeadKernelError:
+        except CellTimeoutError:
+            raise NotRenderedError(
+                f"{path.name} was given up: one of its cells took more than {_CELL_S // 60} minutes."
+            ) from None
+        except (DeadKernelError, RuntimeError):  # the second as it starts
             raise NotRenderedError(
                 f"{path.name} was given up: the process that ran it died, perhaps as the machine has too little memory."
             ) from None
@@ -232,7 +255,8 @@ def _told(name: str, source: Any, error: Any, given: Mapping[str, Any]) -> str:
     ]
     comments = [line.lstrip("# ") for line in source.cells[at]["source"].splitlines()[:1] if line.startswith("#")]
     where = ", ".join([*headings[-1:], *comments])
-    told = f": {error.evalue}" if error.ename in _TOLD else ", whose text may quote data and is not repeated here."
+    is_ours = error.ename in _TOLD and any("herobase_pipeline" in line for line in error.traceback[-2:])
+    told = f": {error.evalue}" if is_ours else ", whose text may quote data and is not repeated here."
     return f"{name}.ipynb failed in its cell {at + 1}{f' ({where})' if where else ''} with {error.ename}{told}"
 
 

@@ -168,8 +168,9 @@ __all__ = [
 class _Callable(ModuleType):
     """A module that can be called, as the function of its name for notebooks."""
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return import_module("herobase_pipeline.reading.guide").tables(*args, **kwargs)
+    def __call__(self, data_dir: Any = None, *, site: str | None = None) -> Any:
+        """Return what can be read, a row a table: see ``herobase_pipeline.reading.guide.tables``."""
+        return import_module("herobase_pipeline.reading.guide").tables(data_dir, site=site)
 
 
 sys.modules[__name__].__class__ = _Callable

@@ -35,6 +35,31 @@ called AS (
     FROM marked
     GROUP BY ALL
 ),
+kept_calls AS (  -- of days whose calls are past their time and gone
+    SELECT
+        date AS day,
+        agent,
+        org_path,
+        org_names,
+        NULL::TIMESTAMPTZ AS latest,
+        campaign_id,
+        calls,
+        dials,
+        settled_dials,
+        unsettled,
+        completed,
+        contacts,
+        dialing_s,
+        talk_s,
+        wrap_up_s,
+        handled_dialing_s,
+        handled_talk_s,
+        handled_wrap_up_s,
+        contact_talk_s,
+        contact_wrap_up_s
+    FROM past
+    WHERE calls > 0
+),
 closed AS (
     SELECT
         closed_date AS day,
@@ -51,12 +76,21 @@ closed AS (
     WHERE closed_at IS NOT NULL AND attribution <> 'system'
     GROUP BY ALL
 ),
-counted AS (  -- an agent and a path have one spelling a day, the last one used (traps T26, T30b)
+spelled AS (  -- an agent and a path have one spelling a day, the last one used (traps T26, T30b)
+    SELECT
+        * EXCLUDE (agent, org_path, org_names),
+        arg_max(agent, (coalesce(latest, '-infinity'), agent)) OVER (PARTITION BY day, lower(agent)) AS agent,
+        arg_max(org_path, (coalesce(latest, '-infinity'), org_path)) OVER of_path AS path,
+        arg_max(org_names, (coalesce(latest, '-infinity'), org_path, org_names)) OVER of_path AS names
+    FROM (FROM called UNION ALL BY NAME FROM closed UNION ALL BY NAME FROM kept_calls)
+    WINDOW of_path AS (PARTITION BY day, lower(org_key(org_path)))
+),
+counted AS (
     SELECT
         day,
-        arg_max(agent, (latest, agent)) AS agent,
-        arg_max(org_path, (latest, org_path)) AS path,
-        arg_max(org_names, (latest, org_path, org_names)) AS names,
+        agent,
+        path,
+        names,
         campaign_id,
         coalesce(sum(calls), 0) AS calls,
         coalesce(sum(dials), 0) AS dials,
@@ -76,8 +110,8 @@ counted AS (  -- an agent and a path have one spelling a day, the last one used 
         coalesce(sum(not_interested), 0) AS not_interested,
         coalesce(sum(outbound_successes), 0) AS outbound_successes,
         coalesce(sum(unsettled), 0) AS unsettled
-    FROM (FROM called UNION ALL BY NAME FROM closed)
-    GROUP BY day, lower(agent), lower(org_key(org_path)), campaign_id
+    FROM spelled
+    GROUP BY ALL
 )
 SELECT told.*, unsettled = 0 AND through IS NOT NULL AS is_mature
 FROM (
@@ -88,7 +122,9 @@ FROM (
         names AS org_names,
         path[-1] AS org_code,
         coalesce(names[-1], '(no team)') AS org_name,
+        -- of a day whose calls were gone before they were counted nothing per call can be said
         counted.* EXCLUDE (day, path, names)
+            REPLACE (if(day IN (FROM gone_days) AND sum(calls) OVER (PARTITION BY day) = 0, NULL, outbound_successes) AS outbound_successes)
     FROM counted
     UNION ALL BY NAME
     SELECT * EXCLUDE (is_mature) FROM kept  -- the days of which nothing has changed
