@@ -503,7 +503,7 @@ def test_t30_counts_are_divided_last():
 
 
 def test_days_are_put_together_into_weeks_and_months():
-    frame = hb.read("lead_conversion", level=0)
+    frame = hb.read("lead_conversion", FIRST, LAST, level=0)
     weeks = hb.metrics(frame, "conversion_net", by="week")
     assert set(weeks["week"].dt.day_of_week) == {0}
     months = hb.metrics(frame, "conversion_net", by=["month"])

@@ -304,7 +304,7 @@ def test_without_any_day_the_asset_fails_in_words(centre):
     here = centre()
     result = here.materialize("workbook")
     assert not result.success
-    assert failure(result).startswith("workbook was not made. There is no lake in")
+    assert failure(result).startswith("workbook was not made. call_outcomes cannot be read")
 
 
 # -- names ---------------------------------------------------------------------------------------------------------------
