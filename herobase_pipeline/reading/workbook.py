@@ -383,7 +383,9 @@ def _write_last(
     row = len(made.rows) + 1
     _text(sheet, row, 0, "all", looks.of(last=True))
     weeks_short = len({key.week for key, is_short in zip(made.rows, doubtful, strict=True) if is_short})
-    states = [WHOLE if not weeks_short else f"{weeks_short} of {len(read.mondays)} weeks not whole or not final"]
+    states = [
+        WHOLE if not weeks_short else f"{weeks_short} of {len(read.mondays)} weeks: not whole, or may still change"
+    ]
     for column, text in enumerate([""] * (first - 2) + states, 1):
         _text(sheet, row, column, text, looks.of(last=True, doubtful=weeks_short > 0))
     sums = [sum(numbers[n] for numbers in made.rows.values() if numbers) for n in range(len(made.counts))]

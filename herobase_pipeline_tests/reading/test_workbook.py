@@ -216,7 +216,7 @@ def test_a_week_that_is_not_whole_says_so_in_its_row(loaded):
     empty_rows = [row for row in rows if row["week from"].date() in WEEKS[:3]]
     assert len(empty_rows) == 3
     assert all(row["dials"] is None and not row["contact_rate_per_dial"] for row in empty_rows)
-    assert "weeks not whole or not final" in last["the week is"]
+    assert "weeks: not whole, or may still change" in last["the week is"]
     told = loaded.told("workbook")
     assert told["weeks"] == "2026-10-19 to 2026-11-22"
     assert "outcomes of the week from 2026-11-16: 6 of 7 days: without 2026-11-18" in told["not_whole"]

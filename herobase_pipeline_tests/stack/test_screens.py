@@ -16,7 +16,7 @@ from herobase_pipeline_tests.stack.screen import Screen, browsing, needs_chromiu
 from herobase_pipeline_tests.stack.stack import PULLED, Stack
 
 pytestmark = [pytest.mark.slow, needs_chromium]
-GROUPS = ("herobase", "calls", "leads", "directory", "metrics", "rates")
+GROUPS = ("herobase", "call_records", "lead_records", "directory", "counts", "rates")
 LOADED = 35  # days
 GAP = 4  # days ago
 
