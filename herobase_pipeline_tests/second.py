@@ -585,8 +585,9 @@ def agent_rates(seen: Seen) -> list[Row]:
         ]
         of_calls = 4  # these need no leads
         for number, rate in enumerate(of_row):
-            loaded = row["date"] in seen.calls and (number < of_calls or row["date"] in seen.leads_pulled)
-            rates.append({key: row[key] for key in AGENT_KEYS} | rate | ({} if loaded else UNKNOWN))
+            has_calls, has_leads = row["date"] in seen.calls, row["date"] in seen.leads_pulled
+            lacks = has_leads and not has_calls if number < of_calls else has_calls != has_leads
+            rates.append({key: row[key] for key in AGENT_KEYS} | rate | (UNKNOWN if lacks else {}))
     return rates
 
 
@@ -653,7 +654,7 @@ def conversion_rates(seen: Seen) -> list[Row]:
         ]
         day, node, campaign = group
         keys = {"date": day, "node": node, "campaign_id": campaign, "spelled": (rows or calls)[0]["spelled"]}
-        unknown = {} if day in seen.calls and day in seen.leads_pulled else UNKNOWN
+        unknown = UNKNOWN if (day in seen.calls) != (day in seen.leads_pulled) else {}
         rates += [keys | rate | unknown for rate in (of_leads if rows else []) + over_calls]
     return rates
 

@@ -47,6 +47,7 @@ def beside_before(
             warnings.simplefilter("ignore", told)
         rows: pd.DataFrame = read(table, weeks.first, weeks.last, org=unit, level="leaf", data_dir=data_dir)  # type: ignore[assignment]
         day = next(name for name in DAYS if name in rows)
+        rows = rows[~rows[day].dt.date.isin(weeks.not_whole)]  # closings of other days are known by chance
         parts = [
             metrics(some, metric).assign(span=span)
             for span, some in ((LAST, rows[rows[day] >= monday]), (BEFORE, rows[rows[day] < monday]))

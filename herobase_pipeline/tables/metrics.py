@@ -31,9 +31,8 @@ class Basis:
         of_day: what day that is.
         keys: what else a rate is given for, by name: its SQL over the source.
         grain: day and keys in words.
-        lacking: on a day of which the calls or the leads are not loaded, what is not, in SQL over ``loaded_days``, whose columns
-            are NULL on a day without either; else NULL. There is no rate then, as it would be one of what happens to be known.
-            Empty: it has one side only.
+        lacking: on a day of which only the calls or only the leads are loaded, what is not, in SQL over ``loaded_days``; else
+            NULL. There is no rate then, as it would be one of what happens to be known. Empty: it has one side only.
         blank_until_mature: the rate is NULL while it is not mature, as it would look low only for being young (T36).
         computed: what the columns that the source computes are made from, by name (see ``Column.made_from``); and by ``*``,
             what decides which of its rows are counted.
@@ -95,7 +94,6 @@ HOURS = replace(
     grain="day, hour, org node, campaign",
     like=CALLS,
 )
-_NOTHING = "WHEN outcomes_loaded IS NULL THEN 'calls and leads'"
 CLOSINGS = Basis(
     "conversion_rates",
     "lead_conversion",
@@ -103,10 +101,10 @@ CLOSINGS = Basis(
     "local day of closing",
     _NODE,
     _BY_NODE,
-    f"CASE {_NOTHING} ELSE lacking END",
+    "lacking",
 )
 _EITHER_DAY = of("call_outcomes", "date") + of("lead_conversion", "closed_date")
-_ONE_SIDED = f"CASE {_NOTHING} WHEN lacking IS NOT NULL THEN lacking WHEN NOT outcomes_loaded THEN 'calls' END"
+_ONE_SIDED = "coalesce(lacking, CASE WHEN NOT outcomes_loaded THEN 'calls' END)"
 # a day of which only the calls or only the closings are known has no yield
 YIELD = Basis(
     "conversion_rates",
@@ -143,7 +141,7 @@ AGENTS = Basis(
     "day, agent, org path, campaign",
     _ONE_SIDED,
 )
-AGENT_CALLS = replace(AGENTS, lacking="CASE WHEN NOT coalesce(outcomes_loaded, false) THEN 'calls' END")
+AGENT_CALLS = replace(AGENTS, lacking="CASE WHEN NOT outcomes_loaded THEN 'calls' END")
 COHORTS = Basis(
     "cohort_rates",
     "lead_cohorts",

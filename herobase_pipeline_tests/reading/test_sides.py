@@ -119,9 +119,7 @@ def test_each_rate_of_the_registry_is_of_days_with_both_sides_or_null_with_the_r
                 continue
             for row in by_day[by_day["category"].isna() | (by_day["category"] == "Success")].to_dict("records"):
                 on = (row[column].date() - day(0)).days
-                lacking = {(True, False): "leads", (False, True): "calls", (False, False): "calls and leads"}.get(
-                    (on in calls, on in leads)
-                )
+                lacking = {(True, False): "leads", (False, True): "calls"}.get((on in calls, on in leads))
                 if metric.basis in (CLOSINGS, YIELD) and lacking:
                     assert row["reason"] == f"{lacking} not loaded"
                 elif metric.basis is POOLS and lacking == "leads":
