@@ -12,6 +12,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from matplotlib.figure import Figure
 
 from herobase_pipeline.assets import daily_quota
 from herobase_pipeline.assets.site import Site
@@ -23,6 +24,7 @@ from herobase_pipeline.lake.engine import bare
 from herobase_pipeline.lake.layout import Forgetting, Lake
 from herobase_pipeline.partitions import Window, day_bounds
 from herobase_pipeline.pulling import account
+from herobase_pipeline.reading import charts
 from herobase_pipeline.sandbox import Sandbox, World
 from herobase_pipeline.sandbox.world.truth import Call, Lead
 from herobase_pipeline.settings import SandboxSettings, Settings
@@ -233,3 +235,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "sites").mkdir()
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def drawn(monkeypatch) -> list[Figure]:
+    """The figures that were drawn."""
+    figures: list[Figure] = []
+    png = charts.png
+    monkeypatch.setattr(charts, "png", lambda figure: figures.append(figure) or png(figure))
+    return figures

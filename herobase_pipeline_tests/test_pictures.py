@@ -22,15 +22,6 @@ pytestmark = pytest.mark.slow
 FIRST, LAST = "2026-11-09", "2026-11-12"
 
 
-@pytest.fixture
-def drawn(monkeypatch) -> list[Figure]:
-    """The figures that were drawn."""
-    figures: list[Figure] = []
-    png = charts.png
-    monkeypatch.setattr(charts, "png", lambda figure: figures.append(figure) or png(figure))
-    return figures
-
-
 def shown(here, table: str, day: str | None = None) -> dict[str, dg.MetadataValue]:
     records = dg.AssetRecordsFilter(dg.AssetKey(table), [day] if day else None)
     (record, *_) = here.instance.fetch_materializations(records, limit=1).records

@@ -8,7 +8,7 @@ import pytest
 from herobase_pipeline.assets import pictures
 from herobase_pipeline.enums import CallEndCause
 from herobase_pipeline_tests import second
-from herobase_pipeline_tests.test_pictures import drawn, shown  # noqa: F401  # a fixture
+from herobase_pipeline_tests.test_pictures import shown
 
 pytestmark = pytest.mark.slow
 FIRST, SUNDAY = "2026-10-12", "2026-11-15"
@@ -28,7 +28,7 @@ def counted(here, code: str) -> dict[str, tuple[int, int]]:
     return {span: (counts[span, "reached"], counts[span, "of"]) for span in ("last week", "the four weeks before")}
 
 
-def test_each_named_team_is_shown_in_words_and_as_a_picture(centre, drawn):  # noqa: F811
+def test_each_named_team_is_shown_in_words_and_as_a_picture(centre, drawn):
     here = centre(calls_per_day=120, now=dt.datetime(2026, 11, 16, 6, tzinfo=dt.UTC))
     units = sorted({call.org_path[-1] for call in here.truth("2026-11-13") if call.org_path})
     teams = [unit for unit in units if all(of for _, of in counted(here, unit).values())][:2]

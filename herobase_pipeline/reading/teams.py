@@ -2,7 +2,7 @@
 
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from herobase_pipeline.reading.days import DAYS
 from herobase_pipeline.reading.errors import NoRowsWarning, NotLoadedWarning
@@ -45,7 +45,7 @@ def beside_before(
     with warnings.catch_warnings():
         for told in (NotLoadedWarning, NoRowsWarning):  # the rows say whether all of it is loaded
             warnings.simplefilter("ignore", told)
-        rows: pd.DataFrame = read(table, weeks.first, weeks.last, org=unit, level="leaf", data_dir=data_dir)  # type: ignore[assignment]
+        rows = cast("pd.DataFrame", read(table, weeks.first, weeks.last, org=unit, level="leaf", data_dir=data_dir))
         day = next(name for name in DAYS if name in rows)
         rows = rows[~rows[day].dt.date.isin(weeks.not_whole)]  # closings of other days are known by chance
         parts = [

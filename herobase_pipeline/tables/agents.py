@@ -1,5 +1,6 @@
 """What each agent did on a day: calls, time and closed leads, in the unit that each call was made in."""
 
+from herobase_pipeline.tables.outcomes import CALL_OUTCOMES
 from herobase_pipeline.tables.schema import Column, Table, Type, of
 
 _DIAL = of("calls", "incoming call_status")
@@ -10,6 +11,9 @@ _CLOSED = of("leads", "closed_at attribution")
 _SPELLED = of("calls", "started_at") + of("leads", "closed_at")
 _PATH = of("calls", "org_path") + of("leads", "org_path") + _SPELLED
 _NAMES = _PATH + of("calls", "org_names call_id") + of("leads", "org_names lead_id")
+
+_OF_CALLS = {column.name: column for column in CALL_OUTCOMES}
+"""Counts that are the same as by org node."""
 
 AGENT_DAYS = Table(
     name="agent_days",
@@ -56,14 +60,8 @@ AGENT_DAYS = Table(
             additive=True,
             made_from=of("calls", "date"),
         ),
-        Column(
-            "dials",
-            Type.COUNT,
-            "outbound calls, transfer legs not counted",  # traps T17, T22
-            additive=True,
-            made_from=_DIAL,
-        ),
-        Column("settled_dials", Type.COUNT, "of these, with a final outcome", additive=True, made_from=_SETTLED),
+        _OF_CALLS["dials"],
+        _OF_CALLS["settled_dials"],
         Column(
             "unsettled",
             Type.COUNT,
@@ -85,42 +83,12 @@ AGENT_DAYS = Table(
             additive=True,
             made_from=_SETTLED + _CONTACT,
         ),
-        Column(
-            "dialing_s",
-            Type.SECONDS,
-            "seconds of dialling and ringing",
-            additive=True,
-            made_from=of("calls", "dialing_s"),
-        ),
+        _OF_CALLS["dialing_s"],
         Column("talk_s", Type.SECONDS, "seconds of talk", additive=True, made_from=of("calls", "conversation_s")),
-        Column(
-            "wrap_up_s",
-            Type.SECONDS,
-            "seconds of work after the call",
-            additive=True,
-            made_from=of("calls", "wrap_up_s"),
-        ),
-        Column(
-            "handled_dialing_s",
-            Type.SECONDS,
-            "seconds of dialling of settled outbound calls, transfer legs included",
-            additive=True,
-            made_from=of("calls", "dialing_s") + _HANDLED,
-        ),
-        Column(
-            "handled_talk_s",
-            Type.SECONDS,
-            "seconds of talk of the same calls",
-            additive=True,
-            made_from=of("calls", "conversation_s") + _HANDLED,
-        ),
-        Column(
-            "handled_wrap_up_s",
-            Type.SECONDS,
-            "seconds of work after the same calls",
-            additive=True,
-            made_from=of("calls", "wrap_up_s") + _HANDLED,
-        ),
+        _OF_CALLS["wrap_up_s"],
+        _OF_CALLS["handled_dialing_s"],
+        _OF_CALLS["handled_talk_s"],
+        _OF_CALLS["handled_wrap_up_s"],
         Column(
             "contact_talk_s",
             Type.SECONDS,

@@ -16,6 +16,7 @@ import tomllib
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import dagster as dg
 import pytest
@@ -70,18 +71,17 @@ def mail() -> Iterator[Recipient]:
         f"mailto://127.0.0.1:{port}?mode=insecure&from=lake@nord.example&to=ops@nord.example&name={SECRET}"
     )
 
-    class Server:
-        async def handle_DATA(self, _server, _session, envelope):  # noqa: N802
-            here.asked += 1
-            if here.refuses:
-                return "451 not now"
-            sent = email.message_from_bytes(envelope.content, policy=email.policy.default)
-            assert sent.get_content_type() == "text/plain"
-            assert envelope.rcpt_tos == ["ops@nord.example"]
-            here.messages.append((sent["subject"], sent.get_content()))
-            return "250 OK"
+    async def take(_server, _session, envelope):
+        here.asked += 1
+        if here.refuses:
+            return "451 not now"
+        sent = email.message_from_bytes(envelope.content, policy=email.policy.default)
+        assert sent.get_content_type() == "text/plain"
+        assert envelope.rcpt_tos == ["ops@nord.example"]
+        here.messages.append((sent["subject"], sent.get_content()))
+        return "250 OK"
 
-    controller = Controller(Server(), hostname="127.0.0.1", port=port)
+    controller = Controller(SimpleNamespace(handle_DATA=take), hostname="127.0.0.1", port=port)
     controller.start()
     yield here
     controller.stop()

@@ -173,7 +173,10 @@ def evaluated(sheet: Worksheet) -> dict[str, Any]:
     def arithmetic(text: str) -> float:
         text = re.sub(r"\b[A-Z]+\d+\b", lambda cell: repr(value(cell[0])), text.replace("z_95", str(Z)))
         assert re.fullmatch(r"[-+*/^().\de]|(?:[-+*/^().\de]|SQRT)+", text), text
-        return float(eval(text.replace("^", "**").replace("SQRT", "sqrt"), {"sqrt": lambda x: x**0.5}))  # noqa: S307
+        ((result,),) = duckdb.execute(
+            f"SELECT ({text})::DOUBLE"
+        ).fetchall()  # whose ^ is a power, and / no whole division
+        return float(result)
 
     return {name: compute(v) if isinstance(v, str) and v.startswith("=") else v for name, v in cells.items()}
 
