@@ -31,8 +31,11 @@ def old(centre, tmp_path):
     return centre(calls_per_day=40, unknown_fields=True)
 
 
+NOT_KNOWN_THEN = ["active_dates", "attempts_to_contact"]
+
+
 def told(here):
-    leads = hb.read("leads", data_dir=here.lake.root).drop(columns="active_dates").sort_values("lead_id")
+    leads = hb.read("leads", data_dir=here.lake.root).drop(columns=NOT_KNOWN_THEN).sort_values("lead_id")
     others = [here.rows(f"SELECT * FROM {name} ORDER BY ALL") for name in MADE.split(",")[1:-1]]
     return leads.astype(str).to_numpy().tolist(), others
 
@@ -41,6 +44,7 @@ def test_it_is_read_as_it_lies_and_moves_by_itself_without_a_number_changing(old
     before = told(old)
     assert len(before[0]) > 50
     assert {lead for (lead,) in old.rows("SELECT known_through FROM leads")} - {None}
+    assert old.rows("SELECT count(attempts_to_contact) FROM leads") == [(0,)]
     assert (old.lake.root / "lake" / "leads" / "part.parquet").exists()
     old.load(MADE)
     assert not (old.lake.root / "lake" / "leads" / "part.parquet").exists()
@@ -49,6 +53,7 @@ def test_it_is_read_as_it_lies_and_moves_by_itself_without_a_number_changing(old
         "month=2026-11",
     ]
     assert told(old) == before
+    assert old.rows("SELECT count(*) FROM leads WHERE attempts_to_contact > 0") != [(0,)]
     dates = dict(old.rows("SELECT lead_id, active_dates FROM leads"))
     days = old.rows("SELECT lead_id, date FROM calls UNION SELECT lead_id, date FROM simple_leads")
     assert all(on in dates[lead] for lead, on in days if lead in dates)
