@@ -313,7 +313,8 @@ class Landing:
         if _is_plain_text(column):  # an object may hold whatever, a customer's name too
             read = f"{column.read_by}({quoted(key)})" if column.read_by else f"spelled({quoted(key)})"
             text = _enum(value, column.enum) if column.enum is not None else read
-            return f"CASE WHEN NOT regexp_matches({value}, '^\\s*[\\[{{]') THEN {text} END"
+            rest = f"CASE WHEN NOT regexp_matches({value}, '^\\s*[\\[{{]') THEN {text} END"
+            return rest if column.read_by else f"coalesce({_usual(column, quoted(key))}, {rest})"
         if column.type is Type.INSTANT and self.repeated_hour is not None:
             return _first_pass(value, self.repeated_hour)
         reader = column.read_by or _READERS.get(column.type)
@@ -407,6 +408,14 @@ def _object(members: Sequence[str], *, once: bool = False) -> str:
     return f"'{{' || nullif(array_to_string({distinct}, ','), '') || '}}'"
 
 
+def _usual(column: Column, key: str) -> str:
+    """Return the SQL of a text in its usual form, which is most of them and takes half the work; NULL for any other."""
+    if column.enum is not None:
+        names = ", ".join(literal(member.name) for member in column.enum)
+        return f"try_cast({key} AS ENUM({names}))::VARCHAR"
+    return f"CASE WHEN regexp_full_match({key}, '[A-Za-z0-9+._@-]+') THEN {key} END"
+
+
 def _together(parts: Sequence[str]) -> str:
     return " UNION ALL BY NAME ".join(f"FROM {quoted(part)}" for part in parts)
 
@@ -458,8 +467,7 @@ def _enum(value: str, enum: type[IntEnum]) -> str:
     """Return the SQL for an enumeration: name in any case, or number; anything else as given (trap T23)."""
     forms = {form: member.name for member in enum for form in (member.name.lower(), str(member.value))}
     names = ", ".join(f"{literal(form)}: {literal(name)}" for form, name in forms.items())
-    known = f"MAP {{{names}}}"  # half the work of CASE
-    return f"coalesce({known}[lower({value})], {known}[lower(spelled({value}))], spelled({value}))"
+    return f"coalesce(MAP {{{names}}}[lower(spelled({value}))], spelled({value}))"  # half the work of CASE
 
 
 def _is_plain(keys: frozenset[str]) -> bool:

@@ -15,12 +15,15 @@ CREATE MACRO instant(x) AS CASE WHEN NOT regexp_matches(x, '^-?[a-zA-Z]') AND NO
 -- The instant of something that has happened: no year before 1990, as of a stamp with two digits, and not after tomorrow.
 -- A pull replaces tomorrow by its own, as the day that is asked for and HeroBase's clock count too.
 CREATE MACRO tomorrow() AS now() + INTERVAL 1 DAY;
-CREATE MACRO happened_ever(x) AS CASE
-    WHEN instant(x) BETWEEN TIMESTAMPTZ '1990-01-01 00:00:00+00' AND tomorrow() THEN instant(x) END;
--- The same of an ISO stamp without a zone in the days around a pull's, if these have one offset: that takes half the time.
+CREATE MACRO happened_ever(x) AS list_filter(
+    [instant(x)], lambda found: found BETWEEN TIMESTAMPTZ '1990-01-01 00:00:00+00' AND tomorrow()
+)[1];  -- as CASE would read it twice
+-- What the clock showed at an ISO stamp without a zone; NULL of any other.
+CREATE MACRO clock(x) AS try_strptime(x, ['%Y-%m-%dT%H:%M:%S.%n', '%Y-%m-%dT%H:%M:%S']);
+-- The instant of what a clock showed in the days around a pull's, if these have one offset: a fifth of the work of a cast.
 -- A pull replaces happened_then by what knows its days.
-CREATE MACRO happened_then(x) AS NULL::TIMESTAMPTZ;
-CREATE MACRO happened(x) AS coalesce(happened_then(x), happened_ever(x));
+CREATE MACRO happened_then(clock) AS NULL::TIMESTAMPTZ;
+CREATE MACRO happened(x) AS coalesce(happened_then(clock(x)), happened_ever(x));
 
 -- Whether a stamp says its own zone. A day alone does not, though it ends like an offset.
 CREATE MACRO has_zone(x) AS regexp_matches(x, '(?i)(\dZ|\)/| (UTC|GMT)|:\d\d([.,]\d+)? ?[+-]\d\d(:?\d\d(:\d\d)?)?)$');
@@ -45,6 +48,7 @@ CREATE MACRO interval_text(x) AS regexp_replace(regexp_replace(regexp_replace(re
     '^-?(\d+(\.\d+)?)$', '\1S'),
     '^-|^\d+:\d+$', '');
 CREATE MACRO seconds(x) AS CASE
+    WHEN starts_with(x, 'PT') AND NOT contains(x, ',') THEN epoch(try_cast(substr(x, 3) AS INTERVAL))
     WHEN x LIKE 'PT_%' THEN epoch(try_cast(replace(substr(x, 3), ',', '.') AS INTERVAL))
     ELSE epoch(try_cast(interval_text(replace(x, ',', '.')) AS INTERVAL)) * (1 - 2 * starts_with(x, '-')::INTEGER)
 END;

@@ -110,7 +110,7 @@ class Day:
         latest = max(now, dt.datetime.now(dt.UTC), self.bounds.end) + dt.timedelta(days=1)
         landing.con.execute(f"CREATE OR REPLACE MACRO tomorrow() AS {literal(latest.isoformat())}::TIMESTAMPTZ")
         if steady := happened_then(self.bounds, settings.zone):
-            landing.con.execute(f"CREATE OR REPLACE MACRO happened_then(x) AS {steady}")
+            landing.con.execute(f"CREATE OR REPLACE MACRO happened_then(clock) AS {steady}")
         self.complete = [day] if now >= self.bounds.end and since is None else []
         self.day, self.asked_at = day, now
         self._service, self._herobase, self._lake, self.whole = service, herobase, lake, since is None
@@ -306,7 +306,7 @@ def pull(
 
 
 def happened_then(bounds: Window, zone: ZoneInfo) -> str | None:
-    """Return the SQL that reads a stamp ``x`` of the usual form from a day around ``bounds``; NULL for any other stamp.
+    """Return the SQL of the instant at which a ``clock`` of the zone showed a time in the days around ``bounds``; else NULL.
 
     None where the zone changes its offset in these days.
     """
@@ -317,11 +317,11 @@ def happened_then(bounds: Window, zone: ZoneInfo) -> str | None:
     offsets = {utc_offset(hour, zone) for hour in hours}
     if len(offsets) != 1:
         return None
-    start, end = (literal(f"{edge.astimezone(zone):%Y-%m-%dT%H:%M:%S}") for edge in around)
+    start, end = (f"TIMESTAMP_NS {literal(f'{edge.astimezone(zone):%Y-%m-%d %H:%M:%S}')}" for edge in around)
     microseconds = round(offsets.pop() / dt.timedelta(microseconds=1))
     return f"""CASE
-        WHEN x >= {start} AND x < {end} AND regexp_full_match(x, '\\d{{4}}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d{{1,7}})?')
-        THEN make_timestamptz(epoch_us(try_cast(x AS TIMESTAMP)) - {microseconds}) END"""
+        WHEN clock >= {start} AND clock < {end} THEN make_timestamptz(epoch_ns(clock) // 1000 - {microseconds})
+    END"""
 
 
 def last_seen(
