@@ -25,6 +25,7 @@ def test_the_short_form_runs_all_of_it_and_keeps_nothing(tmp_path):
     for title in (
         "2,000 leads with 60 fields of their own",
         "over a wire held to 25 MB/s",
+        "Where the time of landing",
         "50 new calls in a day of",
         "A backfill of 2 days",
         "Requests of a day of refreshes",
