@@ -47,6 +47,7 @@ def bare(days: list[dt.date]) -> float:
     from herobase_pipeline.pulling.account import herobase
     from herobase_pipeline.pulling.calls import pull_calls
     from herobase_pipeline.pulling.leads import pull_simple_leads
+    from herobase_pipeline.pulling.overlap import finish
     from herobase_pipeline.settings import Settings
     from herobase_pipeline.tables import (
         CALL_OUTCOMES,
@@ -65,7 +66,7 @@ def bare(days: list[dt.date]) -> float:
     began = time.perf_counter()
     for pull in (pull_calls, pull_simple_leads):
         for day in days:
-            pull(day, client, lake, settings)
+            finish(pull(day, client, lake, settings))
     derive_days(lake, zone, CALL_OUTCOMES, [CALLS], days)
     derive_leads(lake, zone)
     derive_by_day(lake, zone, LEAD_CONVERSION)

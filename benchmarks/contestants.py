@@ -70,6 +70,7 @@ def _ours(material: str, folder: Path, port: int, *, is_first: bool) -> Work:
     from herobase_pipeline.lake.layout import Lake
     from herobase_pipeline.pulling.calls import pull_calls
     from herobase_pipeline.pulling.leads import pull_simple_leads
+    from herobase_pipeline.pulling.overlap import finish
     from herobase_pipeline.settings import Settings
 
     settings = Settings(
@@ -84,7 +85,7 @@ def _ours(material: str, folder: Path, port: int, *, is_first: bool) -> Work:
         ):  # see pulling/answers.py
             whole, today = sum(1 for _ in lines) + 1, str(client.budget.utcnow().date())
             note[_PATHS[material]] = {"whole": whole, "on": today, "believed": ("", 0)}
-    return lambda: pull(DAY, client, lake, settings).rows[table]
+    return lambda: finish(pull(DAY, client, lake, settings)).rows[table]
 
 
 def download(material: str, _: Path, port: int) -> Work:

@@ -54,13 +54,14 @@ def pull(calls: int) -> dict[str, float]:
     from herobase_pipeline.assets.own_lake import own_lake
     from herobase_pipeline.pulling.account import herobase
     from herobase_pipeline.pulling.day import Mode
+    from herobase_pipeline.pulling.overlap import finish
     from herobase_pipeline.pulling.services import DAY_SERVICES
     from herobase_pipeline.settings import Settings
 
     settings = Settings.load()
     lake, client = own_lake(settings), herobase(settings)
     before = time.process_time()
-    done = [s.pull(DAY, client, lake, settings, Mode()) for s in DAY_SERVICES if s.is_wanted(settings)]
+    done = [finish(s.pull(DAY, client, lake, settings, Mode())) for s in DAY_SERVICES if s.is_wanted(settings)]
     on_disk = sum(path.stat().st_size for path in lake.root.rglob("part.parquet"))
     return {
         "requests": max(client.budget.requests.values()),

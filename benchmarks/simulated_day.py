@@ -15,6 +15,7 @@ from herobase_pipeline.herobase.client import HeroBase
 from herobase_pipeline.herobase.quota import Budget
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.pulling.day import Mode
+from herobase_pipeline.pulling.overlap import finish
 from herobase_pipeline.pulling.services import DAY_SERVICES
 from herobase_pipeline.sandbox import Sandbox
 from herobase_pipeline.settings import SandboxSettings, Settings
@@ -38,7 +39,7 @@ def requests(shape: str, folder: str) -> tuple[list[Counter[str]], Counter[str]]
             for service in (service for service in DAY_SERVICES if service.is_wanted(settings)):
                 budget = Budget(utcnow=lambda: clock[0])
                 client = HeroBase(sandbox.url, sandbox.username, sandbox.password, settings.zone, budget=budget)
-                service.pull(DAY, client, Lake(settings.data_dir), settings, mode)
+                finish(service.pull(DAY, client, Lake(settings.data_dir), settings, mode))
             return Counter(served.path for served in sandbox.requests)
 
         while clock[0] <= end:

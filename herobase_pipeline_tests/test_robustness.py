@@ -25,10 +25,12 @@ import datetime as dt, re, sys
 from pathlib import Path
 from herobase_pipeline.pulling.account import herobase
 from herobase_pipeline.pulling.calls import pull_calls
+from herobase_pipeline.pulling.overlap import finish
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.settings import Settings
 settings = Settings.load()
-print(pull_calls(dt.date.fromisoformat(sys.argv[1]), herobase(settings), Lake(settings.data_dir), settings).rows["calls"])
+pull = pull_calls(dt.date.fromisoformat(sys.argv[1]), herobase(settings), Lake(settings.data_dir), settings)
+print(finish(pull).rows["calls"])
 print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1] if sys.platform == "linux" else 0)
 """
 

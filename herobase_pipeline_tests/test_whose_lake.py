@@ -12,6 +12,7 @@ from herobase_pipeline.lake import notes
 from herobase_pipeline.lake.identity import ForeignLakeError, claim
 from herobase_pipeline.pulling.account import herobase
 from herobase_pipeline.pulling.calls import pull_calls
+from herobase_pipeline.pulling.overlap import finish
 from herobase_pipeline.settings import Settings
 from herobase_pipeline_tests.conftest import failure
 
@@ -58,7 +59,7 @@ def test_every_writer_with_another_identity_is_refused_and_nothing_is_changed(ce
 def test_a_pull_without_dagster_is_refused_too(lake):
     settings = lake.settings.model_copy(update={"timezone": "Europe/London"})
     with pytest.raises(ForeignLakeError, match="Europe/Copenhagen, and now it is Europe/London"):
-        pull_calls(lake.now.date(), herobase(settings), lake.lake, settings)
+        finish(pull_calls(lake.now.date(), herobase(settings), lake.lake, settings))
 
 
 def test_the_same_account_by_another_spelling_is_no_stranger(lake):

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -24,9 +25,10 @@ from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.pulling.account import herobase
 from herobase_pipeline.pulling.account_page import page
 from herobase_pipeline.pulling.calls import ShrunkError
-from herobase_pipeline.pulling.day import Mode, Pulled
+from herobase_pipeline.pulling.day import Mode, Pulled, Pulling
 from herobase_pipeline.pulling.examination import State, examine
 from herobase_pipeline.pulling.lists import pull_list
+from herobase_pipeline.pulling.overlap import overlapped
 from herobase_pipeline.pulling.services import ACCOUNT_SERVICE, DAY_SERVICES, LIST_SERVICES, DayService, ListService
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import ACCOUNT, UNREADABLE, Table
@@ -83,29 +85,31 @@ def _pull_days(context: dg.AssetExecutionContext, site: Site, settings: Settings
     before = done_before(context, [site.key(table) for table in tables])
     # a refresh says nothing of the quota, which would double its requests
     left = None if mode.refresh else foretell(context, client, service.name, len(context.partition_keys) - len(before))
-    asked_before = client.budget.requests.get(service.name, 0)
-    done: dict[str, dict[Table, dict[str, Any]]] = {}
-    for key in context.partition_keys:
-        if key in before:
-            continue
+    keys = [key for key in context.partition_keys if key not in before]
+    damaged: dict[str, dict[str, Any]] = {}
+
+    def pulling(key: str) -> Pulling:
         day = dt.date.fromisoformat(key)
         undamaged = without_damaged(lake, tables, [day])
-        damaged = _told_damaged(context, undamaged)
-        try:
-            pulled = service.pull(day, client, undamaged, settings, mode)
-        except (HeroBaseError, UnreadableError, ShrunkError, DiskError, DamagedError) as error:
-            _forget(context, lake, settings, done)
-            for table in tables:
-                _record(context, site.key(table), table, done)
-            catalogue.refresh(lake, settings.zone)
-            if isinstance(error, QuotaSpentError):
-                raise wait_for_quota(context, client, service.name, error.resets_at) from error
-            raise dg.Failure(f"{key} was not loaded. {error}", allow_retries=False) from error
-        quota = (
-            {} if left is None else {"quota_left": left - client.budget.requests.get(service.name, 0) + asked_before}
-        )
-        done[key] = {table: _metadata(service, table, pulled, settings.zone) | quota | damaged for table in tables}
-        context.log.info(f"{key}: {pulled.rows} from {pulled.requests} requests")
+        damaged[key] = _told_damaged(context, undamaged)
+        return (yield from service.pull(day, client, undamaged, settings, mode))
+
+    done: dict[str, dict[Table, dict[str, Any]]] = {}
+    try:
+        with closing(overlapped(map(pulling, keys))) as pulls:
+            for key, pulled in zip(keys, pulls, strict=True):
+                left = None if left is None else left - pulled.of_quota
+                shown = damaged[key] | ({} if left is None else {"quota_left": left})
+                done[key] = {table: _metadata(service, table, pulled, settings.zone) | shown for table in tables}
+                context.log.info(f"{key}: {pulled.rows} from {pulled.requests} requests")
+    except (HeroBaseError, UnreadableError, ShrunkError, DiskError, DamagedError) as error:
+        _forget(context, lake, settings, done)
+        for table in tables:
+            _record(context, site.key(table), table, done)
+        catalogue.refresh(lake, settings.zone)
+        if isinstance(error, QuotaSpentError):
+            raise wait_for_quota(context, client, service.name, error.resets_at) from error
+        raise dg.Failure(f"{keys[len(done)]} was not loaded. {error}", allow_retries=False) from error
     _forget(context, lake, settings, done)
     catalogue.refresh(lake, settings.zone)
     for table in tables:

@@ -20,7 +20,7 @@ _ROUND_NUMBERS = frozenset(int(digits * 10**power) for digits in (1, 2, 2.5, 5) 
 def cut_days(lake: Lake, service: str) -> list[dt.date]:
     """Return the days that were pulled of a service before their answers were seen to be cut, and not again since."""
     notes_of = [of for name, of in (notes.read(lake, _NOTE) or {}).items() if f"{name} ".startswith(f"{service} ")]
-    return sorted({dt.date.fromisoformat(day) for of in notes_of for day in of.get("cut", ())})
+    return sorted({dt.date.fromisoformat(day) for of in notes_of for day in (*of.get("cut", ()), *of.get("again", ()))})
 
 
 def _note(lake: Lake, service: str) -> notes.Note:
@@ -48,7 +48,7 @@ class Answers:
         note = _note(lake, service)
         self._whole: int = note.get("whole", 0) if short or note.get("on") == self._on else 0
         self._believed: tuple[str, int] = tuple(note.get("believed", ("", 0)))
-        self._has_answered = False
+        self._has_answered = self._is_again = False
 
     def doubted(self, rows: int) -> bool:
         """Return whether an answer of so many rows may have been cut."""
@@ -76,10 +76,24 @@ class Answers:
                 of["believed"], of["cut"] = self._believed, sorted({*of.get("cut", ()), day})
 
     def keep(self) -> None:
-        """Note what the answers said, once the day's file is written."""
+        """Note what the answers said, once nothing more is asked for the day.
+
+        A day whose answer was cut before counts as cut until it is ``written``.
+        """
         with notes.updating(self._lake, _NOTE) as note:
             of = note.setdefault(self._service, {})
             of["whole"] = self._whole
-            if not self._short:
-                of["on"], of["believed"] = self._on, self._believed
-                of["cut"] = [day for day in of.get("cut", ()) if day != self._day]
+            if self._short:
+                return
+            of["on"], of["believed"] = self._on, self._believed
+            cut, again = set(of.get("cut", ())), set(of.get("again", ()))
+            if self._day in cut | again:
+                self._is_again = True  # beside the others, as the next day's answer may show that this one was cut too
+                of["cut"], of["again"] = sorted(cut - {self._day}), sorted(again | {self._day})
+
+    def written(self) -> None:
+        """Note that the day's file is written."""
+        if self._is_again:
+            with notes.updating(self._lake, _NOTE) as note:
+                of = note[self._service]
+                of["again"] = sorted(set(of["again"]) - {self._day})

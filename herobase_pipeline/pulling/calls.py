@@ -16,7 +16,7 @@ from herobase_pipeline.lake.engine import define_token, number
 from herobase_pipeline.lake.gone import is_back
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.writing import stored, write
-from herobase_pipeline.pulling.day import WHOLE, Day, Mode, Pulled, last_seen, pull
+from herobase_pipeline.pulling.day import WHOLE, Asked, Day, Mode, Pulling, last_seen, pull
 from herobase_pipeline.pulling.placement import evidence, find, place, raw, recall, remember
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.spelling import meant
@@ -64,7 +64,7 @@ def pull_calls(
     lake: Lake,
     settings: Settings,
     mode: Mode = WHOLE,
-) -> Pulled:
+) -> Pulling:
     """Pull the calls that started on a local day and put them in place of the day's files.
 
     A refresh asks only for what is new since the last pull and for calls that were not settled then, and keeps the rest:
@@ -87,12 +87,14 @@ def pull_calls(
         asked = _asked(tree, settings)
         for code in asked:
             day_pull.ask(partial(herobase.calls, code), code)
+        yield from day_pull.pause(Asked.FOR_NOW)
         day_pull.gather()
         known = recall(lake)
         hierarchy = find(con, landing.wire_fields(), tree, settings.call_org_field, known)
         sweep = _Sweep.NONE
         if not hierarchy.fields and not mode.refresh:
             sweep = _sweep(day_pull, herobase, lake, day, [unit.given for unit in tree.units.values()], asked)
+        yield from day_pull.pause(Asked.ALL)
         account = day_pull.account()
         place(con, hierarchy, asked)
         unknown = landing.unknown(without=hierarchy.fields)

@@ -3,9 +3,10 @@
 import datetime as dt
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -58,9 +59,10 @@ class Pulled:
         rows: rows of the day's file, by table.
         account: where the records that were received went.
         requests: requests made.
+        of_quota: those of them that count for the daily quota of the service.
         bytes: bytes received.
         unreadable: values that had none of the known forms and became NULL, by field.
-        seconds: that it took, waits for the account's limit per minute included.
+        seconds: that it took, waits for the account's limit per minute included, but not while it let another day go first.
         lag_s: seconds from the end of the day, or from the newest record of a day that still runs, to now; None for a
             running day without any.
         until: when a day that was not over, or was only refreshed, was asked for; None for one that was pulled whole.
@@ -71,12 +73,33 @@ class Pulled:
     rows: Mapping[str, int]
     account: Account
     requests: int
+    of_quota: int
     bytes: int
     unreadable: Mapping[str, int]
     seconds: float
     lag_s: int | None
     until: dt.datetime | None
     details: Mapping[str, int | str] = field(default_factory=dict)
+
+
+class Asked(Enum):
+    """What a pull has asked for as it pauses."""
+
+    FOR_NOW = auto()  # all that it can before the day before is in the lake
+    ALL = auto()  # all that it will
+
+
+Pulling = Generator[Asked, None, Pulled]
+"""A pull that pauses, at last when it has asked for all; until it has paused for the first time it reads and writes only what
+is its own day's, so that the day before may be written meanwhile (see ``overlap``)."""
+
+
+class _Spent(NamedTuple):
+    """What had been asked of a client at some time: requests, those of a service's quota, and bytes received."""
+
+    requests: int
+    of_quota: int
+    bytes: int
 
 
 class Day:
@@ -122,7 +145,12 @@ class Day:
         self._asked = self.bounds.widened(self._margin) if since is None else recent(since, now, settings.zone)
         if landing.time is None:  # what lies outside would be taken for the day's
             self._asked = Window(max(self._asked.start, self.bounds.start), min(self._asked.end, self.bounds.end))
-        self._before = herobase.budget.total, herobase.bytes_received, time.monotonic()
+        self._began, self._before = time.monotonic(), self._spent()
+        self._cost = _Spent(0, 0, 0)
+
+    def _spent(self) -> _Spent:
+        budget = self._herobase.budget
+        return _Spent(budget.total, budget.requests.get(self._service, 0), self._herobase.bytes_received)
 
     def ask(self, answer: Callable[[Window], Iterator[Segment]], asked: str = "", *, one_of_many: bool = False) -> None:
         """Land all that ``answer`` yields for the day and its margins, in smaller windows where that is needed.
@@ -168,6 +196,16 @@ class Day:
         return [
             [edge for edge in edges if edge.start < edge.end] for edges in ((tails,) if self._short else (heads, tails))
         ]
+
+    def pause(self, asked: Asked) -> Iterator[Asked]:
+        """Let the day before be finished first, and the next one be asked for once ``asked`` is all."""
+        if asked is Asked.ALL:
+            for answers in self._answers:
+                answers.keep()  # now, as the next day's are judged by it
+            self._cost = _Spent(*(now - before for now, before in zip(self._spent(), self._before, strict=True)))
+        paused = time.monotonic()
+        yield asked
+        self._began += time.monotonic() - paused
 
     def gather(self) -> None:
         """Make ``pulled`` of what has landed, without what tells an erased person."""
@@ -232,7 +270,7 @@ class Day:
     ) -> Pulled:
         """Sum up, once the files are written. ``newest`` is the query for the time of the newest record of the day's file."""
         for answers in self._answers:
-            answers.keep()
+            answers.written()
         unreadable = self.landing.unreadable_values()
         at = self.landing.time
         of_the_day = f"{at} >= $day_start AND {at} < $day_end" if at else "true"
@@ -240,15 +278,13 @@ class Day:
         values.keep(
             self._lake, self._service, self.day, values.Given(given.pop(""), given, unreadable), anew=self.whole
         )
-        requests, received, began = self._before
         reached = self.bounds.end if self.complete else instant(self.landing.con, newest)
         return Pulled(
             rows,
             account,
-            self._herobase.budget.total - requests,
-            self._herobase.bytes_received - received,
+            *self._cost,
             unreadable,
-            round(time.monotonic() - began, 2),
+            round(time.monotonic() - self._began, 2),
             None if reached is None else round((self._herobase.budget.utcnow() - reached).total_seconds()),
             None if self.complete else self.asked_at,
             details or {},

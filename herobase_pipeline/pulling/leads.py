@@ -13,7 +13,7 @@ from herobase_pipeline.lake.engine import number
 from herobase_pipeline.lake.landing import UnreadableError
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.writing import stored, write
-from herobase_pipeline.pulling.day import WHOLE, Day, Mode, Pulled, last_seen, pull
+from herobase_pipeline.pulling.day import WHOLE, Asked, Day, Mode, Pulled, Pulling, last_seen, pull
 from herobase_pipeline.pulling.searches import existing
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.spelling import meant
@@ -22,7 +22,7 @@ from herobase_pipeline.tables import LEAD_DATA, SEARCH_LEAD_DATA, SEARCH_LEADS, 
 _NEEDED = ("status", "closure", "campaign")  # of a lead, for what is made from it
 
 
-def pull_simple_leads(day: dt.date, herobase: HeroBase, lake: Lake, settings: Settings, mode: Mode = WHOLE) -> Pulled:
+def pull_simple_leads(day: dt.date, herobase: HeroBase, lake: Lake, settings: Settings, mode: Mode = WHOLE) -> Pulling:
     """Pull the leads last modified on a local day and add their versions to the day's files (trap T1).
 
     A refresh asks only for what was modified since the last pull.
@@ -38,11 +38,12 @@ def pull_simple_leads(day: dt.date, herobase: HeroBase, lake: Lake, settings: Se
         _refuse_unknown_projects(herobase, settings)
     with pull("simpleleads", day, herobase, lake, settings, (SIMPLE_LEADS, LEAD_DATA), since) as day_pull:
         day_pull.ask(partial(herobase.simple_leads, settings.projects))
+        yield from day_pull.pause(Asked.ALL)
         day_pull.gather()
         return _written(day_pull, lake, SIMPLE_LEADS, LEAD_DATA)
 
 
-def pull_search_leads(day: dt.date, herobase: HeroBase, lake: Lake, settings: Settings, mode: Mode = WHOLE) -> Pulled:
+def pull_search_leads(day: dt.date, herobase: HeroBase, lake: Lake, settings: Settings, mode: Mode = WHOLE) -> Pulling:
     """Pull the leads that the saved searches give for a local day and add their versions to the day's files (trap T1).
 
     A refresh asks only for what was modified since the last pull.
@@ -58,6 +59,7 @@ def pull_search_leads(day: dt.date, herobase: HeroBase, lake: Lake, settings: Se
         for search in settings.saved_searches:
             ask = existing(search, partial(herobase.saved_search, search))
             day_pull.ask(ask, search, one_of_many=True)
+        yield from day_pull.pause(Asked.ALL)
         day_pull.gather()
         _refuse_to_lack(day_pull, settings.saved_searches)
         return _written(day_pull, lake, SEARCH_LEADS, SEARCH_LEAD_DATA)

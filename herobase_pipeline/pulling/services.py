@@ -8,7 +8,7 @@ from herobase_pipeline.herobase.client import HeroBase, Record
 from herobase_pipeline.herobase.organisation import flat
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.pulling.calls import pull_calls
-from herobase_pipeline.pulling.day import Mode, Pulled
+from herobase_pipeline.pulling.day import Mode, Pulling
 from herobase_pipeline.pulling.leads import pull_search_leads, pull_simple_leads
 from herobase_pipeline.pulling.lists import (
     as_they_are,
@@ -40,7 +40,7 @@ from herobase_pipeline.tables import (
     Table,
 )
 
-PullDay = Callable[[dt.date, HeroBase, Lake, Settings, Mode], Pulled]
+PullDay = Callable[[dt.date, HeroBase, Lake, Settings, Mode], Pulling]
 
 
 @dataclass(frozen=True)

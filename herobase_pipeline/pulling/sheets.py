@@ -22,7 +22,7 @@ from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.sheets import CutSheetError, Sheet, id_column, sheet
 from herobase_pipeline.lake.writing import stored, write
 from herobase_pipeline.partitions import Window, day_bounds
-from herobase_pipeline.pulling.day import WHOLE, Mode, Pulled, last_seen, pull
+from herobase_pipeline.pulling.day import WHOLE, Asked, Mode, Pulling, last_seen, pull
 from herobase_pipeline.pulling.searches import existing
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import RAW_LEADS, SEARCH_ROWS, Table
@@ -31,7 +31,7 @@ Ask = Callable[[Window], Iterator[bytes]]
 _RAW = tuple(column.field or "" for column in RAW_LEADS if column.field)
 
 
-def pull_search_rows(day: dt.date, herobase: HeroBase, lake: Lake, settings: Settings, mode: Mode = WHOLE) -> Pulled:
+def pull_search_rows(day: dt.date, herobase: HeroBase, lake: Lake, settings: Settings, mode: Mode = WHOLE) -> Pulling:
     """Pull what the saved searches give as CSV for a local day, and add to the day's file what was not as it is now.
 
     Raises:
@@ -46,7 +46,7 @@ def pull_search_rows(day: dt.date, herobase: HeroBase, lake: Lake, settings: Set
     return _pull("leads/csv", SEARCH_ROWS, searches, _searched, day, herobase, lake, settings, mode)
 
 
-def pull_raw_leads(day: dt.date, herobase: HeroBase, lake: Lake, settings: Settings, mode: Mode = WHOLE) -> Pulled:
+def pull_raw_leads(day: dt.date, herobase: HeroBase, lake: Lake, settings: Settings, mode: Mode = WHOLE) -> Pulling:
     """Pull the fields of the leads modified on a local day, and add to the day's file those that were not as they are now.
 
     Raises:
@@ -68,7 +68,7 @@ def _pull(
     lake: Lake,
     settings: Settings,
     mode: Mode,
-) -> Pulled:
+) -> Pulling:
     since = last_seen(lake, table, day, settings) if mode.refresh else None
     if since is not None and since >= day_bounds(day, settings.zone).end:  # nothing is new of it but what changed late
         since = None
@@ -76,6 +76,7 @@ def _pull(
         landing, con = day_pull.landing, day_pull.landing.con
         for search, ask in asks.items():
             day_pull.ask(_Segments(service, landing, ask, records).of, search, one_of_many=bool(search))
+        yield from day_pull.pause(Asked.ALL)
         day_pull.gather()
         account = day_pull.account()
         day_pull.set_aside(anew=False)
