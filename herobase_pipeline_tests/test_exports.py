@@ -433,3 +433,13 @@ def test_what_no_setting_names_is_not_asked_for_and_is_no_empty_day(centre):
     assert here.files() == {}
     keys = [dg.AssetKey(name.split("/")) for name in EXPORTS]
     assert not any(here.instance.get_latest_materialization_event(key) for key in keys)
+
+
+def test_requests_for_csv_count_for_the_quota_of_the_service_that_gives_it(centre):
+    here = centre(settings=ALL, service_limits=("/leads=50",))
+    here.load("private/search_rows", DAY)
+    (made,) = here.instance.fetch_materializations(
+        dg.AssetRecordsFilter(dg.AssetKey(["private", "search_rows"]), [DAY]), limit=1
+    ).records
+    asked = [served for served in here.sandbox.requests if served.path == "/leads/csv"]
+    assert made.asset_materialization.metadata["quota_left"].value == 50 - len(asked) < 50

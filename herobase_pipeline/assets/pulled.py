@@ -80,11 +80,11 @@ def _pull_days(context: dg.AssetExecutionContext, site: Site, settings: Settings
         return
     lake, client, tables = own_lake(settings), herobase(settings), service.tables
     mode = Mode(*(context.run.tags.get(tag) == "true" for tag in (REFRESH, ACCEPT_SHRUNK)))
-    if resets_at := client.budget.spent_until(service.name):
-        raise wait_for_quota(context, client, service.name, resets_at)
+    if resets_at := client.budget.spent_until(service.quota):
+        raise wait_for_quota(context, client, service.quota, resets_at)
     before = done_before(context, [site.key(table) for table in tables])
     # a refresh says nothing of the quota, which would double its requests
-    left = None if mode.refresh else foretell(context, client, service.name, len(context.partition_keys) - len(before))
+    left = None if mode.refresh else foretell(context, client, service.quota, len(context.partition_keys) - len(before))
     keys = [key for key in context.partition_keys if key not in before]
     damaged: dict[str, dict[str, Any]] = {}
 
@@ -108,7 +108,7 @@ def _pull_days(context: dg.AssetExecutionContext, site: Site, settings: Settings
             _record(context, site.key(table), table, done)
         catalogue.refresh(lake, settings.zone)
         if isinstance(error, QuotaSpentError):
-            raise wait_for_quota(context, client, service.name, error.resets_at) from error
+            raise wait_for_quota(context, client, service.quota, error.resets_at) from error
         raise dg.Failure(f"{keys[len(done)]} was not loaded. {error}", allow_retries=False) from error
     _forget(context, lake, settings, done)
     catalogue.refresh(lake, settings.zone)

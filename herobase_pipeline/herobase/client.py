@@ -16,7 +16,7 @@ from urllib3.exceptions import ProtocolError
 from herobase_pipeline.enums import LeadStatus
 from herobase_pipeline.herobase import errors, formats, salvage
 from herobase_pipeline.herobase.documents import Segment, segments
-from herobase_pipeline.herobase.quota import FAIR_USE, Budget
+from herobase_pipeline.herobase.quota import FAIR_USE, Budget, quota_of
 from herobase_pipeline.herobase.records import text
 from herobase_pipeline.herobase.salvage import Unreadable
 from herobase_pipeline.herobase.windows import iso_duration
@@ -50,7 +50,7 @@ class _Asked(NamedTuple):
     @property
     def service(self) -> str:
         """The service, as its quota is named."""
-        return self.path.split("/")[0]
+        return quota_of(self.path)
 
 
 class HeroBase:

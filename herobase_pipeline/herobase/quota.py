@@ -173,6 +173,11 @@ def _number(text: str | None) -> float | None:
     return number if math.isfinite(number) else None
 
 
+def quota_of(path: str) -> str:
+    """Return the service whose quota a request for a path counts for: ``leads`` for ``leads/csv``."""
+    return path.split("/")[0]
+
+
 def quoted_for(service: str, document: Any) -> int | None:
     """Return the number that a document of limits or counts has for a service; None if none is found.
 

@@ -14,6 +14,7 @@ import duckdb
 
 from herobase_pipeline.herobase.client import HeroBase
 from herobase_pipeline.herobase.documents import Segment
+from herobase_pipeline.herobase.quota import quota_of
 from herobase_pipeline.herobase.windows import Pull, Source, margin, recent
 from herobase_pipeline.lake.disk import DiskError, in_words
 from herobase_pipeline.lake.engine import connect, instant, literal
@@ -150,7 +151,7 @@ class Day:
 
     def _spent(self) -> _Spent:
         budget = self._herobase.budget
-        return _Spent(budget.total, budget.requests.get(self._service, 0), self._herobase.bytes_received)
+        return _Spent(budget.total, budget.requests.get(quota_of(self._service), 0), self._herobase.bytes_received)
 
     def ask(self, answer: Callable[[Window], Iterator[Segment]], asked: str = "", *, one_of_many: bool = False) -> None:
         """Land all that ``answer`` yields for the day and its margins, in smaller windows where that is needed.

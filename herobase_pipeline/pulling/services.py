@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from herobase_pipeline.herobase.client import HeroBase, Record
 from herobase_pipeline.herobase.organisation import flat
+from herobase_pipeline.herobase.quota import quota_of
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.pulling.calls import pull_calls
 from herobase_pipeline.pulling.day import Mode, Pulling
@@ -48,7 +49,7 @@ class DayService:
     """A service that is asked for the records of a day.
 
     Attributes:
-        name: its path below the API's root, which is also that of its quota.
+        name: its path below the API's root.
         description: what it gives, for the UI.
         group: where its tables stand in the graph.
         tables: what it is read into, always written together; the asset has the first one's name.
@@ -63,6 +64,11 @@ class DayService:
     tables: tuple[Table, ...]
     pull: PullDay
     named_by: str | None = None
+
+    @property
+    def quota(self) -> str:
+        """The service whose quota its requests count for."""
+        return quota_of(self.name)
 
     def is_wanted(self, settings: Settings) -> bool:
         """Whether the settings say that it is asked for."""
