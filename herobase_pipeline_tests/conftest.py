@@ -25,7 +25,7 @@ from herobase_pipeline.lake.layout import Forgetting, Lake
 from herobase_pipeline.partitions import Window, day_bounds
 from herobase_pipeline.pulling import account
 from herobase_pipeline.reading import charts
-from herobase_pipeline.sandbox import Sandbox, World
+from herobase_pipeline.sandbox import Sandbox, World, server
 from herobase_pipeline.sandbox.world.truth import Call, Lead
 from herobase_pipeline.settings import SandboxSettings, Settings
 from herobase_pipeline.tables import (
@@ -35,6 +35,7 @@ from herobase_pipeline.tables import (
     VIEWS,
 )
 from herobase_pipeline_tests.dagster_internals import wait_by
+from herobase_pipeline_tests.worlds import SharedWorld
 
 ROOT = Path(__file__).parent.parent
 NOW = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
@@ -47,6 +48,14 @@ WHOLE = ",".join(
 SITE = Site(Settings())
 _OF_SITE = of_site(SITE)
 ASSETS, CHECKS = list(_OF_SITE.assets or ()), list(_OF_SITE.asset_checks or ())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_worlds() -> Iterator[None]:
+    """Let the sandboxes of this process that invent the same call centre invent it once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(server, "World", SharedWorld)
+        yield
 
 
 @dataclass
