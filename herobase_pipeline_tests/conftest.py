@@ -1,8 +1,11 @@
 """What the scenarios share: a HeroBase that answers over HTTP, a lake of their own, and real Dagster runs."""
 
 import datetime as dt
+import fcntl
 import hashlib
 import hmac
+import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -126,11 +129,20 @@ class Centre:
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Query the lake; every table is a view, private ones too."""
+        views: list[str] = []
+        told = query
+        for table in reversed(
+            (*TABLES, *VIEWS)
+        ):  # each is made of those before it; as all take long, only what is named
+            if re.search(rf"\b{table.name}\b", told):
+                of_files = selection(self.lake, table)
+                told += f" {of_files}"
+                views.insert(0, f'CREATE VIEW "{table.name}" AS {of_files}')
         with bare() as con:
             con.execute(f"SET TimeZone = '{self.settings.timezone}'")
             con.execute(INTERVAL)
-            for table in (*TABLES, *VIEWS):
-                con.execute(f'CREATE VIEW "{table.name}" AS {selection(self.lake, table)}')
+            for view in views:
+                con.execute(view)
             return con.execute(query).fetchall()
 
     def truth(self, day: str) -> list[Call]:
@@ -215,6 +227,21 @@ def at_one_time(patch: pytest.MonkeyPatch, clock: list[dt.datetime], sleep: Call
     patch.setattr(account, "_budget", lambda _: budget)
     patch.setattr(daily_quota, "NAP", dt.timedelta(days=1))
     wait_by(patch, lambda: clock[0], sleep)
+
+
+def once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """Return what ``make`` put at a path, made once for all workers of a run: copy it before you change anything."""
+    base = tmp_path_factory.getbasetemp()
+    made = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "once" / name
+    made.parent.mkdir(exist_ok=True)
+    with made.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            aside = made.with_suffix(".making")
+            shutil.rmtree(aside, ignore_errors=True)  # of a worker that failed at it
+            make(aside)
+            aside.rename(made)
+    return made
 
 
 @pytest.fixture
