@@ -234,13 +234,13 @@ def once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Pa
     base = tmp_path_factory.getbasetemp()
     made = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "once" / name
     made.parent.mkdir(exist_ok=True)
+    done = made.with_suffix(".done")
     with made.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not made.exists():
-            aside = made.with_suffix(".making")
-            shutil.rmtree(aside, ignore_errors=True)  # of a worker that failed at it
-            make(aside)
-            aside.rename(made)
+        if not done.exists():
+            shutil.rmtree(made, ignore_errors=True)  # of a worker that failed at it
+            make(made)
+            done.touch()
     return made
 
 
