@@ -1,8 +1,11 @@
 """What the scenarios share: a HeroBase that answers over HTTP, a lake of their own, and real Dagster runs."""
 
 import datetime as dt
+import fcntl
 import hashlib
 import hmac
+import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -25,7 +28,7 @@ from herobase_pipeline.lake.layout import Forgetting, Lake
 from herobase_pipeline.partitions import Window, day_bounds
 from herobase_pipeline.pulling import account
 from herobase_pipeline.reading import charts
-from herobase_pipeline.sandbox import Sandbox, World
+from herobase_pipeline.sandbox import Sandbox, World, server
 from herobase_pipeline.sandbox.world.truth import Call, Lead
 from herobase_pipeline.settings import SandboxSettings, Settings
 from herobase_pipeline.tables import (
@@ -35,6 +38,7 @@ from herobase_pipeline.tables import (
     VIEWS,
 )
 from herobase_pipeline_tests.dagster_internals import wait_by
+from herobase_pipeline_tests.worlds import SharedWorld
 
 ROOT = Path(__file__).parent.parent
 NOW = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
@@ -47,6 +51,14 @@ WHOLE = ",".join(
 SITE = Site(Settings())
 _OF_SITE = of_site(SITE)
 ASSETS, CHECKS = list(_OF_SITE.assets or ()), list(_OF_SITE.asset_checks or ())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_worlds() -> Iterator[None]:
+    """Let the sandboxes of this process that invent the same call centre invent it once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(server, "World", SharedWorld)
+        yield
 
 
 @dataclass
@@ -117,11 +129,20 @@ class Centre:
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Query the lake; every table is a view, private ones too."""
+        views: list[str] = []
+        told = query
+        for table in reversed(
+            (*TABLES, *VIEWS)
+        ):  # each is made of those before it; as all take long, only what is named
+            if re.search(rf"\b{table.name}\b", told):
+                of_files = selection(self.lake, table)
+                told += f" {of_files}"
+                views.insert(0, f'CREATE VIEW "{table.name}" AS {of_files}')
         with bare() as con:
             con.execute(f"SET TimeZone = '{self.settings.timezone}'")
             con.execute(INTERVAL)
-            for table in (*TABLES, *VIEWS):
-                con.execute(f'CREATE VIEW "{table.name}" AS {selection(self.lake, table)}')
+            for view in views:
+                con.execute(view)
             return con.execute(query).fetchall()
 
     def truth(self, day: str) -> list[Call]:
@@ -206,6 +227,21 @@ def at_one_time(patch: pytest.MonkeyPatch, clock: list[dt.datetime], sleep: Call
     patch.setattr(account, "_budget", lambda _: budget)
     patch.setattr(daily_quota, "NAP", dt.timedelta(days=1))
     wait_by(patch, lambda: clock[0], sleep)
+
+
+def once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """Return what ``make`` put at a path, made once for all workers of a run: copy it before you change anything."""
+    base = tmp_path_factory.getbasetemp()
+    made = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "once" / name
+    made.parent.mkdir(exist_ok=True)
+    done = made.with_suffix(".done")
+    with made.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            shutil.rmtree(made, ignore_errors=True)  # of a worker that failed at it
+            make(made)
+            done.touch()
+    return made
 
 
 @pytest.fixture

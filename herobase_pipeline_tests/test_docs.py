@@ -24,7 +24,7 @@ from herobase_pipeline.fields.declarations import declaration
 from herobase_pipeline.sandbox import Sandbox
 from herobase_pipeline.settings import SandboxSettings, Settings
 from herobase_pipeline.tables import LEADS
-from herobase_pipeline_tests.conftest import ROOT
+from herobase_pipeline_tests.conftest import ROOT, once
 
 GIT, MAKE = str(shutil.which("git")), str(shutil.which("make"))
 DOCS = sorted(ROOT.glob("docs/*.md"))
@@ -113,23 +113,42 @@ class Clone:
         else:  # the environment is installed
             self.run("bash", "-euo", "pipefail", "-c", re.sub(r"^make ", "make -o .venv/ready ", line))
 
-    def run(self, *command: str, given: str = "") -> None:
+    def run(self, *command: str, given: str = "") -> str:
         done = subprocess.run(
             command, cwd=self.home, env=self.environment, input=given, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a clone in which ``make demo`` was typed, once for all workers; ``demo.txt`` in it is what that printed."""
+
+    def show(home: Path) -> None:
+        printed = Clone.fresh(home, Sandbox(SandboxSettings())).run(MAKE, "-o", ".venv/ready", "demo")
+        (home / "demo.txt").write_text(printed, encoding="utf-8")
+
+    return once(tmp_path_factory, "demo", show)
 
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Path], Clone]]:
-    """The clone in which a page is followed; those that begin with the demo share one, as it takes half a minute."""
+    """The clone in which a page is followed.
+
+    Those that begin with the demo share one, as it takes half a minute; it is a copy of one that a worker has made for all.
+    """
     sandbox = Sandbox(SandboxSettings()).start()
     made: dict[str, Clone] = {}
 
     def of(page: Path) -> Clone:
         name = "demo" if blocks(page)[0].text.startswith("make demo") else page.stem
         if name not in made:
-            made[name] = Clone.fresh(tmp_path_factory.mktemp(name) / "clone", sandbox)
+            home = tmp_path_factory.mktemp(name) / "clone"
+            if name == "demo":
+                shutil.copytree(demo(tmp_path_factory), home, symlinks=True)
+                made[name] = Clone(home, sandbox)
+            else:
+                made[name] = Clone.fresh(home, sandbox)
         return made[name]
 
     yield of
