@@ -37,7 +37,8 @@ def utcnow() -> dt.datetime:
 
 def findings(checks: Sequence[Check], look: Look) -> Iterator[tuple[Check, list[Finding]]]:
     """Yield each check with what it finds, the latest day first."""
-    lake = without_damaged(look.lake)  # which ones are damaged is told by a check of its own
+    read = tuple(dict.fromkeys(table for check in checks for table in check.tables))
+    lake = without_damaged(look.lake, read)  # which ones are damaged is told by a check of its own
     unwanted = {table for s in DAY_SERVICES if not s.is_wanted(look.settings) for table in s.tables}
     asked = [
         check

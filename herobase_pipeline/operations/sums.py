@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
-from herobase_pipeline.deriving.made import is_made_from
+from herobase_pipeline.deriving.made import made_from
 from herobase_pipeline.lake.catalogue import define_views
 from herobase_pipeline.lake.damage import without_damaged
 from herobase_pipeline.lake.engine import connect
@@ -33,19 +33,20 @@ def unlike(
         counted: the SELECT of what there should be.
 
     """
-    there = without_damaged(lake)
+    there = without_damaged(lake, (CALLS, table, *others))
     if not all(map(there.has, (CALLS, table, *others))):
         return []
-
-    def is_made(one: Table, day: dt.date) -> bool:
-        calls = there.file(CALLS, day)
-        return not is_newer(calls, there.file(one, day)) if one.daily else is_made_from(there, one, [calls])
-
-    made = [each for each in (table, *others) if each not in (CALLS, LEADS)]
-    if LEADS in others and not is_made_from(there, table, there.files(LEADS)):
+    leads = there.files(LEADS) if LEADS in others else []
+    if made_from(there, table, leads) != set(leads):
         return []
     gone = gone_days(there, CALLS)
-    days = [day for day in there.days(CALLS) if day <= due and day not in gone and all(is_made(t, day) for t in made)]
+    calls = {there.file(CALLS, day): day for day in there.days(CALLS) if day <= due and day not in gone}
+    for each in (table, *others):
+        if each.daily and each is not CALLS:
+            calls = {path: day for path, day in calls.items() if not is_newer(path, there.file(each, day))}
+        elif each not in (CALLS, LEADS):
+            calls = {path: calls[path] for path in made_from(there, each, calls)}
+    days = sorted(calls.values())
     with spool(there) as folder, connect(zone, folder) as con:
         define_views(con, there, tuple(dict.fromkeys((table, *others))))
         found = con.execute(
