@@ -165,9 +165,13 @@ def _drawn_before(
 def _whole(
     site: Site, table: Table, group: str, sources: Sequence[Source], params: Mapping[str, Any] | None = None
 ) -> dg.AssetsDefinition:
-    """Return the asset of a table that is small, and made anew each time from all that its sources hold."""
+    """Return the asset of a table that is small, and made from all that its sources hold once one is another."""
     return _followed(
-        site, table, group, sources, lambda lake, zone, run, _: derive(lake, zone, table, sources, params, run)
+        site,
+        table,
+        group,
+        sources,
+        lambda lake, zone, run, anew: derive(lake, zone, table, sources, params, run, anew=anew),
     )
 
 
