@@ -16,6 +16,7 @@ import herobase_pipeline as hb
 from herobase_pipeline.assets import pictures
 from herobase_pipeline.reading import charts
 from herobase_pipeline.reading.rates import LOADED
+from herobase_pipeline.tables import CALL_OUTCOMES
 from herobase_pipeline.tables.drops import REGIMES
 
 pytestmark = pytest.mark.slow
@@ -70,6 +71,19 @@ def test_outcomes_are_those_of_the_days_up_to_the_runs_last_one(centre, drawn):
     assert sum(itertools.chain.from_iterable(by_day.values() for by_day in bars.values())) == sum(
         n for _, _, n in counted
     )
+
+
+def test_outcomes_are_drawn_again_only_where_a_number_is_another(centre, drawn):
+    here = centre()
+    here.load("calls,call_outcomes", FIRST, LAST)
+    first = shown(here, "call_outcomes", LAST)
+    here.load("call_outcomes", LAST)
+    assert shown(here, "call_outcomes", LAST)[pictures.OUTCOMES] == first[pictures.OUTCOMES]
+    assert len(drawn) == 1
+    here.lake.remove(CALL_OUTCOMES, dt.date.fromisoformat(FIRST))  # a day that is not known any more
+    here.load("call_outcomes", LAST)
+    assert len(drawn) == 2
+    assert shown(here, "call_outcomes", LAST)[pictures.OUTCOMES] != first[pictures.OUTCOMES]
 
 
 def test_a_refresh_of_today_shows_the_picture_of_the_day_before(centre, drawn):

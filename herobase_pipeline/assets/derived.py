@@ -96,11 +96,15 @@ def _pictures_of_outcomes(
     context: dg.AssetExecutionContext, site: Site, lake: Lake, settings: Settings, day: dt.date
 ) -> dict[str, Any]:
     """Return the pictures of the days up to this one; a refresh of today repeats yesterday's, which ended with the same day."""
-    if context.run.tags.get(REFRESH) != "true":
-        teams = pictures.teams(lake, CALL_OUTCOMES, "contact_rate_per_dial", settings.teams)
-        return teams | pictures.outcomes(lake, day)
-    before = str(day - dt.timedelta(days=1))
-    asked = dg.AssetRecordsFilter(site.key(CALL_OUTCOMES), [before])
+    if context.run.tags.get(REFRESH) == "true":
+        return _shown_before(context, site, day - dt.timedelta(days=1))
+    teams = pictures.teams(lake, CALL_OUTCOMES, "contact_rate_per_dial", settings.teams)
+    return teams | pictures.outcomes(lake, day, _shown_before(context, site, day))
+
+
+def _shown_before(context: dg.AssetExecutionContext, site: Site, day: dt.date) -> dict[str, Any]:
+    """Return the pictures that were shown last of a day of call_outcomes."""
+    asked = dg.AssetRecordsFilter(site.key(CALL_OUTCOMES), [str(day)])
     made = context.instance.fetch_materializations(asked, limit=1).records
     return pictures.of_runs_before(
         made[0].asset_materialization.metadata if made and made[0].asset_materialization else {}
@@ -165,9 +169,13 @@ def _drawn_before(
 def _whole(
     site: Site, table: Table, group: str, sources: Sequence[Source], params: Mapping[str, Any] | None = None
 ) -> dg.AssetsDefinition:
-    """Return the asset of a table that is small, and made anew each time from all that its sources hold."""
+    """Return the asset of a table that is small, and made from all that its sources hold once one is another."""
     return _followed(
-        site, table, group, sources, lambda lake, zone, run, _: derive(lake, zone, table, sources, params, run)
+        site,
+        table,
+        group,
+        sources,
+        lambda lake, zone, run, anew: derive(lake, zone, table, sources, params, run, anew=anew),
     )
 
 

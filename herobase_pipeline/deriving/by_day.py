@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from herobase_pipeline.deriving import made
+from herobase_pipeline.deriving.following import follow
 from herobase_pipeline.deriving.made import Seen
 from herobase_pipeline.deriving.restating import Run, restate
-from herobase_pipeline.deriving.session import Derived, deriving
+from herobase_pipeline.deriving.session import Derived
 from herobase_pipeline.deriving.sources import loaded_days_of, macros, require_loaded
 from herobase_pipeline.lake.catalogue import view
 from herobase_pipeline.lake.completeness import complete_days, define_complete_days
@@ -56,9 +57,10 @@ def derive_by_day(
     read = [LEADS, CALLS] if with_calls else [LEADS]
     require_loaded(lake, table, read)
     day, day_of_leads = table.columns[0].name, day_of_leads or table.columns[0].name
-    with deriving(lake, zone, table, reads=read) as con:
-        recipe = made.recipe(zone, table.query, macros(), *map(str, table))
-        before = None if anew else made.read(lake, table, recipe)
+    by = made.recipe(zone, table.query, macros(), *map(str, table))
+
+    def make(con: duckdb.DuckDBPyConnection) -> Derived:
+        before = None if anew else made.read(lake, table, by)
         sources = _look(lake, con, table, day_of_leads, before.sources if before else {})
         sources |= _look_at_calls(lake) if with_calls else {}
         con.execute(macros())
@@ -76,11 +78,12 @@ def derive_by_day(
             _define_calls(lake, con, table, changed)
         con.execute(f"CREATE TEMP TABLE made AS {table.query}")
         restated = sum(restate(lake, con, table, "FROM made", run=run, changed=changed).values())
-        count = write(
-            lake, con, table, "FROM made", complete=complete_days(con), loaded=loaded_days_of(con, lake, [LEADS])
-        )
-        made.keep(lake, table, recipe, sources)
-        return Derived(count, restated, is_whole=True, whole_days=len(complete_days(con)))
+        whole = complete_days(con)
+        count = write(lake, con, table, "FROM made", complete=whole, loaded=loaded_days_of(con, lake, [LEADS]))
+        made.keep(lake, table, by, sources)
+        return Derived(count, restated, is_whole=True, whole_days=len(whole))
+
+    return follow(lake, zone, table, read, by, make, anew=anew)
 
 
 def _days(days: Collection[dt.date]) -> str:

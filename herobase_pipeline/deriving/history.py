@@ -3,9 +3,12 @@
 from importlib.resources import files
 from zoneinfo import ZoneInfo
 
+import duckdb
+
 from herobase_pipeline.deriving import made
+from herobase_pipeline.deriving.following import follow
 from herobase_pipeline.deriving.made import Seen
-from herobase_pipeline.deriving.session import Derived, deriving
+from herobase_pipeline.deriving.session import Derived
 from herobase_pipeline.deriving.sources import loaded_days_of, require_loaded
 from herobase_pipeline.lake.catalogue import view
 from herobase_pipeline.lake.completeness import complete_days, define_complete_days
@@ -34,9 +37,10 @@ def derive_history(lake: Lake, zone: ZoneInfo, *, anew: bool = False) -> Derived
     """
     require_loaded(lake, ORG_HISTORY, [CALLS])
     known = lake.known(ORG_HISTORY)
-    with deriving(lake, zone, ORG_HISTORY, reads=[CALLS]) as con:
-        recipe = made.recipe(zone, SIGHTINGS, ORG_HISTORY.query)
-        before = None if anew else made.read(lake, ORG_HISTORY, recipe)
+    by = made.recipe(zone, SIGHTINGS, ORG_HISTORY.query)
+
+    def make(con: duckdb.DuckDBPyConnection) -> Derived:
+        before = None if anew else made.read(lake, ORG_HISTORY, by)
         paths = {day: lake.file(CALLS, day) for day in lake.days(CALLS)}
         marks = made.marks(lake, [*paths.values()])
         sources = {name: Seen(mark=mark) for name, mark in marks.items()}
@@ -59,5 +63,7 @@ def derive_history(lake: Lake, zone: ZoneInfo, *, anew: bool = False) -> Derived
             con.execute(f"COPY (FROM org_sightings ORDER BY date, unit) TO {literal(str(aside))} (FORMAT parquet)")
         loaded = loaded_days_of(con, lake, [CALLS])
         rows = write(lake, con, ORG_HISTORY, complete=complete_days(con), loaded=loaded)
-        made.keep(lake, ORG_HISTORY, recipe, sources, beside=[known])
+        made.keep(lake, ORG_HISTORY, by, sources, beside=[known])
         return Derived(rows, 0, is_whole=True)
+
+    return follow(lake, zone, ORG_HISTORY, [CALLS], by, make, anew=anew)

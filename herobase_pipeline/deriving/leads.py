@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from herobase_pipeline.deriving import made
+from herobase_pipeline.deriving.following import follow
 from herobase_pipeline.deriving.made import Made, Seen
-from herobase_pipeline.deriving.session import Derived, deriving
+from herobase_pipeline.deriving.session import Derived
 from herobase_pipeline.deriving.sources import define_loaded, loaded_days_of, macros, require_loaded, tables_of
 from herobase_pipeline.lake.catalogue import view
 from herobase_pipeline.lake.completeness import complete_days, define_complete_days, known_in_full
@@ -46,9 +47,10 @@ def derive_leads(lake: Lake, zone: ZoneInfo, *, anew: bool = False) -> Derived:
 
     """
     require_loaded(lake, LEADS, SOURCES)
-    with deriving(lake, zone, LEADS, reads=_DAILY) as con:
-        recipe = made.recipe(zone, LEADS.query, macros(), *map(str, LEADS.in_file))
-        before = None if anew else made.read(lake, LEADS, recipe)
+    by = made.recipe(zone, LEADS.query, macros(), *map(str, LEADS.in_file))
+
+    def make(con: duckdb.DuckDBPyConnection) -> Derived:
+        before = None if anew else made.read(lake, LEADS, by)
         con.execute(macros())
         sources = _look(lake, con, before)
         _define_days(lake, con, sources)
@@ -56,10 +58,12 @@ def derive_leads(lake: Lake, zone: ZoneInfo, *, anew: bool = False) -> Derived:
             _make_all(lake, con)
         write_known(lake, con, LEADS, complete_days(con), loaded_days_of(con, lake, SOURCES))
         lake.remove(LEADS)  # the one file of before there were months, which counts until here
-        made.keep(lake, LEADS, recipe, _by_path(lake, sources), beside=[lake.digests(LEADS)])
+        made.keep(lake, LEADS, by, _by_path(lake, sources), beside=[lake.digests(LEADS)])
         rows = number(con, f"SELECT count(*) FROM ({view(lake, LEADS)})")
         versions = {table.name: sum(seen.told["versions"] for seen in sources[table].values()) for table in VERSIONS}
         return Derived(rows, 0, is_whole=True, versions={name: count for name, count in versions.items() if count})
+
+    return follow(lake, zone, LEADS, _DAILY, by, make, anew=anew)
 
 
 # -- what there is ------------------------------------------------------------------------------------------------------

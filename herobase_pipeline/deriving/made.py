@@ -5,7 +5,7 @@ lie there, the table is made anew from everything.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -75,20 +75,21 @@ def name(lake: Lake, path: Path) -> str:
 def read(lake: Lake, table: Table, by: str) -> Made | None:
     """Return how a table was made; None where that does not hold for the files that lie there, or for this recipe."""
     try:
-        made = Made.model_validate(notes.read(lake, _note(table)))
+        made = Made.model_validate(notes.read(lake, note_of(table)))
     except ValidationError:
         return None
     files = {path: seen.mark for path, seen in made.files.items()}
     return made if made.recipe == by and files and files == marks(lake, lake.files(table)) else None
 
 
-def is_made_from(lake: Lake, table: Table, paths: Sequence[Path]) -> bool:
-    """Whether a table was made last from some files as they are now."""
+def made_from(lake: Lake, table: Table, paths: Collection[Path]) -> set[Path]:
+    """Return those of some files that, as they are now, a table was made from last."""
     try:
-        made = Made.model_validate(notes.read(lake, _note(table)))
+        made = Made.model_validate(notes.read(lake, note_of(table)))
     except ValidationError:
-        return False
-    return all((seen := made.sources.get(name(lake, path))) and seen.mark == mark(path) for path in paths)
+        return set()
+    seen = {path: made.sources.get(name(lake, path)) for path in paths}
+    return {path for path, of in seen.items() if of and of.mark == mark(path)}
 
 
 def is_kept(lake: Lake, made: Made, path: Path) -> bool:
@@ -111,7 +112,7 @@ def keep(lake: Lake, table: Table, by: str, sources: Mapping[str, Seen], beside:
     own, kept = (
         {path: Seen(mark=its) for path, its in marks(lake, paths).items()} for paths in (lake.files(table), beside)
     )
-    with notes.updating(lake, _note(table)) as note:
+    with notes.updating(lake, note_of(table)) as note:
         note.clear()
         note.update(Made(recipe=by, files=own, sources=dict(sources), beside=kept).model_dump(mode="json"))
 
@@ -126,7 +127,7 @@ def rename(lake: Lake, table: Table, swapped: Swapped, aliases: Sequence[str]) -
         aliases: what the leads are called now.
 
     """
-    with notes.updating(lake, _note(table)) as note:
+    with notes.updating(lake, note_of(table)) as note:
         try:
             made = Made.model_validate(note)
         except ValidationError:
@@ -138,5 +139,6 @@ def rename(lake: Lake, table: Table, swapped: Swapped, aliases: Sequence[str]) -
         note.update(made.model_copy(update={"renamed": sorted({*made.renamed, *aliases})}).model_dump(mode="json"))
 
 
-def _note(table: Table) -> str:
+def note_of(table: Table) -> str:
+    """Return what the note of a table is called."""
     return f"made_{table.name}"

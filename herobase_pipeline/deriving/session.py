@@ -58,19 +58,26 @@ def deriving(
     reads: Sequence[Table] = (),
     days: Collection[dt.date] | None = None,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a connection to derive a table in; one run at a time, so that what was read last is written last.
+    """Open a connection to derive a table in, in its turn (see ``in_turn`` and ``connected``)."""
+    with in_turn(lake, table, reads, days), connected(lake, zone, table) as con:
+        yield con
+
+
+@contextmanager
+def in_turn(
+    lake: Lake, table: Table, reads: Sequence[Table] = (), days: Collection[dt.date] | None = None
+) -> Iterator[None]:
+    """Derive a table within the block; one run at a time, so that what was read last is written last.
 
     A monthly table that it ``reads`` is not written meanwhile, else a lead could be met in two months, or in none. Files of its
     own that are damaged count as if they were not there.
 
     Raises:
-        DiskError: the disk is full, or cannot be written to.
         DamagedError: a file that it reads is damaged (of daily tables those of ``days``, or all), or one of its own that
             cannot be made anew.
-        NotDerivedError: DuckDB fails within the block.
 
     """
-    with ExitStack() as turns, spool(lake) as folder, connect(zone, folder, ROOMY) as con:
+    with ExitStack() as turns:
         for each in (*(source for source in reads if source.monthly), table):
             turns.enter_context(turn(lake, each))
         require_undamaged(lake, f"{table.name} was not made, and is as it was.", reads, days)
@@ -78,6 +85,20 @@ def deriving(
             if table is not HEALTH and gone_days(lake, CALLS):
                 raise DamagedError(lake, f"{table.name} was not made. {_ONLY_THERE}", {table: own})
             lake.hidden.update(own)
+        yield
+
+
+@contextmanager
+def connected(lake: Lake, zone: ZoneInfo, table: Table) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a connection to derive a table in, whose turn it is.
+
+    Raises:
+        DiskError: the disk is full, or cannot be written to.
+        DamagedError: a file that was read is damaged.
+        NotDerivedError: DuckDB fails within the block.
+
+    """
+    with spool(lake) as folder, connect(zone, folder, ROOMY) as con:
         try:
             yield con
         except duckdb.Error as error:

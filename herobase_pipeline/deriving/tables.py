@@ -1,13 +1,18 @@
 """Tables made from other tables by the SQL beside their declaration: as a whole, or some of their days."""
 
 import datetime as dt
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import duckdb
+
+from herobase_pipeline.deriving import made
+from herobase_pipeline.deriving.following import follow
 from herobase_pipeline.deriving.restating import Run, restate
 from herobase_pipeline.deriving.session import Derived, NotDerivedError, NotLoadedError, deriving
-from herobase_pipeline.deriving.sources import Source, define_sources, loaded_days_of, require_loaded, tables_of
+from herobase_pipeline.deriving.sources import Source, define_sources, loaded_days_of, macros, require_loaded, tables_of
 from herobase_pipeline.lake.completeness import complete_days
 from herobase_pipeline.lake.engine import literal
 from herobase_pipeline.lake.gone import define_past, gone_days
@@ -24,15 +29,22 @@ def derive(
     sources: Sequence[Source],
     params: Mapping[str, Any] | None = None,
     run: Run | None = None,
+    *,
+    anew: bool = False,
 ) -> Derived:
     """Make a table that lies in one file from all that its sources hold; ``run`` is named where it changes numbers.
+
+    It stays where nothing has changed, unless it is to be made ``anew``.
 
     Raises:
         NotLoadedError: a source has no file at all.
 
     """
     require_loaded(lake, table, sources)
-    with deriving(lake, zone, table, reads=tables_of(*sources)) as con:
+    decided = json.dumps(params, sort_keys=True, default=str)
+    by = made.recipe(zone, table.query, macros(), *map(str, table), decided)
+
+    def make(con: duckdb.DuckDBPyConnection) -> Derived:
         loaded = loaded_days_of(con, lake, sources)
         define_sources(con, lake, sources)
         define_past(con, lake, table)
@@ -40,6 +52,8 @@ def derive(
         restated = sum(restate(lake, con, table, "FROM made", run=run).values())
         rows = write(lake, con, table, "FROM made", complete=complete_days(con), loaded=loaded)
         return Derived(rows, restated, is_whole=True)
+
+    return follow(lake, zone, table, tables_of(*sources), by, make, anew=anew)
 
 
 def derive_days(

@@ -19,7 +19,7 @@ from herobase_pipeline.lake import datapackage
 from herobase_pipeline.lake.completeness import known_days, loaded_days
 from herobase_pipeline.lake.damage import damaged_files
 from herobase_pipeline.lake.engine import bare, file_literal, literal, quoted
-from herobase_pipeline.lake.layout import PART, Lake, exists, locked, make_folder, written
+from herobase_pipeline.lake.layout import PART, Lake, Mark, exists, locked, make_folder, mark, written
 from herobase_pipeline.lake.store import put_bytes
 from herobase_pipeline.lake.writing import empty
 from herobase_pipeline.tables import (
@@ -36,6 +36,8 @@ from herobase_pipeline.tables import (
 
 STORAGE_VERSION = "v1.2.0"  # readers on DuckDB 1.x open it too
 _ROWS = "counted"
+_ANSWERED: dict[Path, tuple[Mark, tuple[str, str]]] = {}
+"""By catalogue which file it was when this process last opened it, and what it said: each step of a run asks."""
 _CALM_S = 60.0
 """On an object store the catalogue is written at most so often."""
 _DAY = "date=[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"  # "date=2026-11-23 copy" is none
@@ -172,9 +174,9 @@ def refresh(lake: Lake, zone: ZoneInfo, *, anew: bool = False) -> Path:
     """
     if is_remote(lake.root) and not anew and time.time() - written(lake.catalogue) < _CALM_S:
         return lake.catalogue  # dear to write there; who reads has one made where it is not the one that is wanted
-    lake = replace(lake, hidden=set())
     make_folder(lake.catalogue.parent, private=False)
     with locked(lake.catalogue.parent):  # so that nobody puts an older state in place of a newer one
+        lake = replace(lake, hidden=set()).at_one_moment()
         mark, statements = _wanted(lake, zone.key)
         if anew or _made(lake.catalogue) != (mark, zone.key):
             try:
@@ -183,7 +185,7 @@ def refresh(lake: Lake, zone: ZoneInfo, *, anew: bool = False) -> Path:
                 # the old one stays, which fails where it reads such a file; without it a day would be lacking in silence
                 if not exists(lake.catalogue) or not damaged_files(lake):
                     raise
-    datapackage.refresh(lake)
+        datapackage.refresh(lake)
     return lake.catalogue
 
 
@@ -195,7 +197,7 @@ def at_hand(lake: Lake) -> Iterator[Path]:
     answer from the original, or not at all.
     """
     made = _made(lake.catalogue)
-    mark, statements = _wanted(lake, made[1]) if made else ("", [])
+    mark, statements = _wanted(lake.at_one_moment(), made[1]) if made else ("", [])
     if made is None or made[0] == mark:
         with _openable(lake.catalogue) as catalogue:
             yield catalogue
@@ -220,7 +222,6 @@ def _openable(catalogue: Path) -> Iterator[Path]:
 
 def _wanted(lake: Lake, timezone: str) -> tuple[str, list[str]]:
     """Return the statements that make the catalogue, and the mark by which it is known."""
-    lake = lake.at_one_moment()
     shown = [table for table in (*TABLES, *VIEWS) if not table.private]
     statements = [INTERVAL, *(statement for table in shown for statement in _statements(lake, table))]
     mark = hashlib.sha256("\n".join([timezone, *statements]).encode()).hexdigest()
@@ -262,11 +263,15 @@ def timezone_of(lake: Lake) -> str | None:
 
 def _made(catalogue: Path) -> tuple[str, str] | None:
     """Return the mark and the zone that ``refresh`` left; None for no file, one it did not write, or of another DuckDB."""
-    if not exists(catalogue):
+    file = mark(catalogue)
+    if file is None:
         return None
+    if catalogue in _ANSWERED and _ANSWERED[catalogue][0] == file:
+        return _ANSWERED[catalogue][1]
     try:
-        with _openable(catalogue) as file, duckdb.connect(file, read_only=True) as con:
-            ((mark, timezone),) = con.execute("SELECT mark, timezone FROM meta.made").fetchall()
+        with _openable(catalogue) as path, duckdb.connect(path, read_only=True) as con:
+            ((views, timezone),) = con.execute("SELECT mark, timezone FROM meta.made").fetchall()
     except duckdb.Error:
         return None
-    return str(mark), str(timezone)
+    _ANSWERED[catalogue] = file, (str(views), str(timezone))
+    return _ANSWERED[catalogue][1]

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from herobase_pipeline.lake.layout import Lake, exists, locked
+from herobase_pipeline.lake.layout import Lake, exists
 from herobase_pipeline.lake.store import put_bytes
 from herobase_pipeline.tables import TABLES, Table, Type
 
@@ -29,18 +29,16 @@ _PARTITIONS = {
 
 
 def refresh(lake: Lake) -> None:
-    """Write the package if it is not the one that is wanted now."""
+    """Write the package if it is not the one that is wanted now; nobody else does so meanwhile."""
     wanted = msgspec.json.format(msgspec.json.encode(described(lake)), indent=2)
     path = lake.root.absolute() / "datapackage.json"
     if exists(path) and path.read_bytes() == wanted:
         return
-    with locked(path.parent):
-        put_bytes(path, wanted)
+    put_bytes(path, wanted)
 
 
 def described(lake: Lake) -> dict[str, Any]:
     """Return the package: a resource for each table that has files, paths relative to the lake's folder."""
-    lake = lake.at_one_moment()
     return {
         "$schema": f"{_STANDARD}/datapackage.json",
         "name": "herobase",

@@ -11,25 +11,26 @@ from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.writing import empty
 from herobase_pipeline.tables import CALLS, Table
 
-_NOTE = "gone_days"
+NOTE = "gone_days"
+"""What the note of these days is called."""
 
 
 def gone_days(lake: Lake, table: Table) -> dict[dt.date, bool]:
     """Return the days of a table of which rows were deleted, and whether each was known in full."""
-    of = (notes.read(lake, _NOTE) or {}).get(table.name, {})
+    of = (notes.read(lake, NOTE) or {}).get(table.name, {})
     return {dt.date.fromisoformat(day): bool(whole) for day, whole in of.items()}
 
 
 def remember(lake: Lake, table: Table, days: Mapping[dt.date, bool]) -> None:
     """Note days of which rows are about to be deleted, and whether each is known in full."""
-    with notes.updating(lake, _NOTE) as note:
+    with notes.updating(lake, NOTE) as note:
         note.setdefault(table.name, {}).update({str(day): whole for day, whole in days.items()})
 
 
 def is_back(lake: Lake, table: Table, day: dt.date) -> None:
     """Note that a day was loaded again, whole."""
     if day in gone_days(lake, table):
-        with notes.updating(lake, _NOTE) as note:
+        with notes.updating(lake, NOTE) as note:
             note.get(table.name, {}).pop(str(day), None)
 
 

@@ -90,7 +90,8 @@ class Lake:
 
     def _folders(self, table: Table) -> Iterator[str]:
         folder = self.folder(table)
-        yield from (name for name in store.folders_with(folder, PART) if self.is_there(folder / name / PART))
+        found = store.folders_with(folder, PART)
+        yield from (name for name in found if folder / name / PART not in self.hidden) if self.hidden else found
 
     def has(self, table: Table) -> bool:
         """Whether a table has a file."""

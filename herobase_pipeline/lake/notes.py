@@ -15,7 +15,7 @@ Note = dict[str, Any]
 def read(lake: Lake, name: str) -> Note | None:
     """Return a note; None where there is none, or where what is there is no JSON object."""
     try:
-        note = json.loads(read_bytes(_file(lake, name)).decode("utf-8"))
+        note = json.loads(read_bytes(file_of(lake, name)).decode("utf-8"))
     except (FileNotFoundError, ValueError):
         return None
     return note if isinstance(note, dict) else None
@@ -27,7 +27,7 @@ def updating(lake: Lake, name: str) -> Iterator[Note]:
 
     Only one process is in the block at a time, and a reader sees the old note or the new one.
     """
-    file = _file(lake, name)
+    file = file_of(lake, name)
     make_folder(file.parent, private=False)
     with locked(file.parent):
         note = read(lake, name) or {}
@@ -38,5 +38,6 @@ def updating(lake: Lake, name: str) -> Iterator[Note]:
             put_bytes(file, f"{text}\n".encode())
 
 
-def _file(lake: Lake, name: str) -> Path:
+def file_of(lake: Lake, name: str) -> Path:
+    """Return where a note lies."""
     return lake.root.absolute() / "lake" / ".notes" / f"{name}.json"

@@ -105,16 +105,25 @@ def exists(path: Path) -> bool:
 
 
 def folders_with(folder: Path, name: str) -> Iterator[str]:
-    """Yield the names of the folders in a folder that may have a file of a name."""
+    """Yield the names of the folders in a folder that have a file of a name."""
     if is_remote(folder):
         paths = [path.rsplit("/", 2) for path in _within(folder)]
         yield from sorted({parent for above, parent, file in paths if file == name and above == str(folder)})
         return
     try:
-        with os.scandir(folder) as entries:
-            yield from (entry.name for entry in entries)
+        descriptor = os.open(folder, os.O_RDONLY)
     except FileNotFoundError:
         return
+    try:
+        with os.scandir(descriptor) as entries:
+            for entry in entries:
+                with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                    os.stat(
+                        f"{entry.name}/{name}", dir_fd=descriptor
+                    )  # of a year, paths take longer than the disk does
+                    yield entry.name
+    finally:
+        os.close(descriptor)
 
 
 def is_newer(path: Path, other: Path) -> bool:

@@ -18,7 +18,7 @@ from herobase_pipeline.lake.catalogue import define_views
 from herobase_pipeline.lake.completeness import known_in_full
 from herobase_pipeline.lake.damage import without_damaged
 from herobase_pipeline.lake.engine import connect, literal
-from herobase_pipeline.lake.gone import define_gone_days
+from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.operations.rules import RULES, Check, Finding, Look
 from herobase_pipeline.pulling.services import DAY_SERVICES
@@ -37,20 +37,28 @@ def utcnow() -> dt.datetime:
 
 def findings(checks: Sequence[Check], look: Look) -> Iterator[tuple[Check, list[Finding]]]:
     """Yield each check with what it finds, the latest day first."""
-    lake = without_damaged(look.lake)  # which ones are damaged is told by a check of its own
+    read = tuple(dict.fromkeys(table for check in checks for table in check.tables))
+    lake = without_damaged(look.lake, read)  # which ones are damaged is told by a check of its own
     unwanted = {table for s in DAY_SERVICES if not s.is_wanted(look.settings) for table in s.tables}
     asked = [
         check
         for check in checks
         if isinstance(check.find, str) and lake.has(check.table) and check.table not in unwanted
     ]
-    tables = tuple(dict.fromkeys(table for check in asked for table in check.tables))
+    by_sql = _found_by_sql(asked, look, lake) if asked else {}
+    for check in checks:
+        found = by_sql.get((check.table.name, check.name), []) if isinstance(check.find, str) else check.find(look)
+        yield check, sorted(found, reverse=True)
+
+
+def _found_by_sql(checks: Sequence[Check], look: Look, lake: Lake) -> dict[tuple[str, str], list[Finding]]:
+    """Return what checks that are SQL find, by the names of their tables and their own."""
+    tables = tuple(dict.fromkeys(table for check in checks for table in check.tables))
     with spool(lake) as folder, connect(look.settings.zone, folder) as con:
         define_views(con, lake, tables)
         con.execute(f"CREATE TEMP MACRO due() AS DATE {literal(str(look.due))}")
         con.execute("CREATE TEMP TABLE loaded (table_name VARCHAR, day DATE, complete BOOLEAN)")
         con.execute("CREATE TEMP TABLE accepted (first DATE, last DATE, tables VARCHAR[])")
-        define_gone_days(con, lake)
         con.execute("CREATE TEMP TABLE misdeclared (message VARCHAR)")
         try:
             for gap in gaps.accepted(lake):
@@ -64,12 +72,7 @@ def findings(checks: Sequence[Check], look: Look) -> Iterator[tuple[Check, list[
                 "FROM (SELECT unnest($days::DATE[]) AS day)",
                 days,
             )
-        for check in checks:
-            if not isinstance(check.find, str):
-                found = check.find(look)
-            else:
-                found = con.execute(check.find).fetchall() if check in asked else []
-            yield check, sorted(found, reverse=True)
+        return {(check.table.name, check.name): con.execute(str(check.find)).fetchall() for check in checks}
 
 
 def in_words(found: Sequence[Finding]) -> str:

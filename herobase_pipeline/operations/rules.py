@@ -20,7 +20,7 @@ from herobase_pipeline.lake.damage import KEPT, damaged, name_of, remedy
 from herobase_pipeline.lake.engine import literal, quoted
 from herobase_pipeline.lake.layout import Lake, place_of
 from herobase_pipeline.lake.zones import zone_differences
-from herobase_pipeline.operations.sums import unlike
+from herobase_pipeline.operations.sums import unlike, unlike_by_day
 from herobase_pipeline.pulling.answers import cut_days
 from herobase_pipeline.pulling.calls import ShrunkError
 from herobase_pipeline.pulling.services import DAY_SERVICES, LIST_SERVICES
@@ -109,8 +109,7 @@ class Check:
         remedy: what to do then.
         find: what yields the findings: SQL, or a function of what Dagster and the lake know. The SQL reads the tables,
             ``loaded(table_name, day, complete)``, where ``complete`` is a day that was over when it was loaded,
-            ``accepted(first, last, tables)``, the gaps that somebody accepted, ``gone_days(day)``, of which calls were deleted,
-            ``misdeclared(message)``, what is wrong with
+            ``accepted(first, last, tables)``, the gaps that somebody accepted, ``misdeclared(message)``, what is wrong with
             their file, and ``due()``, the last day that must be loaded by now.
 
     """
@@ -332,6 +331,11 @@ def _unlike(table: Table, others: Sequence[Table], told: str, counted: str, look
     return unlike(look.lake, look.settings.zone, look.due, table, others, told, counted)
 
 
+def _unlike_by_day(name: str, tables: Sequence[Table], query: str, look: Look) -> list[Finding]:
+    """Return what a query finds on the days of two daily tables."""
+    return unlike_by_day(look.lake, look.settings.zone, look.due, name, tables, query)
+
+
 def _changes(table: Table, held: str, which: str) -> str:
     """Return what finds days of a pull that hold other things than the pull before. ``held`` yields day and thing."""
     return f"""
@@ -402,7 +406,6 @@ _RIGHTS = r"""
     FROM account, json_tree(if(json_valid(resource_rights), resource_rights, NULL)) WHERE atom IS NOT NULL
 """
 # the shape of limits and counts is not documented: a number is the service's that is named beside it, else above it
-_HAS_CALLS = "date NOT IN (FROM gone_days)"  # else some are past their time and gone
 _UNFINISHED = f"""
     SELECT local_day(seen_at), count(*) || ' persons are not erased yet'
     FROM erasures WHERE done_at IS NULL AND seen_at < now() - INTERVAL 1 DAY GROUP BY ALL
@@ -596,7 +599,10 @@ _OTHERS = [
         "roll_up_equals_total", [CALL_OUTCOMES, CALLS], ERROR,
         "The outcomes of a day, of all nodes of a level, add up to the calls that are loaded.",
         "Materialize call_outcomes for the days listed, which may not have been counted since; if they stay, report them.",
-        _differences(CALL_OUTCOMES, CALLS, "date", "end_cause", "calls", f"date <= due() AND {_HAS_CALLS}"),
+        partial(
+            _unlike_by_day, "roll_up_equals_total", [CALL_OUTCOMES, CALLS],
+            _differences(CALL_OUTCOMES, CALLS, "date", "end_cause", "calls", "date IS NOT NULL"),
+        ),
     ),
     Check(
         "closure_mix_sums", [LEAD_CONVERSION, LEADS], ERROR,

@@ -1,18 +1,24 @@
-"""Whether tables that count the same calls and leads add up to each other, on the days that are not about to be counted anew."""
+"""Whether tables that count the same calls and leads add up to each other, on the days that are not about to be counted anew.
+
+Of two tables by day it is noted which files agreed, so that a day is looked at again once one of its files is another.
+"""
 
 import datetime as dt
 from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
-from herobase_pipeline.deriving.made import is_made_from
-from herobase_pipeline.lake.catalogue import define_views
+from herobase_pipeline.deriving.made import made_from, recipe
+from herobase_pipeline.lake import notes
+from herobase_pipeline.lake.catalogue import define_views, view
 from herobase_pipeline.lake.damage import without_damaged
 from herobase_pipeline.lake.engine import connect
 from herobase_pipeline.lake.gone import gone_days
-from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.lake.layout import Lake, mark
 from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.lake.store import is_newer
 from herobase_pipeline.tables import CALLS, LEADS, Table
+
+_AGREED = "agreed_"
 
 
 def unlike(
@@ -33,19 +39,20 @@ def unlike(
         counted: the SELECT of what there should be.
 
     """
-    there = without_damaged(lake)
+    there = without_damaged(lake, (CALLS, table, *others))
     if not all(map(there.has, (CALLS, table, *others))):
         return []
-
-    def is_made(one: Table, day: dt.date) -> bool:
-        calls = there.file(CALLS, day)
-        return not is_newer(calls, there.file(one, day)) if one.daily else is_made_from(there, one, [calls])
-
-    made = [each for each in (table, *others) if each not in (CALLS, LEADS)]
-    if LEADS in others and not is_made_from(there, table, there.files(LEADS)):
+    leads = there.files(LEADS) if LEADS in others else []
+    if made_from(there, table, leads) != set(leads):
         return []
     gone = gone_days(there, CALLS)
-    days = [day for day in there.days(CALLS) if day <= due and day not in gone and all(is_made(t, day) for t in made)]
+    calls = {there.file(CALLS, day): day for day in there.days(CALLS) if day <= due and day not in gone}
+    for each in (table, *others):
+        if each.daily and each is not CALLS:
+            calls = {path: day for path, day in calls.items() if not is_newer(path, there.file(each, day))}
+        elif each not in (CALLS, LEADS):
+            calls = {path: calls[path] for path in made_from(there, each, calls)}
+    days = sorted(calls.values())
     with spool(there) as folder, connect(zone, folder) as con:
         define_views(con, there, tuple(dict.fromkeys((table, *others))))
         found = con.execute(
@@ -63,3 +70,37 @@ def unlike(
         ).fetchall()
     from_ = " and ".join(other.name for other in others)
     return [(day, f"{has:,} {what} in {table.name}, {should:,} in {from_}") for day, has, what, should in found]
+
+
+def unlike_by_day(
+    lake: Lake, zone: ZoneInfo, due: dt.date, name: str, tables: Sequence[Table], query: str
+) -> list[tuple[dt.date, str]]:
+    """Return what a query finds on the days of two daily tables, each with what it says; not of days of which calls are gone.
+
+    Args:
+        lake: where.
+        zone: the business time zone.
+        due: the last day that must be right.
+        name: under which it is noted which files agreed; the check's.
+        tables: what the query reads, each of the days to look at only.
+        query: the SELECT of the days that are wrong, and what is.
+
+    """
+    there = without_damaged(lake, tables)
+    by, gone = recipe(zone, query), gone_days(there, CALLS)
+    agreed = notes.read(lake, _AGREED + name) or {}
+    days = {day for table in tables for day in there.days(table) if day <= due} - gone.keys()
+    # which they are before they are read, and by which rule they are judged
+    files = {day: f"{by} {[mark(there.file(table, day)) for table in tables]}" for day in days}
+    changed = [day for day, marks in files.items() if agreed.get(str(day)) != marks]
+    if not changed:
+        return []
+    with spool(there) as folder, connect(zone, folder) as con:
+        for table in tables:
+            con.execute(f"CREATE TEMP VIEW {table.name} AS {view(there, table, changed)}")
+        found = con.execute(query).fetchall()
+    wrong = {day for day, _ in found}
+    with notes.updating(lake, _AGREED + name) as note:
+        note.clear()
+        note.update({str(day): marks for day, marks in files.items() if day not in wrong})
+    return found

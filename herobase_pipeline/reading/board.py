@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 from jinja2 import Environment, StrictUndefined
 
-from herobase_pipeline.deriving.made import is_made_from
+from herobase_pipeline.deriving.made import made_from
 from herobase_pipeline.deriving.sources import macros
 from herobase_pipeline.lake.catalogue import named, view
 from herobase_pipeline.lake.completeness import asked_at, define_complete_days, known_in_full
@@ -217,7 +217,7 @@ def _look(lake: Lake, zone: ZoneInfo, now: dt.datetime, site: str) -> Board:
         day=today,
         made_at=now.astimezone(zone),
         as_of=as_of and as_of.astimezone(zone),
-        is_current=is_made_from(lake, LEADS, current),
+        is_current=made_from(lake, LEADS, current) == set(current),
         closings=closings,
         days=days,
         left_out=left_out,

@@ -156,8 +156,9 @@ def happen(lake: Lake, what: str, on: int, given: Any, whole: bool, monkeypatch:
         killed_at(lake, given, monkeypatch)
     elif what == "lose":
         for table in MADE[: 1 + len(given) % 4]:
-            with notes.updating(lake, f"made_{table.name}") as note:
-                note.clear()
+            for kind in ("made", "followed") if whole else ("followed",):
+                with notes.updating(lake, f"{kind}_{table.name}") as note:
+                    note.clear()
 
 
 @settings(
@@ -228,7 +229,8 @@ def test_a_day_that_is_pulled_again_and_is_the_same_writes_no_leads(lake):
 @pytest.mark.parametrize("broken", ["", "[]", "{}", '{"recipe": 1}', '{"recipe": "x", "files": {"a": 1}}', "\x00"])
 def test_a_note_that_is_lost_or_broken_costs_time_and_nothing_else(lake, broken: str):
     for table in MADE:
-        (lake.root / "lake" / ".notes" / f"made_{table.name}.json").write_text(broken, encoding="utf-8")
+        for kind in ("made", "followed"):
+            (lake.root / "lake" / ".notes" / f"{kind}_{table.name}.json").write_text(broken, encoding="utf-8")
     lake.digests(LEADS).write_bytes(b"PAR1 not really")
     fill(lake, CALLS, [call(at("09:00"), "one"), call(at("09:10"), "two")], day(0), {day(0)})
     assert_all_right(lake)

@@ -1,0 +1,76 @@
+"""Days that add up are looked at again once one of their files is another."""
+
+import datetime as dt
+from collections.abc import Iterator
+
+import pytest
+
+from herobase_pipeline.deriving.tables import derive_days
+from herobase_pipeline.lake import gone
+from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.operations import sums
+from herobase_pipeline.tables import CALL_OUTCOMES, CALLS
+from herobase_pipeline_tests.tables.making import ZONE, at, call, day, fill, temporary_lake
+
+QUERY = """
+    SELECT date, 'not as many' FROM (
+        SELECT date, count(*) AS calls, 0 AS told FROM calls GROUP BY date
+        UNION ALL
+        SELECT date, 0, sum(calls) FROM call_outcomes WHERE org_level = 0 GROUP BY date
+    ) GROUP BY date HAVING sum(calls) <> sum(told) ORDER BY date
+"""
+NOTE = "agreed_of_a_test.json"
+
+
+@pytest.fixture
+def lake() -> Iterator[Lake]:
+    """A lake with two days that add up."""
+    with temporary_lake() as lake:
+        for on in (-1, 0):
+            fill(lake, CALLS, [call(at("09:00", on), call_id=f"{on}")], day(on), {day(on)})
+        derive_days(lake, ZONE, CALL_OUTCOMES, [CALLS], [day(-1), day(0)])
+        assert wrong(lake) == []
+        yield lake
+
+
+def wrong(lake: Lake, query: str = QUERY) -> list[dt.date]:
+    return [on for on, _ in sums.unlike_by_day(lake, ZONE, day(0), "of_a_test", [CALL_OUTCOMES, CALLS], query)]
+
+
+def more_calls(lake: Lake, on: int) -> None:
+    fill(lake, CALLS, [call(at("09:00", on), call_id=f"{n}") for n in range(2)], day(on), {day(on)})
+
+
+def test_days_that_agreed_are_not_read_again_and_one_that_differs_is_told_until_it_agrees(lake, monkeypatch):
+    looked: list[list[dt.date]] = []
+    view = sums.view
+    monkeypatch.setattr(sums, "view", lambda *args: looked.append(list(args[2])) or view(*args))
+    assert (wrong(lake), looked) == ([], [])
+    more_calls(lake, -1)
+    assert (wrong(lake), wrong(lake)) == ([day(-1)], [day(-1)])
+    assert looked == [[day(-1)]] * 4
+    derive_days(lake, ZONE, CALL_OUTCOMES, [CALLS], [day(-1)])
+    assert wrong(lake) == []
+    lake.remove(CALL_OUTCOMES, day(0))
+    assert wrong(lake) == [day(0)]
+
+
+@pytest.mark.parametrize("broken", ["", "[]", '{"2026-03-10": 1}', "\x00", None])
+def test_a_note_that_is_lost_broken_or_of_before_hides_nothing(lake, broken):
+    note = lake.root / "lake" / ".notes" / NOTE
+    before = note.read_text("utf-8")
+    more_calls(lake, 0)
+    assert wrong(lake) == [day(0)]
+    note.write_text(before if broken is None else broken, "utf-8")
+    assert wrong(lake) == [day(0)]
+
+
+def test_a_rule_that_is_another_looks_at_every_day_again(lake):
+    assert wrong(lake, "SELECT DISTINCT date, 'each' FROM calls ORDER BY date") == [day(-1), day(0)]
+
+
+def test_nothing_is_said_of_days_to_come_and_of_those_whose_calls_are_gone(lake):
+    more_calls(lake, -1)
+    fill(lake, CALLS, [call(at("09:00", 1), call_id="due tomorrow")], day(1))
+    gone.remember(lake, CALLS, {day(-1): True})
+    assert wrong(lake) == []
