@@ -82,11 +82,13 @@ def unlike_by_day(
         zone: the business time zone.
         due: the last day that must be right.
         name: under which it is noted which files agreed; the check's.
-        tables: what the query reads, each of the days to look at only.
+        tables: what the query reads, each of the days to look at only; nothing is wrong where the first was never made.
         query: the SELECT of the days that are wrong, and what is.
 
     """
     there = without_damaged(lake, tables)
+    if not there.has(tables[0]):
+        return []
     by, gone = recipe(zone, query), gone_days(there, CALLS)
     agreed = notes.read(lake, _AGREED + name) or {}
     days = {day for table in tables for day in there.days(table) if day <= due} - gone.keys()

@@ -53,6 +53,8 @@ def test_days_that_agreed_are_not_read_again_and_one_that_differs_is_told_until_
     assert wrong(lake) == []
     lake.remove(CALL_OUTCOMES, day(0))
     assert wrong(lake) == [day(0)]
+    lake.remove(CALL_OUTCOMES, day(-1))  # as in a lake where outcomes were never counted
+    assert wrong(lake) == []
 
 
 @pytest.mark.parametrize("broken", ["", "[]", '{"2026-03-10": 1}', "\x00", None])
