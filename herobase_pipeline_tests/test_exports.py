@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from collections import Counter
 
 import dagster as dg
 import pytest
@@ -435,11 +436,14 @@ def test_what_no_setting_names_is_not_asked_for_and_is_no_empty_day(centre):
     assert not any(here.instance.get_latest_materialization_event(key) for key in keys)
 
 
-def test_requests_for_csv_count_for_the_quota_of_the_service_that_gives_it(centre):
-    here = centre(settings=ALL, service_limits=("/leads=50",))
-    here.load("private/search_rows", DAY)
-    (made,) = here.instance.fetch_materializations(
-        dg.AssetRecordsFilter(dg.AssetKey(["private", "search_rows"]), [DAY]), limit=1
-    ).records
-    asked = [served for served in here.sandbox.requests if served.path == "/leads/csv"]
-    assert made.asset_materialization.metadata["quota_left"].value == 50 - len(asked) < 50
+def test_requests_for_csv_count_for_a_quota_of_their_own(centre):
+    here = centre(settings=ALL, service_limits=("/leads/csv=50", "/leads=70"))
+    here.load("search_leads,private/search_rows", DAY)
+    left = {}
+    for table in ("search_leads", "private/search_rows"):
+        asset = dg.AssetKey(table.split("/"))
+        (made,) = here.instance.fetch_materializations(dg.AssetRecordsFilter(asset, [DAY]), limit=1).records
+        left[table] = made.asset_materialization.metadata["quota_left"].value
+    asked = Counter(served.path for served in here.sandbox.requests)
+    assert left == {"search_leads": 70 - asked["/leads"], "private/search_rows": 50 - asked["/leads/csv"]}
+    assert asked["/leads"] > 0 < asked["/leads/csv"]

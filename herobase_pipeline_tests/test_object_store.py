@@ -337,6 +337,30 @@ def test_a_lock_on_an_object_store_is_one_holders_at_a_time(bucket: str):
     assert (inside, most) == ([0], [1])
 
 
+def test_a_listing_that_began_before_a_lock_is_not_believed_once_it_is_held(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+):
+    lake = Lake(place(f"{bucket}/listed"))
+    file, listed, is_locked, really = lake.file(CALLS, NOW.date()), threading.Event(), threading.Event(), store._listed
+
+    def slowly(folder: Path) -> Any:
+        found = really(folder)
+        if threading.current_thread() is ahead:
+            listed.set()
+            assert is_locked.wait(60)
+        return found
+
+    ahead = threading.Thread(target=lake.files, args=(CALLS,))  # as the next day of a range looks what it has
+    monkeypatch.setattr(store, "_listed", slowly)
+    ahead.start()
+    assert listed.wait(60)
+    store.system(file).pipe_file(str(file), b"of another process")
+    with store.locked(file.parent):
+        is_locked.set()
+        ahead.join(60)
+        assert lake.is_there(file)
+
+
 def test_a_lease_whose_holder_died_is_anybodys_after_a_while(bucket: str, monkeypatch: pytest.MonkeyPatch):
     folder = place(f"{bucket}/locks/dead")
     monkeypatch.setattr(store, "_LEASE_S", 3.0)
@@ -353,7 +377,7 @@ def test_a_held_lease_is_renewed(bucket: str, monkeypatch: pytest.MonkeyPatch):
     folder = place(f"{bucket}/locks/long")
     with store.locked(folder):
         time.sleep(3.5)
-        assert store._now(folder / ".locks") - store.lease_of(folder).renewed < 2
+        assert store.now(folder / ".locks") - store.lease_of(folder).renewed < 2
 
 
 def test_who_lost_a_lock_writes_nothing(bucket: str, monkeypatch: pytest.MonkeyPatch):

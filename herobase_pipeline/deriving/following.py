@@ -15,7 +15,8 @@ from pydantic import BaseModel, ValidationError
 from herobase_pipeline.deriving import made
 from herobase_pipeline.deriving.session import Derived, connected, in_turn
 from herobase_pipeline.lake import gone, notes
-from herobase_pipeline.lake.layout import Lake, Mark
+from herobase_pipeline.lake.layout import Lake, Mark, written
+from herobase_pipeline.lake.store import now
 from herobase_pipeline.tables import Table
 
 
@@ -27,6 +28,7 @@ class Followed(BaseModel):
         rows: its rows.
         whole_days: how many days it knows in full.
         versions: how many lead versions it was made from, by the table that told them.
+        looked_at: when its sources were looked at last, in seconds since 1970 by the clock of its files.
 
     """
 
@@ -34,6 +36,7 @@ class Followed(BaseModel):
     rows: int
     whole_days: int
     versions: dict[str, int]
+    looked_at: float = 0.0
 
 
 def follow(
@@ -59,17 +62,35 @@ def follow(
 
     """
     with in_turn(lake, table, reads):
+        looked_at = now(lake.root.absolute())
         sources = _sources(lake, reads)  # as they are before they are read
         if not anew and (before := _read(lake, table)) and before.of == _hash(lake, table, by, sources):
+            _keep(lake, table, before.model_copy(update={"looked_at": looked_at}))
             return Derived(before.rows, 0, is_whole=True, versions=before.versions, whole_days=before.whole_days)
         with connected(lake, zone, table) as con:
             derived = make(con)
         of = _hash(lake, table, by, sources)
-        now = Followed(of=of, rows=derived.rows, whole_days=derived.whole_days, versions=dict(derived.versions))
-        with notes.updating(lake, _note(table)) as note:
-            note.clear()
-            note.update(now.model_dump(mode="json"))
+        versions = dict(derived.versions)
+        made_now = Followed(
+            of=of, rows=derived.rows, whole_days=derived.whole_days, versions=versions, looked_at=looked_at
+        )
+        _keep(lake, table, made_now)
         return derived
+
+
+def followed_at(lake: Lake, table: Table) -> float:
+    """Return when a table was made, or seen to be as it should: in seconds since 1970 by the clock of its files; 0 for never.
+
+    A table that stays keeps its age, so its file does not say so.
+    """
+    seen = _read(lake, table)
+    return max(seen.looked_at if seen else 0.0, *(written(path) for path in lake.footers(table)), 0.0)
+
+
+def _keep(lake: Lake, table: Table, seen: Followed) -> None:
+    with notes.updating(lake, _note(table)) as note:
+        note.clear()
+        note.update(seen.model_dump(mode="json"))
 
 
 def _read(lake: Lake, table: Table) -> Followed | None:

@@ -37,7 +37,7 @@ def derive_history(lake: Lake, zone: ZoneInfo, *, anew: bool = False) -> Derived
     """
     require_loaded(lake, ORG_HISTORY, [CALLS])
     known = lake.known(ORG_HISTORY)
-    by = made.recipe(zone, SIGHTINGS, ORG_HISTORY.query)
+    by = made.recipe(zone, SIGHTINGS, ORG_HISTORY.query, *map(str, ORG_HISTORY))
 
     def make(con: duckdb.DuckDBPyConnection) -> Derived:
         before = None if anew else made.read(lake, ORG_HISTORY, by)

@@ -174,8 +174,12 @@ def _number(text: str | None) -> float | None:
 
 
 def quota_of(path: str) -> str:
-    """Return the service whose quota a request for a path counts for: ``leads`` for ``leads/csv``."""
-    return path.split("/")[0]
+    """Return the service whose quota a request for a path counts for, as HeroBase counts each service by itself.
+
+    What a service gives as CSV is one of its own; what is asked of one record, or of a part of the account, is not.
+    """
+    service, _, rest = path.partition("/")
+    return path if rest == "csv" else service
 
 
 def quoted_for(service: str, document: Any) -> int | None:

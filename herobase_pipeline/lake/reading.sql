@@ -18,7 +18,7 @@ CREATE MACRO tomorrow() AS now() + INTERVAL 1 DAY;
 CREATE MACRO happened_ever(x) AS list_filter(
     [instant(x)], lambda found: found BETWEEN TIMESTAMPTZ '1990-01-01 00:00:00+00' AND tomorrow()
 )[1];  -- as CASE would read it twice
--- What the clock showed at an ISO stamp without a zone; NULL of any other.
+-- What the clock showed at an ISO stamp without a zone, blanks around it aside; NULL of any other.
 CREATE MACRO clock(x) AS try_strptime(x, ['%Y-%m-%dT%H:%M:%S.%n', '%Y-%m-%dT%H:%M:%S']);
 -- The instant of what a clock showed in the days around a pull's, if these have one offset: a fifth of the work of a cast.
 -- A pull replaces happened_then by what knows its days.

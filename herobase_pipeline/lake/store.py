@@ -6,6 +6,7 @@ yet. An object store knows no folder, no owner and no half of a file, and looks 
 """
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -32,6 +33,7 @@ _FRESH_S = 5.0
 """For so long it is not asked again what lies in a table's folder of an object store, unless this process writes there."""
 _KEPT_LEASES = 4
 """Leases that are over are deleted by the handful."""
+_NOT_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 _HELD, _LOCKS = b"held", ".locks"
 _LISTED = ("part.parquet", ".known", ".digests")
 """Files of tables, of which there are many: they are looked up together."""
@@ -40,6 +42,8 @@ _leases: ContextVar[tuple[tuple[Path, int, "_Renewal"], ...]] = ContextVar("leas
 _conditional: set[str] = set()
 """Protocols of stores that were seen to keep to conditions."""
 _seen: dict[str, tuple[float, dict[str, Mark]]] = {}
+_listing: dict[str, object] = {}
+"""By folder the listing under way whose answer may be believed: none that began before somebody looked again."""
 
 
 class LockLostError(OSError):
@@ -88,7 +92,7 @@ def mark(path: Path) -> Mark | None:
         return _within(_folder_of(path)).get(str(path)) if path.name in _LISTED else _looked_up(path)
     try:
         found = path.stat()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     return found.st_size, found.st_mtime_ns, found.st_ino
 
@@ -117,11 +121,12 @@ def folders_with(folder: Path, name: str) -> Iterator[str]:
     try:
         with os.scandir(descriptor) as entries:
             for entry in entries:
-                with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-                    os.stat(
-                        f"{entry.name}/{name}", dir_fd=descriptor
-                    )  # of a year, paths take longer than the disk does
+                try:  # without a path, as to make those of a year takes longer than the disk does
+                    os.stat(f"{entry.name}/{name}", dir_fd=descriptor)
                     yield entry.name
+                except OSError as error:
+                    if error.errno not in _NOT_THERE:
+                        raise
     finally:
         os.close(descriptor)
 
@@ -135,12 +140,14 @@ def is_newer(path: Path, other: Path) -> bool:
 def look_again(path: Path) -> None:
     """Ask anew, the next time, what lies where a path is."""
     if is_remote(path):
-        _seen.pop(str(_folder_of(path)), None)
+        for known in (_listing, _seen):
+            known.pop(str(_folder_of(path)), None)
 
 
 def look_everywhere_again() -> None:
     """Ask anew, the next time, what lies anywhere: what was seen before somebody else's turn is worth nothing."""
-    _seen.clear()
+    for known in (_listing, _seen):
+        known.clear()
 
 
 def files_below(folder: Path) -> list[Path]:
@@ -167,11 +174,13 @@ def _folder_of(path: Path) -> Path:
 
 def _within(folder: Path) -> dict[str, Mark]:
     """Return the objects below a folder by their address."""
-    key, now = str(folder), time.monotonic()
-    if (known := _seen.get(key)) and now < known[0]:
+    key, asked_at = str(folder), time.monotonic()
+    if (known := _seen.get(key)) and asked_at < known[0]:
         return known[1]
+    _listing[key] = mine = object()
     found = _listed(folder)
-    _seen[key] = now + _FRESH_S, found
+    if _listing.get(key) is mine:  # else another thread took its turn meanwhile, before which this may have begun
+        _seen[key] = asked_at + _FRESH_S, found
     return found
 
 
@@ -407,11 +416,13 @@ def _lease(folder: Path, number: int) -> Path:
 
 def _is_over(folder: Path, lease: Lease) -> bool:
     """Whether anybody may take the next lease."""
-    return not lease.is_held or _now(_locks_of(folder)) - lease.renewed > _LEASE_S
+    return not lease.is_held or now(_locks_of(folder)) - lease.renewed > _LEASE_S
 
 
-def _now(folder: Path) -> float:
-    """Return the time by the store's own clock, which is the one that says when a lease was renewed."""
+def now(folder: Path) -> float:
+    """Return the time by the clock that says when files in a folder were written, in seconds since 1970."""
+    if not is_remote(folder):
+        return time.time()
     probe = folder / ".now"
     _say(probe, b"")
     found = _looked_up(probe)
@@ -523,7 +534,7 @@ def is_held(path: Path) -> bool:
             return True
         return False
     found = mark(path)
-    return found is None or _now(path.parent / _LOCKS) - found[1] / 1e9 <= _LEASE_S
+    return found is None or now(path.parent / _LOCKS) - found[1] / 1e9 <= _LEASE_S
 
 
 @contextlib.contextmanager

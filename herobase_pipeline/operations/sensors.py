@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 
 from herobase_pipeline.assets.site import Site
+from herobase_pipeline.deriving.following import followed_at
 from herobase_pipeline.fields.projection import FIELDS_OF_LEADS
 from herobase_pipeline.lake import gaps
 from herobase_pipeline.lake.gone import gone_days
@@ -123,7 +124,7 @@ def _why_not_to_derive(instance: dg.DagsterInstance, site: Site, lake: Lake) -> 
         return "Deriving has just failed; its run says why. It is tried again after a while."
     pulled, made = (
         _changed(lake, [CALLS, *VERSIONS, *COUNTED]),
-        min(_changed(lake, [table]) for table in FROM_ALL_DAYS),
+        min(followed_at(lake, table) for table in FROM_ALL_DAYS),
     )
     if not lake.has(CALLS) or not any(map(lake.has, VERSIONS)) or pulled <= made:
         return "All is up to date."

@@ -76,7 +76,7 @@ class Answers:
                 of["believed"], of["cut"] = self._believed, sorted({*of.get("cut", ()), day})
 
     def keep(self) -> None:
-        """Note what the answers said, once nothing more is asked for the day.
+        """Note what the answers said, once nothing more is asked for the day, also where it is not written then.
 
         A day whose answer was cut before counts as cut until it is ``written``.
         """
@@ -95,5 +95,5 @@ class Answers:
         """Note that the day's file is written."""
         if self._is_again:
             with notes.updating(self._lake, _NOTE) as note:
-                of = note[self._service]
-                of["again"] = sorted(set(of["again"]) - {self._day})
+                of = note.setdefault(self._service, {})
+                of["again"] = sorted(set(of.get("again", ())) - {self._day})

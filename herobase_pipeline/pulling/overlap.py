@@ -22,7 +22,7 @@ def finish(pull: Pulling) -> Pulled:
 
 
 def overlapped(pulls: Iterable[Pulling]) -> Generator[Pulled]:
-    """Yield what pulls brought, in their order, each as soon as its files are written.
+    """Yield what pulls brought, in their order, each once its files are written and the next one has gone ahead.
 
     Where one fails, those before it are yielded and what the next one has asked for is dropped. The last one is written by
     the caller's own thread, so that a day alone takes no other. An interruption waits for the files that are being written.

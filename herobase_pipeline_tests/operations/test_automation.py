@@ -16,13 +16,14 @@ from herobase_pipeline.assets.liveness import at_work, signs
 from herobase_pipeline.definitions import defs
 from herobase_pipeline.lake import gaps
 from herobase_pipeline.lake.engine import connect
-from herobase_pipeline.lake.layout import Lake
+from herobase_pipeline.lake.layout import Forgetting, Lake
 from herobase_pipeline.lake.writing import empty, write
 from herobase_pipeline.operations import old_runs, recovery, sensors
 from herobase_pipeline.operations.jobs import COUNTED, FROM_ALL_DAYS
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, HEALTH, LEAD_DATA, LEAD_FIELDS, SIMPLE_LEADS
 from herobase_pipeline_tests.dagster_internals import EngineEventData, StepMaterializationData
+from herobase_pipeline_tests.tables.making import at, call, day, fill, make, opened, version
 
 LOCAL_MORNING = dt.datetime(
     2026, 3, 29, 22, 30, tzinfo=dt.UTC
@@ -113,11 +114,11 @@ def put(lake: Lake, table, day=None, age_s: float = 0) -> None:
 
 
 def test_what_is_derived_follows_a_backfill_of_old_days(instance, lake):
-    days = [dt.date(2026, 3, day) for day in (2, 3, 4, 9)]
+    days = [dt.date(2026, 3, on) for on in (2, 3, 4, 9)]
     assert "up to date" in requests(instance).skip_message
-    for day in days:
-        put(lake, CALLS, day, age_s=7200)
-        put(lake, SIMPLE_LEADS, day, age_s=7200)
+    for on in days:
+        put(lake, CALLS, on, age_s=7200)
+        put(lake, SIMPLE_LEADS, on, age_s=7200)
     found = requests(instance).run_requests
     spans = [
         (run.tags["dagster/asset_partition_range_start"], run.tags["dagster/asset_partition_range_end"])
@@ -125,9 +126,9 @@ def test_what_is_derived_follows_a_backfill_of_old_days(instance, lake):
     ]
     assert spans == [("2026-03-02", "2026-03-04"), ("2026-03-09", "2026-03-09")]
     assert {run.job_name for run in found} == {"count_days"}
-    for day in days:
+    for on in days:
         for table in COUNTED:
-            put(lake, table, day, age_s=3600)
+            put(lake, table, on, age_s=3600)
     assert [run.job_name for run in requests(instance).run_requests] == ["derive"]
     for table in FROM_ALL_DAYS:
         put(lake, table, age_s=1800)
@@ -138,8 +139,8 @@ def test_what_is_derived_follows_a_backfill_of_old_days(instance, lake):
 
 def test_days_that_a_run_under_way_counts_itself_are_not_counted_once_more(instance, lake):
     """A refresh writes the calls first: until it has counted them they are newer than their outcomes."""
-    for day in (2, 3, 4, 5):
-        put(lake, CALLS, dt.date(2026, 3, day), age_s=60)
+    for on in (2, 3, 4, 5):
+        put(lake, CALLS, dt.date(2026, 3, on), age_s=60)
     tags = {"dagster/partition": "2026-03-05"}
     span = {"dagster/asset_partition_range_start": "2026-03-02", "dagster/asset_partition_range_end": "2026-03-03"}
     outcomes = frozenset({dg.AssetKey(CALL_OUTCOMES.key)})
@@ -193,6 +194,27 @@ def test_what_is_made_of_all_days_is_not_made_at_every_tick(instance, lake):
     assert "Waits" in requests(instance).skip_message  # more days are to come
     made(901)
     assert requests(instance).run_requests
+
+
+@pytest.mark.parametrize("pulled", ["calls and leads", "leads"])
+def test_once_all_is_made_it_rests_also_where_tables_stay_as_they_are(instance, tmp_path, monkeypatch, pulled):
+    monkeypatch.setenv("HEROBASE_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setattr(sensors, "CALM", dt.timedelta())
+    lake = Lake(tmp_path / "data", Forgetting(b"key"))
+    fill(lake, SIMPLE_LEADS, [opened(at("09:30"), "one")], day(0), {day(0)})
+    fill(lake, CALLS, [call(at("09:00"), "one", call_id="a")], day(0), {day(0)})
+    make(lake, *COUNTED, *FROM_ALL_DAYS)
+    assert not requests(instance).run_requests
+    time.sleep(0.02)  # a disk tells the time of a file in steps of some milliseconds
+    fill(lake, SIMPLE_LEADS, [version(at("09:31"), "one")], day(0), {day(0)})
+    if "calls" in pulled:
+        fill(lake, CALLS, [call(at("09:01"), "one", call_id="a")], day(0), {day(0)})
+        make(lake, *COUNTED)
+    assert [request.job_name for request in requests(instance).run_requests] == ["derive"]
+    time.sleep(0.02)
+    for _ in range(3):
+        make(lake, *FROM_ALL_DAYS)
+        assert not requests(instance).run_requests
 
 
 def test_declared_fields_are_read_again_every_quarter_of_an_hour_also_where_they_failed(instance, lake):

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -55,6 +56,15 @@ def test_days_that_agreed_are_not_read_again_and_one_that_differs_is_told_until_
     assert wrong(lake) == [day(0)]
     lake.remove(CALL_OUTCOMES, day(-1))  # as in a lake where outcomes were never counted
     assert wrong(lake) == []
+
+
+def test_a_damaged_file_that_is_accepted_later_is_looked_at_then(lake, monkeypatch):
+    fill(lake, CALLS, [call(at("09:00", -2), call_id="-2")], day(-2), {day(-2)})  # of which no outcomes are counted
+    hidden = replace(lake, hidden={lake.file(CALLS, day(-2))})
+    with monkeypatch.context() as damaged:
+        damaged.setattr(sums, "without_damaged", lambda *_: hidden)
+        assert wrong(lake) == []
+    assert wrong(lake) == [day(-2)]
 
 
 @pytest.mark.parametrize("broken", ["", "[]", '{"2026-03-10": 1}', "\x00", None])

@@ -44,3 +44,13 @@ def test_a_day_that_is_seen_to_be_cut_while_its_file_is_written_stays_told(tmp_p
     two.found(1_700, cut=True)
     one.written()
     assert cut_days(lake, "calls") == [ONE]
+
+
+def test_a_note_that_is_lost_meanwhile_fails_no_day(tmp_path: Path):
+    lake = Lake(tmp_path)
+    told_as_cut(lake, ONE)
+    one = answers(lake, ONE)
+    one.keep()
+    notes.file_of(lake, "answers").unlink()
+    one.written()
+    assert cut_days(lake, "calls") == []
