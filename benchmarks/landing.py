@@ -35,12 +35,19 @@ def canned(folder: Path, megabytes: float = 0) -> Iterator[int]:
             server.terminate()
 
 
-def run(name: str, what: str, folder: Path, port: int) -> dict[str, float]:
-    """Run one contestant in a fresh process, with folders of its own for what it makes."""
+@contextmanager
+def with_material(folder: Path) -> Iterator[Path]:
+    """Make a folder of its own for what one run makes, with the material in it."""
     with tempfile.TemporaryDirectory(dir=folder) as made:
         for path in folder.glob("*.*json"):
             (Path(made) / path.name).symlink_to(path)
-        command = [sys.executable, "-m", "benchmarks.contestants", name, what, made, str(port)]
+        yield Path(made)
+
+
+def run(name: str, what: str, folder: Path, port: int) -> dict[str, float]:
+    """Run one contestant in a fresh process, with folders of its own for what it makes."""
+    with with_material(folder) as made:
+        command = [sys.executable, "-m", "benchmarks.contestants", name, what, str(made), str(port)]
         environment = {**os.environ, "DLT_TELEMETRY": "false", "RUNTIME__DLTHUB_TELEMETRY": "false"}
         done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True, env=environment)
     return json.loads(done.stdout.splitlines()[-1])

@@ -20,7 +20,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks import contestants
-from benchmarks.landing import canned
+from benchmarks.landing import canned, with_material
 from benchmarks.material import CALLS, DAY
 from benchmarks.report import show
 from herobase_pipeline.herobase.documents import Segment, segments
@@ -112,17 +112,14 @@ def main() -> None:
         ["", "CPU seconds", "× tuned floor"],
         [[name, f"{taken:.2f}", f"{taken / median[_FLOOR]:.2f}"] for name, taken in median.items()],
         [
-            f"Medians of {asked.rounds} rounds, {os.cpu_count()} cores; each step below the floor alone, and in one thread"
+            f"Medians of {asked.rounds} rounds on {os.cpu_count()} cores. After the floor: the steps of the whole, each alone"
         ],
     )
 
 
 def _in_a_process_of_its_own(folder: str, port: int) -> _Seconds:
-    command = [sys.executable, "-m", "benchmarks.steps", "--run", folder, str(port)]
-    with tempfile.TemporaryDirectory(dir=folder) as made:
-        for path in Path(folder).glob("*.*json"):
-            (Path(made) / path.name).symlink_to(path)
-        command[-2] = made
+    with with_material(Path(folder)) as made:
+        command = [sys.executable, "-m", "benchmarks.steps", "--run", str(made), str(port)]
         return dict(json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout))
 
 

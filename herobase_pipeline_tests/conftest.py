@@ -131,9 +131,7 @@ class Centre:
         """Query the lake; every table is a view, private ones too."""
         views: list[str] = []
         told = query
-        for table in reversed(
-            (*TABLES, *VIEWS)
-        ):  # each is made of those before it; as all take long, only what is named
+        for table in reversed((*TABLES, *VIEWS)):  # each is made of those before it; all of them would take long
             if re.search(rf"\b{table.name}\b", told):
                 of_files = selection(self.lake, table)
                 told += f" {of_files}"

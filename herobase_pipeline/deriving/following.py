@@ -102,7 +102,7 @@ def _read(lake: Lake, table: Table) -> Followed | None:
 
 def _sources(lake: Lake, reads: Sequence[Table]) -> dict[str, Mark]:
     """Return all files that a table is made from; those whose footers say which days are known are among them."""
-    files = {path: None for table in reads for path in (*lake.files(table), *lake.footers(table))}
+    files = dict.fromkeys(path for table in reads for path in (*lake.files(table), *lake.footers(table)))
     return made.marks(lake, [*files, notes.file_of(lake, gone.NOTE)])
 
 

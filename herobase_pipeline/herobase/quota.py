@@ -174,9 +174,10 @@ def _number(text: str | None) -> float | None:
 
 
 def quota_of(path: str) -> str:
-    """Return the service whose quota a request for a path counts for, as HeroBase counts each service by itself.
+    """Return the service whose quota a request for a path is counted for (API reference, 1.3: each service has its own).
 
-    What a service gives as CSV is one of its own; what is asked of one record, or of a part of the account, is not.
+    Whether CSV shares its service's quota is not known, so it is counted apart; its answers say what is left of it. What is
+    asked of one record, or of a part of the account, is counted with its service.
     """
     service, _, rest = path.partition("/")
     return path if rest == "csv" else service

@@ -93,8 +93,8 @@ def unlike_by_day(
     agreed = notes.read(lake, _AGREED + name) or {}
     days = {day for table in tables for day in there.days(table) if day <= due} - gone.keys()
     # which they are before they are read, and by which rule they are judged
-    marks = {path: mark(path) for table in tables for path in there.files(table, days)}  # without hidden ones
-    files = {day: f"{by} {[marks.get(there.file(table, day)) for table in tables]}" for day in days}
+    lying = {path: mark(path) for table in tables for path in there.files(table, days)}  # without hidden ones
+    files = {day: f"{by} {[lying.get(there.file(table, day)) for table in tables]}" for day in days}
     changed = [day for day, marks in files.items() if agreed.get(str(day)) != marks]
     if not changed:
         return []
