@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,14 @@ def _shared_worlds() -> Iterator[None]:
         yield
 
 
+@cache
+def _job(select: str) -> dg.JobDefinition:
+    """The job of some assets, kept as to resolve one takes as long as a small run; whoever runs it brings the settings."""
+    job = dg.define_asset_job("job", select.split(","))
+    defs = dg.Definitions(ASSETS, jobs=[job], resources={"settings": dg.ResourceDefinition.mock_resource()})
+    return defs.resolve_job_def(job.name)
+
+
 @dataclass
 class Centre:
     """A call centre: its HeroBase, and a lake that is loaded from it by Dagster runs."""
@@ -97,9 +106,7 @@ class Centre:
         span = (
             {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last} if last else None
         )
-        return dg.materialize(
-            ASSETS,
-            selection=select.split(","),
+        return _job(select).execute_in_process(
             resources={"settings": self.settings},
             partition_key=None if last else first,
             tags=(span or {}) | (tags or {}),

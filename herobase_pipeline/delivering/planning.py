@@ -25,7 +25,7 @@ from herobase_pipeline.fields.declarations import pattern
 from herobase_pipeline.fields.projection import SOURCES as FIELDS_FROM
 from herobase_pipeline.lake.arrow import as_written
 from herobase_pipeline.lake.catalogue import view
-from herobase_pipeline.lake.engine import ROOMY, connect, define_token, literal
+from herobase_pipeline.lake.engine import ROOMY, connect, define, define_token, literal
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.lake.writing import stored, write
@@ -124,7 +124,7 @@ class Planner:
         ((days,),) = con.execute(
             "SELECT list_sort(list_distinct(flatten(list(active_dates)))) FROM leads SEMI JOIN wanted USING (lead_id)"
         ).fetchall()
-        con.execute(macros())
+        define(con, "counting", macros())
         con.execute(MACROS)
         for table in FIELDS_FROM:
             some = None if table in (CAMPAIGNS, RAW_LEADS) else (days or [])

@@ -10,7 +10,7 @@ import duckdb
 from herobase_pipeline.deriving.session import NotLoadedError
 from herobase_pipeline.lake.catalogue import define_views
 from herobase_pipeline.lake.completeness import define_complete_days, loaded_in
-from herobase_pipeline.lake.engine import literal
+from herobase_pipeline.lake.engine import define, literal
 from herobase_pipeline.lake.gone import gone_days
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.tables import Table
@@ -66,7 +66,7 @@ def define_sources(
         days: those that are asked about; all by default.
 
     """
-    con.execute(macros())
+    define(con, "counting", macros())
     define_views(con, lake, tuple(tables_of(*sources)))
     define_loaded(con, lake, sources)
     define_complete_days(

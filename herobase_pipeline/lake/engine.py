@@ -1,10 +1,12 @@
 """The DuckDB connection that everything runs in: in memory, with the same limits on every machine."""
 
+import atexit
 import datetime as dt
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -27,25 +29,107 @@ _GLOB = re.compile(r"([*?\[])")
 THREADS = min(os.cpu_count() or 1, 4)
 
 
-def connect(zone: ZoneInfo, spool: Path, memory: str = MEMORY) -> duckdb.DuckDBPyConnection:
-    """Open a connection that reads stamps without a zone as ``zone``'s and spills to ``spool`` what ``memory`` cannot hold."""
-    con = duckdb.connect(
+@contextmanager
+def connect(zone: ZoneInfo, spool: Path, memory: str = MEMORY) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Hand out a connection that reads stamps without a zone as ``zone``'s and spills to ``spool`` what ``memory`` cannot hold.
+
+    A database takes longer to open than most queries of a small day, so one that is done with is used again. A connection sees
+    nothing of those before it: what it makes lies in a catalog of its own, and goes with it.
+    """
+    spill = spool / "spill"
+    database = _take()
+    con = None
+    try:
+        database.execute(f"SET temp_directory = {literal(str(spill))}")
+        database.execute(f"SET memory_limit = '{memory}'")
+        database.execute(f"SET threads = {THREADS}")
+        database.execute(f"SET GLOBAL TimeZone = '{zone.key}'")
+        database.execute(f"ATTACH ':memory:' AS {_OWN}")
+        con = beside(database)
+        con.execute("SET enable_progress_bar = false")  # it would go to standard output
+        yield con
+        con.close()
+        database.execute(f"DETACH {_OWN}")
+    except BaseException:  # whatever state it is in
+        if con:
+            con.close()
+        database.close()
+        raise
+    if spill.exists():  # it spills to where it did once
+        database.close()
+    else:
+        _give_back(database)
+
+
+def beside(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """Open another connection for the same tables and macros, but for those that are temporary."""
+    other = con.cursor()
+    other.execute(f"SET search_path = '{_OWN}.main,memory.main'")
+    return other
+
+
+def define(con: duckdb.DuckDBPyConnection, name: str, macros: str) -> None:
+    """Give a connection macros, in place of others of that ``name``; its database keeps them for those after it.
+
+    Args:
+        con: the connection.
+        name: what these macros are, whatever they say.
+        macros: the SQL that makes them; none of them is made elsewhere.
+
+    """
+    con.execute("CREATE TABLE IF NOT EXISTS memory.main.defined (name VARCHAR, macros VARCHAR)")
+    known = con.execute("SELECT macros FROM memory.main.defined WHERE name = ?", [name]).fetchone()
+    if known == (macros,):
+        return
+    ((path,),) = con.execute("SELECT current_setting('search_path')").fetchall()
+    con.execute("SET search_path = 'memory.main'")
+    con.execute("DELETE FROM defined WHERE name = ?", [name])
+    con.execute(macros)
+    con.execute("INSERT INTO defined VALUES (?, ?)", [name, macros])
+    con.execute(f"SET search_path = {literal(path)}")
+
+
+_OWN = "own"
+_IDLE_AT_MOST = 2
+_idle: dict[tuple[int, ...], list[duckdb.DuckDBPyConnection]] = {}
+"""Databases that nobody uses, by the process that opened them, as threads do not survive a fork, and the stores they know."""
+
+
+def _of_now() -> list[duckdb.DuckDBPyConnection]:
+    return _idle.setdefault((os.getpid(), *map(id, systems())), [])
+
+
+def _take() -> duckdb.DuckDBPyConnection:
+    with suppress(IndexError):
+        return _of_now().pop()
+    database = duckdb.connect(
         config={
-            "threads": THREADS,
-            "memory_limit": memory,
-            "temp_directory": str(spool / "spill"),
             "preserve_insertion_order": False,
             "autoinstall_known_extensions": False,
             # else a column without a NULL on one day is written as one that cannot have any, and days differ (trap T31)
             "disabled_optimizers": "statistics_propagation",
         }
     )
-    _know_stores(con)
-    con.execute("SET enable_progress_bar = false")  # it would go to standard output
-    con.execute(f"SET GLOBAL TimeZone = '{zone.key}'")
-    con.execute(READING)
-    con.execute(ORG_KEY)
-    return con
+    _know_stores(database)
+    database.execute("SET enable_external_file_cache = false")  # a file may be replaced within the second of its stamp
+    database.execute(READING)
+    database.execute(ORG_KEY)
+    return database
+
+
+def _give_back(database: duckdb.DuckDBPyConnection) -> None:
+    idle = _of_now()
+    if len(idle) < _IDLE_AT_MOST:
+        idle.append(database)
+    else:
+        database.close()
+
+
+@atexit.register
+def _close_idle() -> None:
+    for (process, *_), databases in _idle.items():
+        while process == os.getpid() and databases:
+            databases.pop().close()
 
 
 def bare() -> duckdb.DuckDBPyConnection:
@@ -99,8 +183,9 @@ def define_token(con: duckdb.DuckDBPyConnection, key: bytes) -> None:
     """
     block = (hashlib.sha256(key).digest() if len(key) > _HMAC_BLOCK else key).ljust(_HMAC_BLOCK, b"\0")
     inner, outer = (literal(bytes(byte ^ pad for byte in block).hex()) for pad in (0x36, 0x5C))
-    con.execute(
+    macros = (
         "CREATE OR REPLACE MACRO keyed(text) AS "
-        f"left(sha256(from_hex({outer}) || unhex(sha256(from_hex({inner}) || encode(text)))), {HASH})"
+        f"left(sha256(from_hex({outer}) || unhex(sha256(from_hex({inner}) || encode(text)))), {HASH});"
+        "CREATE OR REPLACE MACRO token(phone) AS keyed(e164(phone))"
     )
-    con.execute("CREATE OR REPLACE MACRO token(phone) AS keyed(e164(phone))")
+    define(con, "token", macros)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from herobase_pipeline.lake.engine import READING, define_token, file_literal, literal, number, quoted
+from herobase_pipeline.lake.engine import READING, define, define_token, file_literal, literal, number, quoted
 from herobase_pipeline.lake.layout import Lake, exists, mark
 from herobase_pipeline.lake.store import look_again
 from herobase_pipeline.tables import CALL_PHONES, CALLS, DELIVERIES, ERASED, Holds, Table
@@ -159,7 +159,7 @@ def register(con: duckdb.DuckDBPyConnection, lake: Lake) -> Register:
                 f"INSERT INTO erased BY NAME SELECT * REPLACE (left(identifier, {HASH}) AS identifier) "
                 f"FROM read_parquet({file_literal(file)}, hive_partitioning = false)"
             )
-        con.execute(_RULES)
+        define(con, "erased", _RULES)
         con.execute(f"SET VARIABLE register = {literal(which)}")
     query = """
         SELECT count(*), count(*) FILTER (is_asked AND kind <> 'lead'), sum(hash(identifier, kind, is_asked)::HUGEINT) FROM erased

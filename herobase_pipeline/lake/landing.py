@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Self
 import duckdb
 import msgspec
 
-from herobase_pipeline.lake.engine import THREADS, file_literal, literal, number, quoted
+from herobase_pipeline.lake.engine import THREADS, beside, file_literal, literal, number, quoted
 from herobase_pipeline.partitions import Window
 from herobase_pipeline.tables.schema import Column, Holds, Table, Type
 
@@ -202,7 +202,7 @@ class Landing:
     def _land(self, source: Path, segment: Any, origin: _Origin) -> _Landed:
         """Make a table of a segment whose JSON lies in ``source``, and set aside the records that do not fit in."""
         part = f"part_{source.stem}"
-        with self.con.cursor() as con:
+        with beside(self.con) as con:
             try:
                 self._make(con, part, source, segment, origin)
             except duckdb.InvalidInputException:  # DuckDB insists on more than the segment was proven to have

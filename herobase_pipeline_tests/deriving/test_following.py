@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -83,9 +84,11 @@ def connections(monkeypatch: pytest.MonkeyPatch) -> list[duckdb.DuckDBPyConnecti
     """The connections that were opened to derive something."""
     opened_, connect = [], session.connect
 
+    @contextmanager
     def connecting(*args):
-        opened_.append(connect(*args))
-        return opened_[-1]
+        with connect(*args) as con:
+            opened_.append(con)
+            yield con
 
     monkeypatch.setattr(session, "connect", connecting)
     return opened_

@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import unicodedata
+from collections.abc import Iterator
 
 import duckdb
 import pytest
@@ -17,10 +18,10 @@ from herobase_pipeline_tests.tables.making import DAY, ZONE, at, fill, read, tem
 
 
 @pytest.fixture(scope="module")
-def con(tmp_path_factory) -> duckdb.DuckDBPyConnection:
-    con = connect(ZONE, tmp_path_factory.mktemp("spool"))
-    con.execute(MACROS)
-    return con
+def con(tmp_path_factory) -> Iterator[duckdb.DuckDBPyConnection]:
+    with connect(ZONE, tmp_path_factory.mktemp("spool")) as con:
+        con.execute(MACROS)
+        yield con
 
 
 @pytest.mark.parametrize(

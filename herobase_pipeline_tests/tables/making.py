@@ -4,7 +4,7 @@ import datetime as dt
 import tempfile
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -168,10 +168,18 @@ def temporary_lake() -> Iterator[Lake]:
         yield Lake(Path(folder))
 
 
+_OPEN = ExitStack()
+
+
+def connection() -> duckdb.DuckDBPyConnection:
+    """A connection that stays open until the tests end."""
+    return _OPEN.enter_context(connect(ZONE, Path(tempfile.gettempdir())))
+
+
 @cache
 def _connection() -> duckdb.DuckDBPyConnection:
-    """One connection for all that is written and read, as to open one takes longer than either."""
-    return connect(ZONE, Path(tempfile.gettempdir()))
+    """One connection for all that is written and read."""
+    return connection()
 
 
 def fill(

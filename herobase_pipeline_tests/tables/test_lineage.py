@@ -2,10 +2,8 @@
 
 import json
 import random
-import tempfile
 from collections.abc import Iterator, Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -19,7 +17,7 @@ from herobase_pipeline.deriving import restating
 from herobase_pipeline.deriving.history import SIGHTINGS
 from herobase_pipeline.deriving.sources import define_sources
 from herobase_pipeline.lake.catalogue import view
-from herobase_pipeline.lake.engine import connect, quoted
+from herobase_pipeline.lake.engine import quoted
 from herobase_pipeline.lake.gone import define_past
 from herobase_pipeline.lake.writing import empty
 from herobase_pipeline.tables import (
@@ -47,7 +45,7 @@ from herobase_pipeline.tables.drops import regimes
 from herobase_pipeline.tables.rates import registry
 from herobase_pipeline.tables.restatements import PUBLISHED
 from herobase_pipeline_tests.conftest import SITE
-from herobase_pipeline_tests.tables.making import DAY, ZONE, Row, at, day, temporary_lake
+from herobase_pipeline_tests.tables.making import DAY, Row, at, connection, day, temporary_lake
 
 Made = dict[str, set[str]]
 """For each column the columns that it is made from, as ``asset.column``."""
@@ -159,7 +157,7 @@ def test_no_column_is_without_a_source_but_those_that_have_none(table):
 
 def empty_tables() -> duckdb.DuckDBPyConnection:
     """A connection with an empty table for each table."""
-    con = connect(ZONE, Path(tempfile.gettempdir()))
+    con = connection()
     with temporary_lake() as lake:
         define_sources(con, lake, [])
         for table in EVERY:
