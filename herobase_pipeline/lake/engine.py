@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -37,11 +37,14 @@ def connect(zone: ZoneInfo, spool: Path, memory: str = MEMORY) -> Iterator[duckd
     nothing of those before it: what it makes lies in a catalog of its own, and goes with it.
     """
     spill = spool / "spill"
-    database = _take()
+    idle = _idle.setdefault((os.getpid(), memory, *map(id, systems())), [])
+    try:
+        database = idle.pop()
+    except IndexError:
+        database = _open(memory)
     con = None
     try:
         database.execute(f"SET temp_directory = {literal(str(spill))}")
-        database.execute(f"SET memory_limit = '{memory}'")
         database.execute(f"SET threads = {THREADS}")
         database.execute(f"SET GLOBAL TimeZone = '{zone.key}'")
         database.execute(f"ATTACH ':memory:' AS {_OWN}")
@@ -55,10 +58,10 @@ def connect(zone: ZoneInfo, spool: Path, memory: str = MEMORY) -> Iterator[duckd
             con.close()
         database.close()
         raise
-    if spill.exists():  # it spills to where it did once
+    if len(idle) >= _IDLE_AT_MOST or spill.exists():  # it spills to where it did once
         database.close()
     else:
-        _give_back(database)
+        idle.append(database)
 
 
 def beside(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
@@ -91,19 +94,14 @@ def define(con: duckdb.DuckDBPyConnection, name: str, macros: str) -> None:
 
 _OWN = "own"
 _IDLE_AT_MOST = 2
-_idle: dict[tuple[int, ...], list[duckdb.DuckDBPyConnection]] = {}
-"""Databases that nobody uses, by the process that opened them, as threads do not survive a fork, and the stores they know."""
+_idle: dict[tuple[int | str, ...], list[duckdb.DuckDBPyConnection]] = {}
+"""Databases that nobody uses: of a process, as threads do not survive a fork, with their memory and the stores they know."""
 
 
-def _of_now() -> list[duckdb.DuckDBPyConnection]:
-    return _idle.setdefault((os.getpid(), *map(id, systems())), [])
-
-
-def _take() -> duckdb.DuckDBPyConnection:
-    with suppress(IndexError):
-        return _of_now().pop()
+def _open(memory: str) -> duckdb.DuckDBPyConnection:
     database = duckdb.connect(
         config={
+            "memory_limit": memory,
             "preserve_insertion_order": False,
             "autoinstall_known_extensions": False,
             # else a column without a NULL on one day is written as one that cannot have any, and days differ (trap T31)
@@ -115,14 +113,6 @@ def _take() -> duckdb.DuckDBPyConnection:
     database.execute(READING)
     database.execute(ORG_KEY)
     return database
-
-
-def _give_back(database: duckdb.DuckDBPyConnection) -> None:
-    idle = _of_now()
-    if len(idle) < _IDLE_AT_MOST:
-        idle.append(database)
-    else:
-        database.close()
 
 
 @atexit.register

@@ -45,7 +45,7 @@ def test_a_database_is_used_again_and_nothing_is_left_in_it(opened, tmp_path):
         con.execute("BEGIN")
         con.execute("CREATE TABLE d AS SELECT 1 AS x")
         assert con.execute("SELECT happened('2026-01-01T00:00:00')").fetchone() == (None,)
-    with connect(UTC, tmp_path / "second") as con:
+    with connect(UTC, tmp_path / "second", ROOMY) as con:
         assert con.execute(SEEN).fetchone() == (0, 0)
         assert con.execute("SELECT getvariable('register')").fetchone() == (None,)
         assert con.execute("SELECT epoch(happened('2026-01-01T00:00:00'))").fetchone() == (1767225600.0,)
