@@ -38,7 +38,7 @@ from herobase_pipeline.tables import (
     UNREADABLE,
     VIEWS,
 )
-from herobase_pipeline_tests.dagster_internals import wait_by
+from herobase_pipeline_tests.dagster_internals import EPHEMERAL_JOB_NAME, wait_by
 from herobase_pipeline_tests.worlds import SharedWorld
 
 ROOT = Path(__file__).parent.parent
@@ -65,7 +65,7 @@ def _shared_worlds() -> Iterator[None]:
 @cache
 def _job(select: str) -> dg.JobDefinition:
     """The job of some assets, kept as to resolve one takes as long as a small run; whoever runs it brings the settings."""
-    job = dg.define_asset_job("job", select.split(","))
+    job = dg.define_asset_job(EPHEMERAL_JOB_NAME, select.split(","))
     defs = dg.Definitions(ASSETS, jobs=[job], resources={"settings": dg.ResourceDefinition.mock_resource()})
     return defs.resolve_job_def(job.name)
 

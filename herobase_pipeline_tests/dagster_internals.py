@@ -1,7 +1,8 @@
 """What the tests use of Dagster's private modules: all of it, as seen in 1.13.
 
 When Dagster moves, look at: the loop over active steps (``execution/plan/active.py``), which waits for a retry by the ``time``
-module that it imports; the data of engine and materialization events; and the daemon's interval, in ``_daemon/controller.py``.
+module that it imports; the data of engine and materialization events; the name of the job of ``materialize``; and the daemon's
+interval, in ``_daemon/controller.py``.
 """
 
 import datetime as dt
@@ -9,10 +10,11 @@ from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
+from dagster._core.definitions.materialize import EPHEMERAL_JOB_NAME
 from dagster._core.events import EngineEventData, StepMaterializationData
 from dagster._core.execution.plan import active
 
-__all__ = ["SWIFT_DAEMON", "EngineEventData", "StepMaterializationData", "wait_by"]
+__all__ = ["EPHEMERAL_JOB_NAME", "SWIFT_DAEMON", "EngineEventData", "StepMaterializationData", "wait_by"]
 
 SWIFT_DAEMON = (
     "import sys\n"

@@ -28,7 +28,7 @@ from herobase_pipeline.assets.site import Site
 from herobase_pipeline.lake import gaps
 from herobase_pipeline.lake.engine import connect
 from herobase_pipeline.lake.writing import write
-from herobase_pipeline.operations import failed_runs, incidents, try_alerts
+from herobase_pipeline.operations import checks, failed_runs, incidents, try_alerts
 from herobase_pipeline.operations.alerts import CALM, OFF, alert
 from herobase_pipeline.operations.incidents import UNSEEN
 from herobase_pipeline.operations.rules import RULES
@@ -559,6 +559,8 @@ def test_an_address_is_in_no_repr_and_a_wrong_one_is_refused_without_it(monkeypa
 
 
 def test_each_site_has_its_own_addresses(project, mail, hook, capsys, monkeypatch):
+    # of yesterday nothing is told before the morning
+    monkeypatch.setattr(checks, "utcnow", lambda: dt.datetime.now(dt.UTC).replace(hour=12))
     monkeypatch.setenv("HOOK", hook.url)
     site(project, "nord", "HEROBASE_SANDBOX_SEED=1", "HEROBASE_ALERT_URLS=${HOOK}")
     site(project, "syd", "HEROBASE_SANDBOX_SEED=2", f"HEROBASE_ALERT_URLS='{mail.url}'")
