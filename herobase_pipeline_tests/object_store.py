@@ -5,7 +5,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+
+import pytest
+from s3fs import S3FileSystem
+
+from herobase_pipeline import addresses
 
 
 @contextlib.contextmanager
@@ -31,3 +36,11 @@ def object_store() -> Iterator[dict[str, str]]:
     finally:
         server.kill()
         server.wait()
+
+
+def ask_only(environment: Mapping[str, str], patch: pytest.MonkeyPatch) -> None:
+    """Let this process ask the object store of an environment, and none that it met before."""
+    for name, value in environment.items():
+        patch.setenv(name, value)
+    patch.setattr(addresses, "_systems", {})
+    S3FileSystem.clear_instance_cache()

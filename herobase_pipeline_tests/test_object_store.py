@@ -24,7 +24,7 @@ from herobase_pipeline.lake.writing import write
 from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import CALLS, LEADS, TABLES
 from herobase_pipeline_tests.conftest import NOW, Centre, centres, failure
-from herobase_pipeline_tests.object_store import object_store
+from herobase_pipeline_tests.object_store import ask_only, object_store
 
 FIRST, LAST = "2026-11-18", "2026-11-19"
 WHOLE = "campaigns,org_units,leads,lead_conversion,lead_cohorts,org_history,private/lead_fields,private/erased,erasures,health"
@@ -48,8 +48,7 @@ BY_DAY = "calls,private/call_phones,simple_leads,private/lead_data"
 def bucket() -> Iterator[str]:
     """An object store on a port of its own, and a bucket in it."""
     with pytest.MonkeyPatch.context() as patch, object_store() as environment:
-        for name, value in environment.items():
-            patch.setenv(name, value)
+        ask_only(environment, patch)
         place("s3://lakes").fs.mkdir("lakes")
         yield "s3://lakes"
 

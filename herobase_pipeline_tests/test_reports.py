@@ -29,7 +29,7 @@ from herobase_pipeline.reading import reports
 from herobase_pipeline.reading.lakes import lakes_of
 from herobase_pipeline.reading.reports import NotRenderedError, notebooks, render
 from herobase_pipeline_tests.conftest import ASSETS, NOW, ROOT, SITE, WHOLE, Centre, centres, failure, site
-from herobase_pipeline_tests.object_store import object_store
+from herobase_pipeline_tests.object_store import ask_only, object_store
 from herobase_pipeline_tests.test_whole import read_html
 
 pytestmark = pytest.mark.slow
@@ -310,8 +310,7 @@ def is_alive(pid: int) -> bool:
 def test_a_report_is_kept_on_an_object_store_too(monkeypatch):
     report = reports.Report(b"<p>1</p>", b"%PDF", "", TODAY, TODAY, (), None)
     with object_store() as environment:
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
+        ask_only(environment, monkeypatch)
         root = place("s3://reports/lake")
         system(root).mkdir("reports")
         files = reports.keep(Lake(root), "mine", TODAY, report)

@@ -1,11 +1,21 @@
-"""What the tests of checks and of health share."""
+"""What the tests of checks, health, alerts and schedules share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from herobase_pipeline.operations import checks
 from herobase_pipeline_tests.conftest import Centre
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """A Dagster that keeps its state. Whoever also wants centres asks for it first, as the last Dagster has to be left first."""
+    (tmp_path / "dagster").mkdir()
+    with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as instance:
+        yield instance
 
 
 @pytest.fixture

@@ -121,32 +121,30 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def ticking(watched, monkeypatch, tmp_path) -> Iterator[Callable[..., tuple[Centre, Callable[..., str]]]]:
+def ticking(instance, watched, monkeypatch) -> Callable[..., tuple[Centre, Callable[..., str]]]:
     """A factory of a call centre with a Dagster that keeps its state, and of its sensor's next tick, which says what it did."""
-    (tmp_path / "dagster").mkdir()
-    with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as instance:
 
-        def start(**settings: object) -> tuple[Centre, Callable[..., str]]:
-            here = watched(**settings)
-            here.instance = instance
-            cursor: list[str | None] = [None]
+    def start(**settings: object) -> tuple[Centre, Callable[..., str]]:
+        here = watched(**settings)
+        here.instance = instance
+        cursor: list[str | None] = [None]
 
-            def tick(*recipients: Recipient, kept: str | None = None) -> str:
-                urls = tuple(SecretStr(each.url) for each in recipients)
-                given = Settings.model_validate({**here.settings.model_dump(), "alert_urls": urls})
-                monkeypatch.setattr(Site, "load", lambda _: given)
-                context = dg.build_sensor_context(instance=instance, cursor=kept or cursor[0])
-                told = alert(Site(given)).evaluate_tick(context)
-                assert not told.run_requests
-                cursor[0] = told.cursor
-                for each in recipients:
-                    assert SECRET not in f"{told.skip_message} {told.cursor}"
-                    assert each.url not in f"{told.skip_message} {told.cursor}"
-                return str(told.skip_message)
+        def tick(*recipients: Recipient, kept: str | None = None) -> str:
+            urls = tuple(SecretStr(each.url) for each in recipients)
+            given = Settings.model_validate({**here.settings.model_dump(), "alert_urls": urls})
+            monkeypatch.setattr(Site, "load", lambda _: given)
+            context = dg.build_sensor_context(instance=instance, cursor=kept or cursor[0])
+            told = alert(Site(given)).evaluate_tick(context)
+            assert not told.run_requests
+            cursor[0] = told.cursor
+            for each in recipients:
+                assert SECRET not in f"{told.skip_message} {told.cursor}"
+                assert each.url not in f"{told.skip_message} {told.cursor}"
+            return str(told.skip_message)
 
-            return here, tick
+        return here, tick
 
-        yield start
+    return start
 
 
 def test_what_is_wrong_is_told_once_and_that_it_is_over_once(ticking, mail, hook, capfd, caplog):

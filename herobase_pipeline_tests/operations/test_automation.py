@@ -36,13 +36,6 @@ follow, watch, recover, tidy = map(defs.resolve_sensor_def, ("follow", "watch", 
 
 
 @pytest.fixture
-def instance(tmp_path):
-    (tmp_path / "dagster").mkdir()
-    with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as instance:
-        yield instance
-
-
-@pytest.fixture
 def lake(tmp_path, monkeypatch) -> Lake:
     monkeypatch.setenv("HEROBASE_DATA_DIR", str(tmp_path / "data"))
     return Lake(tmp_path / "data")
