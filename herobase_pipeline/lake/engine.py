@@ -81,9 +81,8 @@ def define(con: duckdb.DuckDBPyConnection, name: str, macros: str) -> None:
 
     """
     con.execute("CREATE TABLE IF NOT EXISTS memory.main.defined (name VARCHAR, macros VARCHAR)")
-    known = con.execute("SELECT macros FROM memory.main.defined WHERE name = ?", [name]).fetchone()
-    if known == (macros,):
-        return
+    if con.execute("SELECT macros FROM memory.main.defined WHERE name = ?", [name]).fetchall() == [(macros,)]:
+        return  # with nothing left to fetch, else something could not be registered now
     ((path,),) = con.execute("SELECT current_setting('search_path')").fetchall()
     con.execute("SET search_path = 'memory.main'")
     con.execute("DELETE FROM defined WHERE name = ?", [name])
