@@ -115,7 +115,10 @@ def _tell(results, requests) -> None:
         f"{NEW} new calls in a day of {rows:,}",
         ["", "CPU seconds of the process", "goal", "kB kept by Dagster"],
         [*lines, ["the difference", f"{cpu[TICK] - cpu[NOTHING]:.2f}", "≤ 1", ""]],
-        [f"Medians of {len(results[TICK])} rounds. Requests of a refresh, at most: {told}"],
+        [
+            f"Medians of {len(results[TICK])} rounds. Requests of a refresh, at most: {told}",
+            "A run that does nothing has the same assets and checks, so that Dagster keeps as many results of it",
+        ],
     )
 
 

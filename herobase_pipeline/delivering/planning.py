@@ -124,7 +124,7 @@ class Planner:
         ((days,),) = con.execute(
             "SELECT list_sort(list_distinct(flatten(list(active_dates)))) FROM leads SEMI JOIN wanted USING (lead_id)"
         ).fetchall()
-        define(con, "counting", macros())
+        define(con, macros())
         con.execute(MACROS)
         for table in FIELDS_FROM:
             some = None if table in (CAMPAIGNS, RAW_LEADS) else (days or [])

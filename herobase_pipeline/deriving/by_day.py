@@ -18,7 +18,7 @@ from herobase_pipeline.deriving.session import Derived
 from herobase_pipeline.deriving.sources import loaded_days_of, macros, require_loaded
 from herobase_pipeline.lake.catalogue import view
 from herobase_pipeline.lake.completeness import complete_days, define_complete_days
-from herobase_pipeline.lake.engine import file_literal, literal
+from herobase_pipeline.lake.engine import define, file_literal, literal
 from herobase_pipeline.lake.gone import define_gone_days, gone_days
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.writing import empty, stored, write
@@ -63,7 +63,7 @@ def derive_by_day(
         before = None if anew else made.read(lake, table, by)
         sources = _look(lake, con, table, day_of_leads, before.sources if before else {})
         sources |= _look_at_calls(lake) if with_calls else {}
-        con.execute(macros())
+        define(con, macros())
         define_complete_days(con, [(lake.footers(LEADS), [])])
         rows, kept, changed = view(lake, LEADS), empty(table), None
         if before:

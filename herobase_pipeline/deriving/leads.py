@@ -18,7 +18,7 @@ from herobase_pipeline.deriving.session import Derived
 from herobase_pipeline.deriving.sources import define_loaded, loaded_days_of, macros, require_loaded, tables_of
 from herobase_pipeline.lake.catalogue import view
 from herobase_pipeline.lake.completeness import complete_days, define_complete_days, known_in_full
-from herobase_pipeline.lake.engine import file_literal, literal, number
+from herobase_pipeline.lake.engine import define, file_literal, literal, number
 from herobase_pipeline.lake.gone import define_gone_days, gone_days
 from herobase_pipeline.lake.layout import Lake, month_of, place_of
 from herobase_pipeline.lake.store import remove
@@ -51,7 +51,7 @@ def derive_leads(lake: Lake, zone: ZoneInfo, *, anew: bool = False) -> Derived:
 
     def make(con: duckdb.DuckDBPyConnection) -> Derived:
         before = None if anew else made.read(lake, LEADS, by)
-        con.execute(macros())
+        define(con, macros())
         sources = _look(lake, con, before)
         _define_days(lake, con, sources)
         if before is None or not _make_touched(lake, con, before, _by_path(lake, sources)):

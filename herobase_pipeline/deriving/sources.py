@@ -66,7 +66,7 @@ def define_sources(
         days: those that are asked about; all by default.
 
     """
-    define(con, "counting", macros())
+    define(con, macros())
     define_views(con, lake, tuple(tables_of(*sources)))
     define_loaded(con, lake, sources)
     define_complete_days(

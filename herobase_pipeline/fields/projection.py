@@ -21,7 +21,7 @@ from herobase_pipeline.fields.columns import MACROS, covering, texts, typed, val
 from herobase_pipeline.fields.declarations import Declaration
 from herobase_pipeline.lake import arrow
 from herobase_pipeline.lake.catalogue import view
-from herobase_pipeline.lake.engine import file_literal, number
+from herobase_pipeline.lake.engine import define, file_literal, number
 from herobase_pipeline.lake.layout import Lake, place_of
 from herobase_pipeline.lake.writing import stored, write
 from herobase_pipeline.tables import (
@@ -198,7 +198,7 @@ def _gather_touched(
         f"SELECT DISTINCT unnest(days) FROM (FROM {known} SEMI JOIN wanted USING (lead_id))"
     ).fetchall()
     days = {day for (day,) in before}.union(*(of for name, of in changed.items() if name != CAMPAIGNS.name))
-    con.execute(macros())
+    define(con, macros())
     for table in SOURCES:
         con.execute(f"CREATE TEMP VIEW {table.name} AS {_of_wanted(lake, table, days)}")
     _make_latest(con, declarations)

@@ -37,28 +37,21 @@ def connect(zone: ZoneInfo, spool: Path, memory: str = MEMORY) -> Iterator[duckd
     nothing of those before it: what it makes lies in a catalog of its own, and goes with it.
     """
     spill = spool / "spill"
-    idle = _idle.setdefault((os.getpid(), memory, *map(id, systems())), [])
+    idle = _idle.setdefault((memory, *map(id, systems())), [])
+    database = _ready(idle, zone, spill, memory)
+    con = beside(database)
     try:
-        database = idle.pop()
-    except IndexError:
-        database = _open(memory)
-    con = None
-    try:
-        database.execute(f"SET temp_directory = {literal(str(spill))}")
-        database.execute(f"SET threads = {THREADS}")
-        database.execute(f"SET GLOBAL TimeZone = '{zone.key}'")
-        database.execute(f"ATTACH ':memory:' AS {_OWN}")
-        con = beside(database)
         con.execute("SET enable_progress_bar = false")  # it would go to standard output
         yield con
         con.close()
         database.execute(f"DETACH {_OWN}")
+        database.execute("SET threads = 1")  # the memory that the others had goes back to the machine
+        has_spilled = spill.exists()  # it would spill to there again
     except BaseException:  # whatever state it is in
-        if con:
-            con.close()
+        con.close()
         database.close()
         raise
-    if len(idle) >= _IDLE_AT_MOST or spill.exists():  # it spills to where it did once
+    if has_spilled or len(idle) >= _IDLE_AT_MOST:
         database.close()
     else:
         idle.append(database)
@@ -67,34 +60,47 @@ def connect(zone: ZoneInfo, spool: Path, memory: str = MEMORY) -> Iterator[duckd
 def beside(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     """Open another connection for the same tables and macros, but for those that are temporary."""
     other = con.cursor()
-    other.execute(f"SET search_path = '{_OWN}.main,memory.main'")
+    other.execute(f"SET search_path = {_PATH}")
     return other
 
 
-def define(con: duckdb.DuckDBPyConnection, name: str, macros: str) -> None:
-    """Give a connection macros, in place of others of that ``name``; its database keeps them for those after it.
-
-    Args:
-        con: the connection.
-        name: what these macros are, whatever they say.
-        macros: the SQL that makes them; none of them is made elsewhere.
-
-    """
-    con.execute("CREATE TABLE IF NOT EXISTS memory.main.defined (name VARCHAR, macros VARCHAR)")
-    if con.execute("SELECT macros FROM memory.main.defined WHERE name = ?", [name]).fetchall() == [(macros,)]:
+def define(con: duckdb.DuckDBPyConnection, macros: str) -> None:
+    """Give a connection of ``connect`` macros that are the same for everybody; its database keeps them for those after it."""
+    con.execute("CREATE TABLE IF NOT EXISTS memory.main.defined (macros VARCHAR)")
+    if con.execute("FROM memory.main.defined WHERE macros = ?", [macros]).fetchall():
         return  # with nothing left to fetch, else something could not be registered now
-    ((path,),) = con.execute("SELECT current_setting('search_path')").fetchall()
-    con.execute("SET search_path = 'memory.main'")
-    con.execute("DELETE FROM defined WHERE name = ?", [name])
-    con.execute(macros)
-    con.execute("INSERT INTO defined VALUES (?, ?)", [name, macros])
-    con.execute(f"SET search_path = {literal(path)}")
+    con.execute(f"SET search_path = 'memory.main,{_OWN}.main'")
+    con.execute(f"BEGIN; {macros.strip().removesuffix(';')}; INSERT INTO defined VALUES ({literal(macros)}); COMMIT")
+    con.execute(f"SET search_path = {_PATH}")
 
 
 _OWN = "own"
+_PATH = f"'{_OWN}.main,memory.main'"
 _IDLE_AT_MOST = 2
 _idle: dict[tuple[int | str, ...], list[duckdb.DuckDBPyConnection]] = {}
-"""Databases that nobody uses: of a process, as threads do not survive a fork, with their memory and the stores they know."""
+"""Databases that nobody uses, by their memory and the stores they know."""
+
+
+def _ready(
+    idle: list[duckdb.DuckDBPyConnection], zone: ZoneInfo, spill: Path, memory: str
+) -> duckdb.DuckDBPyConnection:
+    """Return a database that is set up for its next user: an idle one, or one that is opened."""
+    while True:
+        try:
+            database, is_new = idle.pop(), False
+        except IndexError:
+            database, is_new = _open(memory), True
+        try:
+            database.execute(f"SET temp_directory = {literal(str(spill))}")
+            database.execute(f"SET threads = {THREADS}")
+            database.execute(f"SET GLOBAL TimeZone = '{zone.key}'")
+            database.execute(f"ATTACH ':memory:' AS {_OWN}")
+        except BaseException as error:
+            database.close()
+            if is_new or not isinstance(error, duckdb.Error):
+                raise
+        else:
+            return database
 
 
 def _open(memory: str) -> duckdb.DuckDBPyConnection:
@@ -116,9 +122,12 @@ def _open(memory: str) -> duckdb.DuckDBPyConnection:
 
 @atexit.register
 def _close_idle() -> None:
-    for (process, *_), databases in _idle.items():
-        while process == os.getpid() and databases:
+    for databases in list(_idle.values()):
+        while databases:
             databases.pop().close()
+
+
+os.register_at_fork(before=_close_idle)  # a child would have a database without its threads
 
 
 def bare() -> duckdb.DuckDBPyConnection:
@@ -172,9 +181,8 @@ def define_token(con: duckdb.DuckDBPyConnection, key: bytes) -> None:
     """
     block = (hashlib.sha256(key).digest() if len(key) > _HMAC_BLOCK else key).ljust(_HMAC_BLOCK, b"\0")
     inner, outer = (literal(bytes(byte ^ pad for byte in block).hex()) for pad in (0x36, 0x5C))
-    macros = (
+    con.execute(
         "CREATE OR REPLACE MACRO keyed(text) AS "
-        f"left(sha256(from_hex({outer}) || unhex(sha256(from_hex({inner}) || encode(text)))), {HASH});"
-        "CREATE OR REPLACE MACRO token(phone) AS keyed(e164(phone))"
+        f"left(sha256(from_hex({outer}) || unhex(sha256(from_hex({inner}) || encode(text)))), {HASH})"
     )
-    define(con, "token", macros)
+    con.execute("CREATE OR REPLACE MACRO token(phone) AS keyed(e164(phone))")

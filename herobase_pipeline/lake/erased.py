@@ -159,7 +159,7 @@ def register(con: duckdb.DuckDBPyConnection, lake: Lake) -> Register:
                 f"INSERT INTO erased BY NAME SELECT * REPLACE (left(identifier, {HASH}) AS identifier) "
                 f"FROM read_parquet({file_literal(file)}, hive_partitioning = false)"
             )
-        define(con, "erased", _RULES)
+        define(con, _RULES)
         con.execute(f"SET VARIABLE register = {literal(which)}")
     query = """
         SELECT count(*), count(*) FILTER (is_asked AND kind <> 'lead'), sum(hash(identifier, kind, is_asked)::HUGEINT) FROM erased

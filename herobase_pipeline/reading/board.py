@@ -21,7 +21,7 @@ from herobase_pipeline.deriving.made import made_from
 from herobase_pipeline.deriving.sources import macros
 from herobase_pipeline.lake.catalogue import named, view
 from herobase_pipeline.lake.completeness import asked_at, define_complete_days, known_in_full
-from herobase_pipeline.lake.engine import ROOMY, connect
+from herobase_pipeline.lake.engine import ROOMY, connect, define
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.lake.writing import empty
@@ -269,7 +269,7 @@ def _counts(
     con: duckdb.DuckDBPyConnection, lake: Lake, until: Mapping[dt.date, dt.datetime]
 ) -> "tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]":
     """Return calls by end cause and closings by closure of each team and day up to a moment, and drops by campaign and day."""
-    con.execute(macros())
+    define(con, macros())
     define_complete_days(con, [])  # whether a day is over is of no interest here
     con.execute("CREATE TEMP TABLE until (day DATE, moment TIMESTAMPTZ)")
     if until:

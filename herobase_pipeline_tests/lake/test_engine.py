@@ -1,7 +1,9 @@
 """The connection that everything runs in: as new each time, whoever had its database before."""
 
-import multiprocessing
-from collections.abc import Callable
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,7 +14,7 @@ import pytest
 
 from herobase_pipeline import addresses
 from herobase_pipeline.lake import engine
-from herobase_pipeline.lake.engine import MEMORY, ROOMY, THREADS, beside, connect, define_token
+from herobase_pipeline.lake.engine import MEMORY, ROOMY, THREADS, beside, connect, define, define_token
 
 COPENHAGEN, UTC = ZoneInfo("Europe/Copenhagen"), ZoneInfo("UTC")
 SEEN = """SELECT
@@ -98,14 +100,42 @@ def test_what_was_spilled_is_gone_with_the_block(opened, tmp_path):
     assert len(opened) == 2
 
 
-def test_tokens_are_those_of_the_key_that_was_given_last(tmp_path):
+def test_a_spill_that_somebody_deleted_is_nobodys_trouble(opened, tmp_path):
+    with connect(UTC, tmp_path, "64MB") as con:
+        con.execute("CREATE TEMP TABLE large AS SELECT range AS a, md5(range::VARCHAR) AS b FROM range(5_000_000)")
+        con.execute("DROP TABLE large")
+        shutil.rmtree(tmp_path / "spill")
+    with connect(UTC, tmp_path / "second", "64MB") as con:
+        assert con.execute("SELECT 1").fetchone() == (1,)
+    assert len(opened) == 2
+
+
+def test_macros_that_are_the_same_for_everybody_stay_and_the_key_of_tokens_goes(opened, tmp_path):
     told = []
     for key in (b"one", b"two", b"one"):
         with connect(UTC, tmp_path) as con:
+            with pytest.raises(duckdb.CatalogException):
+                con.execute("SELECT token('+4512345678')")
             define_token(con, key)
+            define(con, "CREATE MACRO twice(x) AS keyed(x || x);")
             con.register("rows", pa.table({"a": [1]}))
-            told.append(con.execute("SELECT token('+4512345678')").fetchone())
-    assert told[0] == told[2] != told[1]
+            told.append(con.execute("SELECT token('+4512345678'), twice('a')").fetchone())
+    assert told[0] == told[2]
+    assert all(one != other for one, other in zip(*told[:2], strict=True))
+    assert len(opened) == 1
+
+
+def test_of_macros_that_cannot_be_made_none_is_left(opened, tmp_path):
+    with connect(UTC, tmp_path) as con:
+        with pytest.raises(duckdb.Error):
+            define(con, "CREATE MACRO good(x) AS x; CREATE MACRO good(x) AS x;")
+        with pytest.raises(duckdb.Error):
+            con.execute("CREATE TABLE a AS SELECT 1 AS x")
+    with connect(UTC, tmp_path) as con:
+        assert con.execute(SEEN).fetchone() == (0, 0)
+        define(con, "CREATE MACRO good(x) AS x + 1;")
+        assert con.execute("SELECT good(1)").fetchone() == (2,)
+    assert len(opened) == 1
 
 
 def test_a_store_that_is_known_since_is_known_to_the_next(opened, tmp_path, monkeypatch):
@@ -121,16 +151,41 @@ def test_a_store_that_is_known_since_is_known_to_the_next(opened, tmp_path, monk
     assert len(opened) == 2
 
 
-def _in_a_child(ask: Callable[[Path], int], folder: Path) -> int:
-    with multiprocessing.get_context("fork").Pool(1) as pool:
-        return pool.apply_async(ask, (folder,)).get(timeout=60)
+FORKED = """
+import os, sys
+from pathlib import Path
+from zoneinfo import ZoneInfo
+from herobase_pipeline.lake.engine import connect
+
+def count():
+    with connect(ZoneInfo("UTC"), Path(sys.argv[1])) as con:
+        return con.execute("SELECT count(*) FROM range(1_000_000) WHERE md5(range::VARCHAR) < '8'").fetchall()
+
+found = count()
+child = os.fork()
+if not child:
+    sys.exit(7 if count() == found else 8)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), count() == found)
+"""
 
 
-def _count(folder: Path) -> int:
-    with connect(UTC, folder) as con:
-        ((found,),) = con.execute("SELECT count(*) FROM range(1_000_000) WHERE md5(range::VARCHAR) < '8'").fetchall()
-        return found
+def test_a_child_that_is_forked_opens_its_own_and_ends_well(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", FORKED, str(tmp_path)], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert (done.stdout, done.stderr) == ("7 True\n", "")
 
 
-def test_a_child_that_is_forked_opens_its_own(tmp_path):
-    assert _count(tmp_path) == _in_a_child(_count, tmp_path)
+def test_an_idle_database_holds_no_memory(tmp_path):
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def fill() -> int:
+        with connect(UTC, tmp_path, ROOMY) as con:
+            con.execute("CREATE TEMP TABLE large AS SELECT range AS a, md5(range::VARCHAR) AS b FROM range(5_000_000)")
+            return resident()
+
+    before = resident()
+    full = fill()
+    assert full - before > 100_000_000
+    assert resident() - before < (full - before) / 2
