@@ -5,7 +5,7 @@ They say counts and HeroBase's own words, never a customer's data nor an agent's
 
 import datetime as dt
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
@@ -326,9 +326,9 @@ def _differences(table: Table, source: Table, day: str, category: str, measure: 
     """
 
 
-def _unlike(table: Table, others: Sequence[Table], told: str, counted: str, look: Look) -> list[Finding]:
+def _unlike(name: str, told: Mapping[Table, str], counted: Mapping[Table, str], look: Look) -> list[Finding]:
     """Return the days on which a table does not add up to what it is made with."""
-    return unlike(look.lake, look.settings.zone, look.due, table, others, told, counted)
+    return unlike(look.lake, look.settings.zone, look.due, name, told, counted)
 
 
 def _unlike_by_day(name: str, tables: Sequence[Table], query: str, look: Look) -> list[Finding]:
@@ -615,9 +615,9 @@ _OTHERS = [
         "The hours of a day add up to call_outcomes, for each end cause.",
         "Materialize call_outcomes and call_hours for the days listed; if they stay, report them.",
         partial(
-            _unlike, CALL_HOURS, [CALL_OUTCOMES],
-            "SELECT date, end_cause, calls FROM call_hours WHERE org_level = 0",
-            "SELECT date, end_cause, calls FROM call_outcomes WHERE org_level = 0",
+            _unlike, "hours_add_up",
+            {CALL_HOURS: "SELECT date, end_cause, calls FROM call_hours WHERE org_level = 0"},
+            {CALL_OUTCOMES: "SELECT date, end_cause, calls FROM call_outcomes WHERE org_level = 0"},
         ),
     ),
     Check(
@@ -625,11 +625,13 @@ _OTHERS = [
         "What all agents did on a day adds up to the calls that are loaded, and to the leads that no system closed on it.",
         "Materialize agent_days; if the days stay, report them.",
         partial(
-            _unlike, AGENT_DAYS, [CALLS, LEADS],
-            "UNPIVOT (SELECT date, calls, unsettled, closings, successes FROM agent_days) ON * EXCLUDE (date)",
-            "UNPIVOT (SELECT date, 1 AS calls, (NOT settled)::INT AS unsettled FROM calls) ON * EXCLUDE (date) UNION ALL "
-            "UNPIVOT (SELECT closed_date, 1 AS closings, (closure = 'Success')::INT AS successes FROM leads "
-            "WHERE closed_at IS NOT NULL AND attribution <> 'system') ON * EXCLUDE (closed_date)",
+            _unlike, "agents_add_up",
+            {AGENT_DAYS: "UNPIVOT (SELECT date, calls, unsettled, closings, successes FROM agent_days) ON * EXCLUDE (date)"},
+            {
+                CALLS: "UNPIVOT (SELECT date, 1 AS calls, (NOT settled)::INT AS unsettled FROM calls) ON * EXCLUDE (date)",
+                LEADS: "UNPIVOT (SELECT closed_date, 1 AS closings, (closure = 'Success')::INT AS successes FROM leads "
+                "WHERE closed_at IS NOT NULL AND attribution <> 'system') ON * EXCLUDE (closed_date)",
+            },
         ),
     ),
     Check(

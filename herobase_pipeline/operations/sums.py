@@ -1,11 +1,18 @@
 """Whether tables that count the same calls and leads add up to each other, on the days that are not about to be counted anew.
 
-Of two tables by day it is noted which files agreed, so that a day is looked at again once one of its files is another.
+Of two tables by day it is noted which files agreed, and of a table by day beside one of all days what each file has, so that a
+day is read again once its file is another.
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Self
 from zoneinfo import ZoneInfo
+
+import duckdb
+import pyarrow as pa
+from pydantic import BaseModel, ValidationError
 
 from herobase_pipeline.deriving.made import made_from, recipe
 from herobase_pipeline.lake import notes
@@ -18,27 +25,44 @@ from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.lake.store import is_newer
 from herobase_pipeline.tables import CALLS, LEADS, Table
 
-_AGREED = "agreed_"
+_AGREED, _COUNTED = "agreed_", "counted_"
+_NUMBERS = pa.schema([("day", pa.date32()), ("category", pa.string()), ("told", pa.int64()), ("counted", pa.int64())])
+
+
+class _Counts(BaseModel):
+    """What a day's file has: the file and by which rule it was counted, and the numbers of each category, on either side."""
+
+    of: str
+    numbers: list[tuple[str | None, int, int]]
+
+    @classmethod
+    def of_note(cls, note: Mapping[str, Any] | None) -> dict[dt.date, Self]:
+        """Return what a note has of each day, as far as it can be read."""
+        found = {}
+        for day, counts in (note or {}).items():
+            with suppress(ValidationError, ValueError):
+                found[dt.date.fromisoformat(day)] = cls.model_validate(counts)
+        return found
 
 
 def unlike(
-    lake: Lake, zone: ZoneInfo, due: dt.date, table: Table, others: Sequence[Table], told: str, counted: str
+    lake: Lake, zone: ZoneInfo, due: dt.date, name: str, told: Mapping[Table, str], counted: Mapping[Table, str]
 ) -> list[tuple[dt.date, str]]:
-    """Return the days on which two SELECTs of day, category and number have other sums, each with both in words.
+    """Return the days on which two counts by day and category differ, each with both in words.
 
     Of days whose calls were written since the tables were made nothing is said: they are made again soon. Nor of those of which
-    calls are past their time and gone.
+    calls are past their time and gone. What a daily table counts is noted by the file of each day.
 
     Args:
         lake: where.
         zone: the business time zone.
         due: the last day that must be right.
-        table: what ``told`` reads.
-        others: what ``counted`` reads; of leads only where they are older than the table.
-        told: the SELECT of what the table has.
-        counted: the SELECT of what there should be.
+        name: under which it is noted; the check's.
+        told: what one table has: a SELECT of day, category and number, by the table that it reads.
+        counted: what there should be, likewise, of other tables; of leads only where they are older than the first.
 
     """
+    (table, *_), others = told, list(counted)
     there = without_damaged(lake, (CALLS, table, *others))
     if not all(map(there.has, (CALLS, table, *others))):
         return []
@@ -54,22 +78,49 @@ def unlike(
             calls = {path: calls[path] for path in made_from(there, each, calls)}
     days = sorted(calls.values())
     with spool(there) as folder, connect(zone, folder) as con:
-        define_views(con, there, tuple(dict.fromkeys((table, *others))))
-        found = con.execute(
-            f"""
+        con.execute("CREATE TEMP TABLE numbers (day DATE, category VARCHAR, told BIGINT, counted BIGINT)")
+        for selects, values in ((told, "sum(number)::BIGINT, 0"), (counted, "0, sum(number)::BIGINT")):
+            for each, select in selects.items():
+                found = f"SELECT day, category, {values} FROM ({select}) AS found (day, category, number) GROUP BY ALL"
+                if each.daily:
+                    _count_by_day(con, there, each, found, days, f"{_COUNTED}{name}_{each.name}", recipe(zone, found))
+                else:
+                    define_views(con, there, (each,))
+                    con.execute(f"INSERT INTO numbers {found}")
+        differing = con.execute(
+            """
             SELECT day, sum(told)::BIGINT, category, sum(counted)::BIGINT
-            FROM (
-                SELECT day, category, number AS told, 0 AS counted FROM ({told}) AS told (day, category, number)
-                UNION ALL
-                SELECT day, category, 0, number FROM ({counted}) AS counted (day, category, number)
-            )
-            WHERE day IN (SELECT unnest($days::DATE[]))
+            FROM numbers WHERE day IN (SELECT unnest($days::DATE[]))
             GROUP BY day, category HAVING sum(told) <> sum(counted)
             """,
             {"days": days},
         ).fetchall()
     from_ = " and ".join(other.name for other in others)
-    return [(day, f"{has:,} {what} in {table.name}, {should:,} in {from_}") for day, has, what, should in found]
+    return [(day, f"{has:,} {what} in {table.name}, {should:,} in {from_}") for day, has, what, should in differing]
+
+
+def _count_by_day(
+    con: duckdb.DuckDBPyConnection, lake: Lake, table: Table, found: str, days: Sequence[dt.date], note: str, by: str
+) -> None:
+    """Add to ``numbers`` what a SELECT finds in a daily table: days whose file is as it was when they were counted are noted."""
+    lying = {day: f"{by} {mark(lake.file(table, day))}" for day in days}  # which they are before they are read
+    noted = _Counts.of_note(notes.read(lake, note))
+    same = {day: noted[day] for day in days if day in noted and noted[day].of == lying[day]}
+    others = [day for day in days if day not in same]
+    if others:
+        con.execute(f"CREATE OR REPLACE TEMP VIEW {table.name} AS {view(lake, table, others)}")
+        new = {day: _Counts(of=lying[day], numbers=[]) for day in others}
+        for day, *numbers in con.execute(found).fetchall():
+            new[day].numbers.append(tuple(numbers))
+        same |= new
+        with notes.updating(lake, note) as kept:
+            kept.clear()
+            kept.update({str(day): counts.model_dump() for day, counts in same.items()})
+    known = [(day, *numbers) for day, counts in same.items() for numbers in counts.numbers]
+    con.register(
+        "known", pa.Table.from_pylist([dict(zip(_NUMBERS.names, row, strict=True)) for row in known], _NUMBERS)
+    )
+    con.execute("INSERT INTO numbers FROM known")
 
 
 def unlike_by_day(

@@ -1,6 +1,7 @@
 """Days that add up are looked at again once one of their files is another."""
 
 import datetime as dt
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -86,3 +87,54 @@ def test_nothing_is_said_of_days_to_come_and_of_those_whose_calls_are_gone(lake)
     fill(lake, CALLS, [call(at("09:00", 1), call_id="due tomorrow")], day(1))
     gone.remember(lake, CALLS, {day(-1): True})
     assert wrong(lake) == []
+
+
+COUNTED = ("counted_of_a_test_calls", "counted_of_a_test_call_outcomes")
+
+
+def differing(lake: Lake, rule: str = "SELECT date, 'calls', 1 FROM calls") -> list[tuple[dt.date, str]]:
+    told = {CALL_OUTCOMES: "SELECT date, 'calls', calls FROM call_outcomes WHERE org_level = 0"}
+    return sums.unlike(lake, ZONE, day(0), "of_a_test", told, {CALLS: rule})
+
+
+def seem_made_since(lake: Lake, on: int) -> None:
+    """Let a day's outcomes be younger than its calls, as if they had been made of them."""
+    later = lake.file(CALLS, day(on)).stat().st_mtime + 1
+    os.utime(lake.file(CALL_OUTCOMES, day(on)), (later, later))
+
+
+def test_what_was_counted_is_not_read_again_and_what_differs_is_told_until_it_agrees(lake, monkeypatch):
+    assert differing(lake) == []
+    looked: list[tuple[str, list[dt.date]]] = []
+    view = sums.view
+    monkeypatch.setattr(sums, "view", lambda *args: looked.append((args[1].name, list(args[2]))) or view(*args))
+    assert (differing(lake), looked) == ([], [])
+    more_calls(lake, -1)
+    assert differing(lake) == []  # of calls that are counted soon nothing is said
+    seem_made_since(lake, -1)
+    told = [(day(-1), "1 calls in call_outcomes, 2 in calls")]
+    assert (differing(lake), differing(lake)) == (told, told)
+    assert looked == [("call_outcomes", [day(-1)]), ("calls", [day(-1)])]
+    derive_days(lake, ZONE, CALL_OUTCOMES, [CALLS], [day(-1)])
+    assert differing(lake) == []
+
+
+@pytest.mark.parametrize("broken", ["", "[]", '{"2026-03-10": 1}', '{"x": {"of": "", "numbers": []}}', "\x00", None])
+@pytest.mark.parametrize("name", COUNTED)
+def test_counts_that_are_lost_broken_or_of_before_hide_nothing(lake, name, broken):
+    assert differing(lake) == []
+    note = lake.root / "lake" / ".notes" / f"{name}.json"
+    before = note.read_text("utf-8")
+    more_calls(lake, 0)
+    seem_made_since(lake, 0)
+    for _ in range(2):
+        note.write_text(before if broken is None else broken, "utf-8")
+        assert differing(lake) == [(day(0), "1 calls in call_outcomes, 2 in calls")]
+
+
+def test_a_count_by_another_rule_is_made_anew(lake):
+    assert differing(lake) == []
+    other = differing(lake, "SELECT date, 'calls', 3 FROM calls")
+    assert other == [(on, "1 calls in call_outcomes, 3 in calls") for on in (day(-1), day(0))]
+    gone.remember(lake, CALLS, {day(-1): True})
+    assert differing(lake, "SELECT date, 'calls', 3 FROM calls") == other[1:]
