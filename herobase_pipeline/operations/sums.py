@@ -5,7 +5,7 @@ day is read again once its file is another.
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Self
 from zoneinfo import ZoneInfo
@@ -103,7 +103,7 @@ def _count_by_day(
     con: duckdb.DuckDBPyConnection, lake: Lake, table: Table, found: str, days: Sequence[dt.date], note: str, by: str
 ) -> None:
     """Add to ``numbers`` what a SELECT finds in a daily table: days whose file is as it was when they were counted are noted."""
-    lying = {day: f"{by} {mark(lake.file(table, day))}" for day in days}  # which they are before they are read
+    lying = _lying(lake, [table], days, by)
     noted = _Counts.of_note(notes.read(lake, note))
     same = {day: noted[day] for day in days if day in noted and noted[day].of == lying[day]}
     others = [day for day in days if day not in same]
@@ -143,9 +143,7 @@ def unlike_by_day(
     by, gone = recipe(zone, query), gone_days(there, CALLS)
     agreed = notes.read(lake, _AGREED + name) or {}
     days = {day for table in tables for day in there.days(table) if day <= due} - gone.keys()
-    # which they are before they are read, and by which rule they are judged
-    lying = {path: mark(path) for table in tables for path in there.files(table, days)}  # without hidden ones
-    files = {day: f"{by} {[lying.get(there.file(table, day)) for table in tables]}" for day in days}
+    files = _lying(there, tables, days, by)
     changed = [day for day, marks in files.items() if agreed.get(str(day)) != marks]
     if not changed:
         return []
@@ -158,3 +156,9 @@ def unlike_by_day(
         note.clear()
         note.update({str(day): marks for day, marks in files.items() if day not in wrong})
     return found
+
+
+def _lying(lake: Lake, tables: Sequence[Table], days: Collection[dt.date], by: str) -> dict[dt.date, str]:
+    """Return of each day which files it has before they are read, without hidden ones, and by which rule they are judged."""
+    marks = {path: mark(path) for table in tables for path in lake.files(table, days)}
+    return {day: f"{by} {[marks.get(lake.file(table, day)) for table in tables]}" for day in days}

@@ -138,3 +138,11 @@ def test_a_count_by_another_rule_is_made_anew(lake):
     assert other == [(on, "1 calls in call_outcomes, 3 in calls") for on in (day(-1), day(0))]
     gone.remember(lake, CALLS, {day(-1): True})
     assert differing(lake, "SELECT date, 'calls', 3 FROM calls") == other[1:]
+
+
+def test_outcomes_that_were_damaged_when_they_were_counted_are_counted_once_they_are_accepted(lake, monkeypatch):
+    hidden = replace(lake, hidden={lake.file(CALL_OUTCOMES, day(-1))})
+    with monkeypatch.context() as damaged:
+        damaged.setattr(sums, "without_damaged", lambda *_: hidden)
+        assert differing(lake) == [(day(-1), "0 calls in call_outcomes, 1 in calls")]
+    assert differing(lake) == []
