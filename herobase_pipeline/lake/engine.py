@@ -27,6 +27,11 @@ READING = files("herobase_pipeline.lake").joinpath("reading.sql").read_text(enco
 _HMAC_BLOCK = 64
 _GLOB = re.compile(r"([*?\[])")
 THREADS = min(os.cpu_count() or 1, 4)
+_OWN = "own"
+_PATH = f"'{_OWN}.main,memory.main'"
+_IDLE_AT_MOST = 2
+_idle: dict[tuple[int | str, ...], list[duckdb.DuckDBPyConnection]] = {}
+"""Databases that nobody uses, by their memory and the stores they know."""
 
 
 @contextmanager
@@ -72,13 +77,6 @@ def define(con: duckdb.DuckDBPyConnection, macros: str) -> None:
     con.execute(f"SET search_path = 'memory.main,{_OWN}.main'")
     con.execute(f"BEGIN; {macros.strip().removesuffix(';')}; INSERT INTO defined VALUES ({literal(macros)}); COMMIT")
     con.execute(f"SET search_path = {_PATH}")
-
-
-_OWN = "own"
-_PATH = f"'{_OWN}.main,memory.main'"
-_IDLE_AT_MOST = 2
-_idle: dict[tuple[int | str, ...], list[duckdb.DuckDBPyConnection]] = {}
-"""Databases that nobody uses, by their memory and the stores they know."""
 
 
 def _ready(

@@ -1,6 +1,5 @@
 """The connection that everything runs in: as new each time, whoever had its database before."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -169,23 +168,37 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), count() == found)
 """
 
 
-def test_a_child_that_is_forked_opens_its_own_and_ends_well(tmp_path):
+FILLED = """
+import os, sys
+from pathlib import Path
+from zoneinfo import ZoneInfo
+from herobase_pipeline.lake.engine import ROOMY, connect
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+before = resident()
+with connect(ZoneInfo("UTC"), Path(sys.argv[1]), ROOMY) as con:
+    con.execute("CREATE TEMP TABLE large AS SELECT range AS a, md5(range::VARCHAR) AS b FROM range(5_000_000)")
+    full = resident()
+print(full - before, resident() - before)
+"""
+
+
+def by_itself(code: str, folder: Path) -> str:
+    """Run code in a process of its own, which ends well and says nothing else; return what it prints."""
     done = subprocess.run(
-        [sys.executable, "-c", FORKED, str(tmp_path)], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True, timeout=60
     )
-    assert (done.stdout, done.stderr) == ("7 True\n", "")
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_a_child_that_is_forked_opens_its_own_and_ends_well(tmp_path):
+    assert by_itself(FORKED, tmp_path) == "7 True\n"
 
 
 def test_an_idle_database_holds_no_memory(tmp_path):
-    def resident() -> int:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-    def fill() -> int:
-        with connect(UTC, tmp_path, ROOMY) as con:
-            con.execute("CREATE TEMP TABLE large AS SELECT range AS a, md5(range::VARCHAR) AS b FROM range(5_000_000)")
-            return resident()
-
-    before = resident()
-    full = fill()
-    assert full - before > 100_000_000
-    assert resident() - before < (full - before) / 2
+    full, idle = map(int, by_itself(FILLED, tmp_path).split())
+    assert full > 100_000_000
+    assert idle < full / 2

@@ -77,12 +77,8 @@ def test_a_document_that_breaks_off_takes_its_parts_with_it():
                 landing.document(segments([whole[:-30]], "calls", 200))
             landing.gather()
             assert con.execute("SELECT count(*), count(DISTINCT call_id) FROM pulled").fetchall() == [(50, 50)]
-            tables = {
-                name
-                for (name,) in con.execute(
-                    "SELECT table_name FROM duckdb_tables() WHERE database_name = 'own'"
-                ).fetchall()
-            }
+            query = "SELECT table_name FROM duckdb_tables() WHERE database_name = 'own'"
+            tables = {name for (name,) in con.execute(query).fetchall()}
             assert {name.split("-")[0] for name in tables} == {"part_0"}
             assert list(Path(folder).glob("*.json")) == []
 
