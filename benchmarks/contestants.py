@@ -6,13 +6,13 @@ records.
 
 import importlib
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.material import CALLS, DAY, LEADS, LINES
+from benchmarks.report import peak_mb
 
 _COLUMNS = {
     CALLS: """{uniqueId: 'VARCHAR', startTime: 'TIMESTAMP', connectTime: 'TIMESTAMP', endTime: 'TIMESTAMP', connected: 'BOOLEAN',
@@ -204,8 +204,7 @@ def main() -> None:
     start = time.perf_counter()
     rows = work()
     seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "rows": rows, "peak_mb": peak}))
+    print(json.dumps({"seconds": seconds, "rows": rows, "peak_mb": peak_mb()}))
 
 
 if __name__ == "__main__":

@@ -8,32 +8,35 @@ import argparse
 import datetime as dt
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import duckdb
 
 from benchmarks.nothing import job_of_nothing
-from benchmarks.report import show
+from benchmarks.report import peak_mb, show
 from herobase_pipeline.assets.pulled import REFRESH
 from herobase_pipeline.erasing.procedure import erase
+from herobase_pipeline.lake import completeness
+from herobase_pipeline.lake.engine import literal
 from herobase_pipeline.lake.identity import claim
 from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.operations.jobs import FROM_ALL_DAYS
 from herobase_pipeline.settings import Settings
-from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, SIMPLE_LEADS
+from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, SIMPLE_LEADS, Table
 
 NEW = 50
 WHOLE, NEW_DAY, NEW_CALLS, NOTHING = (
     "the whole anew",
     "after one new day",
-    f"after {NEW} new calls",
+    f"after {NEW} new calls of a day that goes on",
     "a run that does nothing",
 )
 GOALS = {WHOLE: "≤ 40", NEW_DAY: "≤ 5", NEW_CALLS: "≤ 2"}
@@ -62,7 +65,7 @@ def run(first: str, last: str, what: str) -> _Result:
     for event in result.all_events:
         if event.is_step_success:
             seconds[str(event.step_key)] = event.step_success_data.duration_ms / 1000
-    return {"seconds": seconds, "peak": {"MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}}
+    return {"seconds": seconds, "peak": {"MB": peak_mb()}}
 
 
 @contextmanager
@@ -80,20 +83,43 @@ def held_back(lake: Lake, day: dt.date) -> Iterator[None]:
 
 
 @contextmanager
+def going_on(lake: Lake, day: dt.date) -> Iterator[None]:
+    """Let the files of a day say within the block that it was not over when they were pulled, as a refresh leaves them."""
+    nothing_complete = completeness.footer([], {})
+    with (
+        _replaced(lake, CALLS, day, said=nothing_complete),
+        _replaced(lake, SIMPLE_LEADS, day, said=nothing_complete),
+    ):
+        yield
+
+
+@contextmanager
 def without_the_last_calls(lake: Lake, day: dt.date) -> Iterator[None]:
     """Take the last calls of a day out of the lake within the block."""
-    file, aside, cut = lake.file(CALLS, day), lake.root / "all calls", lake.root / "fewer calls"
-    with duckdb.connect() as con:
-        kept = con.execute("SELECT decode(key), decode(value) FROM parquet_kv_metadata(?)", [str(file)]).fetchall()
-        footer = ", ".join("'{}': '{}'".format(*(text.replace("'", "''") for text in pair)) for pair in kept)
-        rows = f"FROM read_parquet('{file}', hive_partitioning = false) ORDER BY started_at DESC OFFSET {NEW}"
-        con.execute(f"COPY ({rows}) TO '{cut}' (FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{footer}}})")
-    file.replace(aside)
-    cut.replace(file)
-    try:
+    with _replaced(lake, CALLS, day, f"ORDER BY started_at DESC OFFSET {NEW}"):
         yield
-    finally:
-        aside.replace(file)
+
+
+@contextmanager
+def _replaced(
+    lake: Lake, table: Table, day: dt.date, clause: str = "", said: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[None]:
+    """Have in place of a file within the block what a clause leaves of its rows; ``said`` is what its footer says otherwise."""
+    file = lake.file(table, day)
+    with tempfile.TemporaryDirectory(dir=lake.root) as folder, duckdb.connect() as con:
+        aside, made = Path(folder) / "as it was", Path(folder) / "for now"
+        kept = con.execute("SELECT decode(key), decode(value) FROM parquet_kv_metadata(?)", [str(file)]).fetchall()
+        footer = ", ".join(f"{literal(key)}: {literal(text)}" for key, text in (dict(kept) | said).items())
+        rows = f"FROM read_parquet({literal(str(file))}, hive_partitioning = false) {clause}"
+        con.execute(
+            f"COPY ({rows}) TO {literal(str(made))} (FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{footer}}})"
+        )
+        file.replace(aside)
+        made.replace(file)
+        try:
+            yield
+        finally:
+            aside.replace(file)
 
 
 def measure(folder: Path) -> dict[str, _Result]:
@@ -113,12 +139,13 @@ def measure(folder: Path) -> dict[str, _Result]:
         derive(WHOLE, days[0], days[-2])
     derive(NEW_DAY, days[-1], days[-1])
     derive("nothing has changed", days[-1], days[-1])
-    with without_the_last_calls(lake, days[-1]):
-        derive("", days[-1], days[-1])
-    del results[""]
-    derive(NEW_CALLS, days[-1], days[-1])
+    with going_on(lake, days[-1]):
+        with without_the_last_calls(lake, days[-1]):
+            derive("before", days[-1], days[-1])
+        derive(NEW_CALLS, days[-1], days[-1])
+    derive("as before", days[-1], days[-1])
     derive(NOTHING, days[-1], days[-1])
-    return results
+    return {what: found for what, found in results.items() if what not in ("before", "as before")}
 
 
 def beyond(results: dict[str, _Result], what: str) -> float:

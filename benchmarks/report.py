@@ -1,6 +1,7 @@
 """What a benchmark prints, and keeps of it where ``RESULTS`` in the environment names a file: a table in Markdown."""
 
 import os
+import resource
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -27,6 +28,17 @@ def show(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]], notes:
         lines += [f"- {note}" for note in notes] + ([""] if notes else [])
         with Path(path).open("a", encoding="utf-8") as file:
             file.write("\n".join(lines) + "\n")
+
+
+def peak_mb() -> float:
+    """Return the most memory that this process has had, in MB.
+
+    By the kernel's own account of it where there is one: ``getrusage`` begins with what the parent had when it started this one.
+    """
+    status = Path("/proc/self/status")
+    lines = status.read_text(encoding="utf-8").splitlines() if status.exists() else []
+    high = [int(line.split()[1]) for line in lines if line.startswith("VmHWM:")]
+    return (high[0] if high else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) / 1024
 
 
 def _line(cells: Sequence[str]) -> str:

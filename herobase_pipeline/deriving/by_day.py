@@ -79,7 +79,9 @@ def derive_by_day(
         con.execute(f"CREATE TEMP TABLE made AS {table.query}")
         restated = sum(restate(lake, con, table, "FROM made", run=run, changed=changed).values())
         whole = complete_days(con)
-        count = write(lake, con, table, "FROM made", complete=whole, loaded=loaded_days_of(con, lake, [LEADS]))
+        loaded = loaded_days_of(con, lake, [LEADS])
+        # the days that stay are in order, and to sort takes as long as to write
+        count = write(lake, con, table, "FROM made", complete=whole, loaded=loaded, sort=changed is None)
         made.keep(lake, table, by, sources)
         return Derived(count, restated, is_whole=True, whole_days=len(whole))
 

@@ -67,7 +67,7 @@ def define_sources(
 
     """
     define(con, macros())
-    define_views(con, lake, tuple(tables_of(*sources)))
+    define_views(con, lake, tables_of(*sources), days)
     define_loaded(con, lake, sources)
     define_complete_days(
         con,

@@ -158,10 +158,12 @@ def _followed(lake: Lake, leads: str) -> str:
     return f"SELECT lead.* REPLACE ({through}) FROM ({leads}) AS lead LEFT JOIN ({known}) ON day = cohort_date"
 
 
-def define_views(con: duckdb.DuckDBPyConnection, lake: Lake, tables: tuple[Table, ...]) -> None:
-    """Make a temporary view of each table in a connection."""
+def define_views(
+    con: duckdb.DuckDBPyConnection, lake: Lake, tables: Sequence[Table], days: Collection[dt.date] | None = None
+) -> None:
+    """Make a temporary view of each table in a connection; of daily ones of some days, or all."""
     for table in tables:
-        con.execute(f"CREATE OR REPLACE TEMP VIEW {quoted(table.name)} AS {view(lake, table)}")
+        con.execute(f"CREATE OR REPLACE TEMP VIEW {quoted(table.name)} AS {view(lake, table, days)}")
 
 
 def refresh(lake: Lake, zone: ZoneInfo, *, anew: bool = False) -> Path:

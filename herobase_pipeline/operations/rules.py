@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
+from typing import NamedTuple
 
 import dagster as dg
 
@@ -20,7 +21,7 @@ from herobase_pipeline.lake.damage import KEPT, damaged, name_of, remedy
 from herobase_pipeline.lake.engine import literal, quoted
 from herobase_pipeline.lake.layout import Lake, place_of
 from herobase_pipeline.lake.zones import zone_differences
-from herobase_pipeline.operations.sums import unlike, unlike_by_day
+from herobase_pipeline.operations.sums import twice, unlike, unlike_by_day
 from herobase_pipeline.pulling.answers import cut_days
 from herobase_pipeline.pulling.calls import ShrunkError
 from herobase_pipeline.pulling.services import DAY_SERVICES, LIST_SERVICES
@@ -97,6 +98,14 @@ class Look:
         return local.date() - dt.timedelta(days=1 if local.hour >= DUE_HOUR else 2)
 
 
+class Counted(NamedTuple):
+    """What a check reads of each file once, and again when it is another: see ``by_file.define``."""
+
+    name: str
+    table: Table
+    select: str
+
+
 @dataclass(frozen=True)
 class Check:
     """One check.
@@ -111,6 +120,7 @@ class Check:
             ``loaded(table_name, day, complete)``, where ``complete`` is a day that was over when it was loaded,
             ``accepted(first, last, tables)``, the gaps that somebody accepted, ``misdeclared(message)``, what is wrong with
             their file, and ``due()``, the last day that must be loaded by now.
+        counted: what the SQL reads by these names.
 
     """
 
@@ -120,6 +130,7 @@ class Check:
     rule: str
     remedy: str
     find: str | Callable[[Look], list[Finding]]
+    counted: Sequence[Counted] = ()
 
     @property
     def table(self) -> Table:
@@ -277,7 +288,7 @@ def _not_yet(table: Table) -> str:
     """
 
 
-def _undocumented(table: Table) -> str:
+def _undocumented(table: Table) -> Counted:
     """Return what finds enum values that are not documented; what does not look like one is not repeated."""
     values = " UNION ALL ".join(
         f"SELECT date AS day, '{column.name}' AS field, {quoted(column.name)} AS value FROM {table.name} "
@@ -285,33 +296,31 @@ def _undocumented(table: Table) -> str:
         for column in table
         if column.enum
     )
-    return f"""
+    select = f"""
         WITH counted AS (
             SELECT
                 day,
                 field || ' ' || if(regexp_full_match(value, {literal(LOOKS_LIKE_ONE)}), value, '(withheld)') AS told,
                 count(*) AS times
             FROM ({values})
-            WHERE day > due() - {RECENT}
             GROUP BY day, field, value
             QUALIFY row_number() OVER (PARTITION BY day ORDER BY count(*) DESC) <= 5
         )
-        SELECT day, string_agg(told || ' ×' || times, ', ' ORDER BY times DESC, told) FROM counted GROUP BY day
+        SELECT day, string_agg(told || ' ×' || times, ', ' ORDER BY times DESC, told) AS told FROM counted GROUP BY day
     """
+    return Counted(f"undocumented_{table.name}", table, select)
 
 
-def _differences(table: Table, source: Table, day: str, category: str, measure: str, within: str) -> str:
-    """Return what finds days on which a table's sums, at any level, are not the number of the source's rows."""
+def _differences(table: Table, source: Table, leaves: str, day: str, category: str, measure: str) -> str:
+    """Return what finds days on which a table's sums, at any level, are not the number of the source's rows.
+
+    ``leaves`` is a SELECT of these: day, depth of the org path, category and rows.
+    """
     return f"""
-        WITH leaves AS (
-            SELECT {day} AS day, coalesce(len(org_path), 0) AS depth, {category} AS category, count(*) AS rows
-            FROM {source.name} WHERE {within} GROUP BY ALL
-        ),
-        parts AS (
-            SELECT {day} AS day, org_level, {category} AS category, {measure} AS told, 0 AS counted
-            FROM {table.name} WHERE {within}
+        WITH parts AS (
+            SELECT {day} AS day, org_level, {category} AS category, {measure} AS told, 0 AS counted FROM {table.name}
             UNION ALL
-            SELECT day, unnest(range(depth + 1)), category, 0, rows FROM leaves
+            SELECT day, unnest(range(depth + 1)), category, 0, rows FROM ({leaves})
         ),
         sums AS (
             SELECT day, org_level, category, sum(told) AS told, sum(counted) AS counted FROM parts GROUP BY ALL
@@ -353,42 +362,51 @@ def _changes(table: Table, held: str, which: str) -> str:
     """
 
 
+_BY_DAY = Counted(
+    "calls_by_day",
+    CALLS,
+    """
+    SELECT
+        date,
+        count(*) AS calls,
+        count(*) FILTER (NOT settled) AS unsettled,
+        count(*) FILTER (end_cause IS DISTINCT FROM 'DroppedCall') AS not_dropped,
+        count(*) FILTER (end_cause IS DISTINCT FROM 'DroppedCall' AND org_source = 'missing') AS missing,
+        count(*) FILTER (end_cause IS DISTINCT FROM 'DroppedCall' AND org_source = 'sweep') AS swept
+    FROM calls GROUP BY date
+    """,
+)
+_CLOSED = Counted(
+    "closed_leads",
+    LEADS,
+    """
+    SELECT month, closed_date AS day, coalesce(len(org_path), 0) AS depth, closure AS category, count(*) AS rows
+    FROM leads WHERE closed_date IS NOT NULL GROUP BY ALL
+    """,
+)
 _UNSETTLED = f"""
     SELECT date, format(
         '{{}} of {{}} calls ({{:.1f}} %) unsettled, {{}} days old', unsettled, calls, 100 * unsettled / calls, due() + 1 - date
     )
-    FROM (SELECT date, count(*) AS calls, count(*) FILTER (NOT settled) AS unsettled FROM calls GROUP BY date)
+    FROM calls_by_day
     WHERE (unsettled > {UNSETTLED} * calls AND date <= due() - 2) OR (unsettled > 0 AND date <= due() - {SETTLED_AFTER})
 """
 # where the hierarchy of some days is on the calls, one that had to be asked for unit by unit has been lost
 _UNPLACED = f"""
     SELECT date, format(
-        '{{}} of {{}} calls without a hierarchy, {{}} with that of the day of the pull only', missing, calls, swept
+        '{{}} of {{}} calls without a hierarchy, {{}} with that of the day of the pull only', missing, not_dropped, swept
     )
     FROM (
-        SELECT
-            date,
-            count(*) AS calls,
-            count(*) FILTER (org_source = 'missing') AS missing,
-            count(*) FILTER (org_source = 'sweep') AS swept,
-            bool_or(count(*) > missing + swept) OVER () AS is_told_elsewhere
-        FROM calls
-        WHERE end_cause IS DISTINCT FROM 'DroppedCall' AND date > due() - {RECENT}
-        GROUP BY date
+        SELECT *, bool_or(not_dropped > missing + swept) OVER () AS is_told_elsewhere
+        FROM calls_by_day WHERE date > due() - {RECENT}
     )
-    WHERE missing + if(is_told_elsewhere, swept, 0) > {UNPLACED} * calls
-"""
-_TWICE = f"""
-    WITH recent AS (SELECT date, call_id FROM calls WHERE date > due() - {RECENT}),
-    twice AS (SELECT call_id FROM recent GROUP BY call_id HAVING count(*) > 1)
-    SELECT date, count(*) || ' rows of calls that are there more than once'
-    FROM recent SEMI JOIN twice USING (call_id) GROUP BY date
+    WHERE missing + if(is_told_elsewhere, swept, 0) > {UNPLACED} * not_dropped
 """
 _UNUSUAL = f"""
     WITH days AS (
         SELECT day FROM loaded WHERE table_name = 'calls' AND complete AND day BETWEEN due() - {RECENT + 28} AND due()
     ),
-    counted AS (SELECT day, count(call_id) AS calls FROM days LEFT JOIN calls ON date = day GROUP BY day),
+    counted AS (SELECT day, coalesce(calls, 0) AS calls FROM days LEFT JOIN calls_by_day ON date = day),
     compared AS (
         SELECT counted.day, counted.calls, median(earlier.calls) AS usual
         FROM counted JOIN counted AS earlier ON counted.day - earlier.day IN (7, 14, 21, 28)
@@ -496,7 +514,8 @@ _VALUES = [
         "values_documented", [table], WARN,
         f"All enum values of the latest {RECENT} days are documented: others are kept as given, but no rate knows them.",  # T23
         "Ask HeroBase what they mean.",
-        _undocumented(table),
+        f"SELECT day, told FROM {_undocumented(table).name} WHERE day > due() - {RECENT}",
+        counted=[_undocumented(table)],
     )
     for table in _DOCUMENTED
 ]  # fmt: skip
@@ -573,6 +592,7 @@ _OTHERS = [
         "leave them out.",
         "Materialize the days listed; if that does not help, ask HeroBase.",
         _UNSETTLED,
+        counted=[_BY_DAY],
     ),
     Check(
         "hierarchy_captured", [CALLS], WARN,
@@ -581,12 +601,15 @@ _OTHERS = [
         "Look whether a right or a field has gone, or set HEROBASE_CALL_ORG_FIELD. "  # trap T15
         + _ASK_SUPPORT.format("calls") + " Name the field of the hierarchy; make account says which it was.",
         _UNPLACED,
+        counted=[_BY_DAY],
     ),
     Check(
         "calls_once", [CALLS], ERROR,
         f"In the latest {RECENT} days every call is there once, on one day: else it is counted twice.",  # trap T5
         "Materialize the days listed; if they stay, report them.",
-        _TWICE,
+        lambda look: twice(
+            look.lake, look.settings.zone, look.due - dt.timedelta(days=RECENT - 1), "calls_once"
+        ),
     ),
     Check(
         "calls_as_usual", [CALLS], WARN,
@@ -594,6 +617,7 @@ _OTHERS = [
         "of 4 weeks before.",
         "A holiday explains a quiet day; else ask the team leads what happened, and materialize the day.",
         _UNUSUAL,
+        counted=[_BY_DAY],
     ),
     Check(
         "roll_up_equals_total", [CALL_OUTCOMES, CALLS], ERROR,
@@ -601,14 +625,20 @@ _OTHERS = [
         "Materialize call_outcomes for the days listed, which may not have been counted since; if they stay, report them.",
         partial(
             _unlike_by_day, "roll_up_equals_total", [CALL_OUTCOMES, CALLS],
-            _differences(CALL_OUTCOMES, CALLS, "date", "end_cause", "calls", "date IS NOT NULL"),
+            _differences(
+                CALL_OUTCOMES, CALLS,
+                "SELECT date AS day, coalesce(len(org_path), 0) AS depth, end_cause AS category, count(*) AS rows FROM calls "
+                "GROUP BY ALL",
+                "date", "end_cause", "calls",
+            ),
         ),
     ),
     Check(
         "closure_mix_sums", [LEAD_CONVERSION, LEADS], ERROR,
         "The closures of a day add up to the leads closed on it, at every level, those that the system closed too.",  # T37
         "Materialize lead_conversion; if the days stay, report them.",
-        _differences(LEAD_CONVERSION, LEADS, "closed_date", "closure", "leads", "closed_date IS NOT NULL"),
+        _differences(LEAD_CONVERSION, LEADS, "FROM closed_leads", "closed_date", "closure", "leads"),
+        counted=[_CLOSED],
     ),
     Check(
         "hours_add_up", [CALL_HOURS, CALL_OUTCOMES], ERROR,
@@ -629,8 +659,8 @@ _OTHERS = [
             {AGENT_DAYS: "UNPIVOT (SELECT date, calls, unsettled, closings, successes FROM agent_days) ON * EXCLUDE (date)"},
             {
                 CALLS: "UNPIVOT (SELECT date, 1 AS calls, (NOT settled)::INT AS unsettled FROM calls) ON * EXCLUDE (date)",
-                LEADS: "UNPIVOT (SELECT closed_date, 1 AS closings, (closure = 'Success')::INT AS successes FROM leads "
-                "WHERE closed_at IS NOT NULL AND attribution <> 'system') ON * EXCLUDE (closed_date)",
+                LEADS: "UNPIVOT (SELECT month, closed_date, 1 AS closings, (closure = 'Success')::INT AS successes FROM leads "
+                "WHERE closed_at IS NOT NULL AND attribution <> 'system') ON * EXCLUDE (month, closed_date)",
             },
         ),
     ),

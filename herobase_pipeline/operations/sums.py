@@ -1,18 +1,12 @@
 """Whether tables that count the same calls and leads add up to each other, on the days that are not about to be counted anew.
 
-Of two tables by day it is noted which files agreed, and of a table by day beside one of all days what each file has, so that a
-day is read again once its file is another.
+Of two tables by day it is noted which files agreed, and of tables of several files beside one of all days what each file has
+(see ``by_file``), so that a file is read again once it is another.
 """
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
-from typing import Any, Self
+from collections.abc import Callable, Collection, Mapping, Sequence
 from zoneinfo import ZoneInfo
-
-import duckdb
-import pyarrow as pa
-from pydantic import BaseModel, ValidationError
 
 from herobase_pipeline.deriving.made import made_from, recipe
 from herobase_pipeline.lake import notes
@@ -23,26 +17,17 @@ from herobase_pipeline.lake.gone import gone_days
 from herobase_pipeline.lake.layout import Lake, mark
 from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.lake.store import is_newer
+from herobase_pipeline.operations import by_file
 from herobase_pipeline.tables import CALLS, LEADS, Table
 
-_AGREED, _COUNTED = "agreed_", "counted_"
-_NUMBERS = pa.schema([("day", pa.date32()), ("category", pa.string()), ("told", pa.int64()), ("counted", pa.int64())])
-
-
-class _Counts(BaseModel):
-    """What a day's file has: the file and by which rule it was counted, and the numbers of each category, on either side."""
-
-    of: str
-    numbers: list[tuple[str | None, int, int]]
-
-    @classmethod
-    def of_note(cls, note: Mapping[str, Any] | None) -> dict[dt.date, Self]:
-        """Return what a note has of each day, as far as it can be read."""
-        found = {}
-        for day, counts in (note or {}).items():
-            with suppress(ValidationError, ValueError):
-                found[dt.date.fromisoformat(day)] = cls.model_validate(counts)
-        return found
+_AGREED = "agreed_"
+_TWICE = """
+    WITH twice AS (
+        SELECT call_id FROM calls SEMI JOIN changed USING (call_id) GROUP BY call_id HAVING count(*) > 1
+    )
+    SELECT date, count(*) || ' rows of calls that are there more than once'
+    FROM calls SEMI JOIN twice USING (call_id) GROUP BY date
+"""
 
 
 def unlike(
@@ -51,14 +36,15 @@ def unlike(
     """Return the days on which two counts by day and category differ, each with both in words.
 
     Of days whose calls were written since the tables were made nothing is said: they are made again soon. Nor of those of which
-    calls are past their time and gone. What a daily table counts is noted by the file of each day.
+    calls are past their time and gone. What each file of a table by day or month counts is noted.
 
     Args:
         lake: where.
         zone: the business time zone.
         due: the last day that must be right.
         name: under which it is noted; the check's.
-        told: what one table has: a SELECT of day, category and number, by the table that it reads.
+        told: what one table has: a SELECT of day, category and number, by the table that it reads; of leads, which lie by
+            month, their ``month`` first.
         counted: what there should be, likewise, of other tables; of leads only where they are older than the first.
 
     """
@@ -81,12 +67,17 @@ def unlike(
         con.execute("CREATE TEMP TABLE numbers (day DATE, category VARCHAR, told BIGINT, counted BIGINT)")
         for selects, values in ((told, "sum(number)::BIGINT, 0"), (counted, "0, sum(number)::BIGINT")):
             for each, select in selects.items():
-                found = f"SELECT day, category, {values} FROM ({select}) AS found (day, category, number) GROUP BY ALL"
-                if each.daily:
-                    _count_by_day(con, there, each, found, days, f"{_COUNTED}{name}_{each.name}", recipe(zone, found))
+                names = f"{'month, ' if each.monthly else ''}day, category, number"
+                found = (
+                    f"SELECT * REPLACE (sum(number)::BIGINT AS number) FROM ({select}) AS found ({names}) GROUP BY ALL"
+                )
+                if each.daily or each.monthly:
+                    noted = f"{name}_{each.name}"
+                    by_file.define(con, there, zone, noted, each, found, days if each.daily else None)
+                    found = f"FROM {noted}"
                 else:
                     define_views(con, there, (each,))
-                    con.execute(f"INSERT INTO numbers {found}")
+                con.execute(f"INSERT INTO numbers SELECT day, category, {values} FROM ({found}) GROUP BY ALL")
         differing = con.execute(
             """
             SELECT day, sum(told)::BIGINT, category, sum(counted)::BIGINT
@@ -97,30 +88,6 @@ def unlike(
         ).fetchall()
     from_ = " and ".join(other.name for other in others)
     return [(day, f"{has:,} {what} in {table.name}, {should:,} in {from_}") for day, has, what, should in differing]
-
-
-def _count_by_day(
-    con: duckdb.DuckDBPyConnection, lake: Lake, table: Table, found: str, days: Sequence[dt.date], note: str, by: str
-) -> None:
-    """Add to ``numbers`` what a SELECT finds in a daily table: days whose file is as it was when they were counted are noted."""
-    lying = _lying(lake, [table], days, by)
-    noted = _Counts.of_note(notes.read(lake, note))
-    same = {day: noted[day] for day in days if day in noted and noted[day].of == lying[day]}
-    others = [day for day in days if day not in same]
-    if others:
-        con.execute(f"CREATE OR REPLACE TEMP VIEW {table.name} AS {view(lake, table, others)}")
-        new = {day: _Counts(of=lying[day], numbers=[]) for day in others}
-        for day, *numbers in con.execute(found).fetchall():
-            new[day].numbers.append(tuple(numbers))
-        same |= new
-        with notes.updating(lake, note) as kept:
-            kept.clear()
-            kept.update({str(day): counts.model_dump() for day, counts in same.items()})
-    known = [(day, *numbers) for day, counts in same.items() for numbers in counts.numbers]
-    con.register(
-        "known", pa.Table.from_pylist([dict(zip(_NUMBERS.names, row, strict=True)) for row in known], _NUMBERS)
-    )
-    con.execute("INSERT INTO numbers FROM known")
 
 
 def unlike_by_day(
@@ -141,16 +108,59 @@ def unlike_by_day(
     if not there.has(tables[0]):
         return []
     by, gone = recipe(zone, query), gone_days(there, CALLS)
-    agreed = notes.read(lake, _AGREED + name) or {}
     days = {day for table in tables for day in there.days(table) if day <= due} - gone.keys()
-    files = _lying(there, tables, days, by)
+
+    def look(changed: Collection[dt.date]) -> list[tuple[dt.date, str]]:
+        with spool(there) as folder, connect(zone, folder) as con:
+            for table in tables:
+                con.execute(f"CREATE TEMP VIEW {table.name} AS {view(there, table, changed)}")
+            return con.execute(query).fetchall()
+
+    return _unless_agreed(there, name, _lying(there, tables, days, by), look)
+
+
+def twice(lake: Lake, zone: ZoneInfo, since: dt.date, name: str) -> list[tuple[dt.date, str]]:
+    """Return the days from one on that have calls which are there more than once, on the same day or two of these.
+
+    Args:
+        lake: where.
+        zone: the business time zone.
+        since: the first of the days.
+        name: under which it is noted which files agreed; the check's.
+
+    """
+    there = without_damaged(lake, [CALLS])
+    days = {day for day in there.days(CALLS) if day >= since}
+
+    def look(changed: Collection[dt.date]) -> list[tuple[dt.date, str]]:
+        with spool(there) as folder, connect(zone, folder) as con:
+            con.execute(f"CREATE TEMP VIEW calls AS {view(there, CALLS, days)}")
+            con.execute(f"CREATE TEMP VIEW changed AS {view(there, CALLS, changed)}")
+            return con.execute(_TWICE).fetchall()
+
+    return _unless_agreed(there, name, _lying(there, [CALLS], days, recipe(zone, _TWICE)), look)
+
+
+def _unless_agreed(
+    lake: Lake,
+    name: str,
+    files: Mapping[dt.date, str],
+    look: Callable[[Collection[dt.date]], list[tuple[dt.date, str]]],
+) -> list[tuple[dt.date, str]]:
+    """Return what a look at the days finds whose files are others than when nothing was found on them last.
+
+    Args:
+        lake: where it is noted.
+        name: under which name.
+        files: the files of each day, and by which rule they are judged.
+        look: is given the days to look at.
+
+    """
+    agreed = notes.read(lake, _AGREED + name) or {}
     changed = [day for day, marks in files.items() if agreed.get(str(day)) != marks]
     if not changed:
         return []
-    with spool(there) as folder, connect(zone, folder) as con:
-        for table in tables:
-            con.execute(f"CREATE TEMP VIEW {table.name} AS {view(there, table, changed)}")
-        found = con.execute(query).fetchall()
+    found = look(changed)
     wrong = {day for day, _ in found}
     with notes.updating(lake, _AGREED + name) as note:
         note.clear()

@@ -2,7 +2,9 @@
 WITH
 cohorts AS (
     SELECT
-        *,
+        * EXCLUDE (campaign_id),
+        hash(first_dial_path) AS place,
+        first_dial_campaign_id AS campaign_id,
         if(closed_date < cohort_date, 0, closed_date - cohort_date) AS closed_age,  -- 0 for one that was dialled although it was closed
         closure = 'Success' AS is_success,
         closure IN ('Success', 'NotInterested') AND attribution IN ('closing_call', 'last_contact') AS is_rpc
@@ -12,41 +14,48 @@ cohorts AS (
 places AS (  -- where a lead was dialled first, by a number: to group all that happened by lists would be dear
     SELECT
         cohort_date,
-        hash(first_dial_path) AS place,
+        place,
         any_value(first_dial_path) AS org_path,
         arg_max(first_dial_names, (first_dial_at, first_dial_names)) AS org_names,
         max(first_dial_at) AS latest
     FROM cohorts
     GROUP BY cohort_date, place
 ),
-happened AS (
+happened AS (  -- counted by age for each kind: to unnest what each lead did would make nine rows of each
+    SELECT cohort_date, place, campaign_id, 0 AS age, count(*) AS leads
+    FROM cohorts
+    GROUP BY ALL
+    UNION ALL BY NAME
+    SELECT cohort_date, place, campaign_id, local_day(first_completed_at) - cohort_date AS age, count(*) AS completed
+    FROM cohorts
+    GROUP BY ALL
+    UNION ALL BY NAME
+    SELECT cohort_date, place, campaign_id, local_day(first_contact_at) - cohort_date AS age, count(*) AS contacted
+    FROM cohorts
+    GROUP BY ALL
+    UNION ALL BY NAME
     SELECT
         cohort_date,
-        hash(first_dial_path) AS place,
-        first_dial_campaign_id,
-        unnest([
-            {'what': 'lead', 'age': 0},
-            {'what': 'completed', 'age': local_day(first_completed_at) - cohort_date},
-            {'what': 'contacted', 'age': local_day(first_contact_at) - cohort_date},
-            {'what': 'closed', 'age': closed_age},
-            {'what': 'success', 'age': if(is_success, closed_age, NULL)},
-            {'what': 'rpc', 'age': if(is_rpc, closed_age, NULL)}
-        ] || list_transform(attempt_dates, lambda day: {'what': 'attempt', 'age': day - cohort_date}), max_depth := 2)
+        place,
+        campaign_id,
+        closed_age AS age,
+        count(*) AS closed,
+        count(*) FILTER (is_success) AS successes,
+        count(*) FILTER (is_rpc) AS rpc
     FROM cohorts
+    GROUP BY ALL
+    UNION ALL BY NAME
+    SELECT cohort_date, place, campaign_id, day - cohort_date AS age, count(*) AS attempts
+    FROM (SELECT cohort_date, place, campaign_id, unnest(attempt_dates) AS day FROM cohorts)
+    GROUP BY ALL
 ),
 counts AS (
     SELECT
         cohort_date,
         place,
-        first_dial_campaign_id AS campaign_id,
+        campaign_id,
         CASE WHEN age <= 30 THEN age WHEN age <= 60 THEN 60 ELSE 90 END AS age_days,
-        count(*) FILTER (what = 'lead') AS leads,
-        count(*) FILTER (what = 'completed') AS completed,
-        count(*) FILTER (what = 'contacted') AS contacted,
-        count(*) FILTER (what = 'closed') AS closed,
-        count(*) FILTER (what = 'success') AS successes,
-        count(*) FILTER (what = 'rpc') AS rpc,
-        count(*) FILTER (what = 'attempt') AS attempts
+        sum(COLUMNS(['leads', 'completed', 'contacted', 'closed', 'successes', 'rpc', 'attempts']))
     FROM happened
     WHERE age <= 90
     GROUP BY ALL

@@ -4,14 +4,15 @@ import datetime as dt
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from herobase_pipeline.deriving.tables import derive_days
 from herobase_pipeline.lake import gone
 from herobase_pipeline.lake.layout import Lake
-from herobase_pipeline.operations import sums
-from herobase_pipeline.tables import CALL_OUTCOMES, CALLS
+from herobase_pipeline.operations import by_file, sums
+from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, Table
 from herobase_pipeline_tests.tables.making import ZONE, at, call, day, fill, temporary_lake
 
 QUERY = """
@@ -89,7 +90,7 @@ def test_nothing_is_said_of_days_to_come_and_of_those_whose_calls_are_gone(lake)
     assert wrong(lake) == []
 
 
-COUNTED = ("counted_of_a_test_calls", "counted_of_a_test_call_outcomes")
+COUNTED = ("found_of_a_test_calls", "found_of_a_test_call_outcomes")
 
 
 def differing(lake: Lake, rule: str = "SELECT date, 'calls', 1 FROM calls") -> list[tuple[dt.date, str]]:
@@ -103,23 +104,35 @@ def seem_made_since(lake: Lake, on: int) -> None:
     os.utime(lake.file(CALL_OUTCOMES, day(on)), (later, later))
 
 
+def read_anew(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str]]]:
+    """Return a list that from now on is told of what table files are read, and in which folders they lie."""
+    looked: list[tuple[str, list[str]]] = []
+    view = by_file.view
+
+    def looking(lake: Lake, table: Table, *, files: list[Path], with_month: bool) -> str:
+        if files:
+            looked.append((table.name, [path.parent.name for path in files]))
+        return view(lake, table, files=files, with_month=with_month)
+
+    monkeypatch.setattr(by_file, "view", looking)
+    return looked
+
+
 def test_what_was_counted_is_not_read_again_and_what_differs_is_told_until_it_agrees(lake, monkeypatch):
     assert differing(lake) == []
-    looked: list[tuple[str, list[dt.date]]] = []
-    view = sums.view
-    monkeypatch.setattr(sums, "view", lambda *args: looked.append((args[1].name, list(args[2]))) or view(*args))
+    looked = read_anew(monkeypatch)
     assert (differing(lake), looked) == ([], [])
     more_calls(lake, -1)
     assert differing(lake) == []  # of calls that are counted soon nothing is said
     seem_made_since(lake, -1)
     told = [(day(-1), "1 calls in call_outcomes, 2 in calls")]
     assert (differing(lake), differing(lake)) == (told, told)
-    assert looked == [("call_outcomes", [day(-1)]), ("calls", [day(-1)])]
+    assert looked == [("call_outcomes", [f"date={day(-1)}"]), ("calls", [f"date={day(-1)}"])]
     derive_days(lake, ZONE, CALL_OUTCOMES, [CALLS], [day(-1)])
     assert differing(lake) == []
 
 
-@pytest.mark.parametrize("broken", ["", "[]", '{"2026-03-10": 1}', '{"x": {"of": "", "numbers": []}}', "\x00", None])
+@pytest.mark.parametrize("broken", ["", "[]", '{"2026-03-10": 1}', '{"x": {"of": "", "rows": []}}', "\x00", None])
 @pytest.mark.parametrize("name", COUNTED)
 def test_counts_that_are_lost_broken_or_of_before_hide_nothing(lake, name, broken):
     assert differing(lake) == []
@@ -134,7 +147,7 @@ def test_counts_that_are_lost_broken_or_of_before_hide_nothing(lake, name, broke
 
 def test_a_count_by_another_rule_is_made_anew(lake):
     assert differing(lake) == []
-    other = differing(lake, "SELECT date, 'calls', 3 FROM calls")
+    other = sorted(differing(lake, "SELECT date, 'calls', 3 FROM calls"))
     assert other == [(on, "1 calls in call_outcomes, 3 in calls") for on in (day(-1), day(0))]
     gone.remember(lake, CALLS, {day(-1): True})
     assert differing(lake, "SELECT date, 'calls', 3 FROM calls") == other[1:]
