@@ -79,10 +79,10 @@ def damaged(
     if is_remote(lake.root):  # which looks after its bytes itself
         return []
     register = lake.fingerprints(table)
-    known = fingerprints.read(register)
+    known, folder = fingerprints.read(register), f"{lake.folder(table)}/"
     found, believed, doubted = [], {}, {}
     for path in lake.every_file(table) if files is None else files:
-        name = str(path.relative_to(lake.folder(table)))
+        name = str(path).removeprefix(folder)
         bears_its_time = _bears_its_time(path, known.get(name, []))
         if bears_its_time and path not in thoroughly:
             continue
@@ -128,7 +128,7 @@ def require_undamaged(lake: Lake, what: str, tables: Iterable[Table], days: Coll
 def without_damaged(lake: Lake, tables: Sequence[Table] = TABLES, days: Collection[dt.date] | None = None) -> Lake:
     """Return the lake in which damaged files of some tables and days count as if they were not there, until they are replaced."""
     found = {path for table in tables for path in damaged(lake, table, _files(lake, table, days))}
-    return replace(lake, hidden=found)
+    return replace(lake, hidden=found, listed=None if lake.listed is None else {})
 
 
 def name_of(lake: Lake, path: Path) -> str:

@@ -8,6 +8,7 @@ results in runs of several days.
 import datetime as dt
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import dagster as dg
 
@@ -16,9 +17,7 @@ from herobase_pipeline.assets.steps import step_of
 from herobase_pipeline.lake import gaps
 from herobase_pipeline.lake.catalogue import define_views
 from herobase_pipeline.lake.completeness import known_in_full
-from herobase_pipeline.lake.damage import without_damaged
 from herobase_pipeline.lake.engine import connect, literal
-from herobase_pipeline.lake.layout import Lake
 from herobase_pipeline.lake.spool import spool
 from herobase_pipeline.operations import by_file
 from herobase_pipeline.operations.rules import RULES, Check, Finding, Look
@@ -38,22 +37,22 @@ def utcnow() -> dt.datetime:
 
 def findings(checks: Sequence[Check], look: Look) -> Iterator[tuple[Check, list[Finding]]]:
     """Yield each check with what it finds, the latest day first."""
-    read = tuple(dict.fromkeys(table for check in checks for table in check.tables))
-    lake = without_damaged(look.lake, read)  # which ones are damaged is told by a check of its own
+    look = replace(look, read=tuple(dict.fromkeys(table for check in checks for table in check.tables)))
     unwanted = {table for s in DAY_SERVICES if not s.is_wanted(look.settings) for table in s.tables}
     asked = [
         check
         for check in checks
-        if isinstance(check.find, str) and lake.has(check.table) and check.table not in unwanted
+        if isinstance(check.find, str) and look.undamaged.has(check.table) and check.table not in unwanted
     ]
-    by_sql = _found_by_sql(asked, look, lake) if asked else {}
+    by_sql = _found_by_sql(asked, look) if asked else {}
     for check in checks:
         found = by_sql.get((check.table.name, check.name), []) if isinstance(check.find, str) else check.find(look)
         yield check, sorted(found, reverse=True)
 
 
-def _found_by_sql(checks: Sequence[Check], look: Look, lake: Lake) -> dict[tuple[str, str], list[Finding]]:
+def _found_by_sql(checks: Sequence[Check], look: Look) -> dict[tuple[str, str], list[Finding]]:
     """Return what checks that are SQL find, by the names of their tables and their own."""
+    lake = look.undamaged
     tables = tuple(dict.fromkeys(table for check in checks for table in check.tables))
     counted = dict.fromkeys(each for check in checks for each in check.counted)
     read = [table for table in tables if any(_is_read(table.name, str(check.find)) for check in checks)]

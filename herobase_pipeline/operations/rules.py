@@ -7,7 +7,7 @@ import datetime as dt
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from statistics import median
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from herobase_pipeline.assets.fields import FINDINGS
 from herobase_pipeline.assets.site import Site
 from herobase_pipeline.deriving.rebuilding import differences
 from herobase_pipeline.enums import LOOKS_LIKE_ONE
-from herobase_pipeline.lake.damage import KEPT, damaged, name_of, remedy
+from herobase_pipeline.lake.damage import KEPT, damaged, name_of, remedy, without_damaged
 from herobase_pipeline.lake.engine import literal, quoted
 from herobase_pipeline.lake.layout import Lake, place_of
 from herobase_pipeline.lake.zones import zone_differences
@@ -78,6 +78,7 @@ class Look:
         instance: what Dagster knows of past runs.
         settings: the settings.
         now: the time that decides which days are due.
+        read: the tables that are looked at.
 
     """
 
@@ -85,11 +86,17 @@ class Look:
     instance: dg.DagsterInstance
     settings: Settings
     now: dt.datetime
+    read: Sequence[Table] = TABLES
 
-    @property
+    @cached_property
     def lake(self) -> Lake:
-        """The lake."""
-        return Lake(self.settings.data_dir)
+        """The lake, as it is at the first look into each folder."""
+        return Lake(self.settings.data_dir).at_one_moment()
+
+    @cached_property
+    def undamaged(self) -> Lake:
+        """The lake without damaged files of what is read: which ones are damaged is told by a check of its own."""
+        return without_damaged(self.lake, self.read)
 
     @property
     def due(self) -> dt.date:
@@ -337,12 +344,12 @@ def _differences(table: Table, source: Table, leaves: str, day: str, category: s
 
 def _unlike(name: str, told: Mapping[Table, str], counted: Mapping[Table, str], look: Look) -> list[Finding]:
     """Return the days on which a table does not add up to what it is made with."""
-    return unlike(look.lake, look.settings.zone, look.due, name, told, counted)
+    return unlike(look.undamaged, look.settings.zone, look.due, name, told, counted)
 
 
 def _unlike_by_day(name: str, tables: Sequence[Table], query: str, look: Look) -> list[Finding]:
     """Return what a query finds on the days of two daily tables."""
-    return unlike_by_day(look.lake, look.settings.zone, look.due, name, tables, query)
+    return unlike_by_day(look.undamaged, look.settings.zone, look.due, name, tables, query)
 
 
 def _changes(table: Table, held: str, which: str) -> str:
@@ -608,7 +615,7 @@ _OTHERS = [
         f"In the latest {RECENT} days every call is there once, on one day: else it is counted twice.",  # trap T5
         "Materialize the days listed; if they stay, report them.",
         lambda look: twice(
-            look.lake, look.settings.zone, look.due - dt.timedelta(days=RECENT - 1), "calls_once"
+            look.undamaged, look.settings.zone, look.due - dt.timedelta(days=RECENT - 1), "calls_once"
         ),
     ),
     Check(

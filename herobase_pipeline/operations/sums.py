@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 from herobase_pipeline.deriving.made import made_from, recipe
 from herobase_pipeline.lake import notes
 from herobase_pipeline.lake.catalogue import define_views, view
-from herobase_pipeline.lake.damage import without_damaged
 from herobase_pipeline.lake.engine import connect
 from herobase_pipeline.lake.gone import gone_days
 from herobase_pipeline.lake.layout import Lake, mark
@@ -39,7 +38,7 @@ def unlike(
     calls are past their time and gone. What each file of a table by day or month counts is noted.
 
     Args:
-        lake: where.
+        lake: where, without damaged files.
         zone: the business time zone.
         due: the last day that must be right.
         name: under which it is noted; the check's.
@@ -49,21 +48,20 @@ def unlike(
 
     """
     (table, *_), others = told, list(counted)
-    there = without_damaged(lake, (CALLS, table, *others))
-    if not all(map(there.has, (CALLS, table, *others))):
+    if not all(map(lake.has, (CALLS, table, *others))):
         return []
-    leads = there.files(LEADS) if LEADS in others else []
-    if made_from(there, table, leads) != set(leads):
+    leads = lake.files(LEADS) if LEADS in others else []
+    if made_from(lake, table, leads) != set(leads):
         return []
-    gone = gone_days(there, CALLS)
-    calls = {there.file(CALLS, day): day for day in there.days(CALLS) if day <= due and day not in gone}
+    gone = gone_days(lake, CALLS)
+    calls = {lake.file(CALLS, day): day for day in lake.days(CALLS) if day <= due and day not in gone}
     for each in (table, *others):
         if each.daily and each is not CALLS:
-            calls = {path: day for path, day in calls.items() if not is_newer(path, there.file(each, day))}
+            calls = {path: day for path, day in calls.items() if not is_newer(path, lake.file(each, day))}
         elif each not in (CALLS, LEADS):
-            calls = {path: calls[path] for path in made_from(there, each, calls)}
+            calls = {path: calls[path] for path in made_from(lake, each, calls)}
     days = sorted(calls.values())
-    with spool(there) as folder, connect(zone, folder) as con:
+    with spool(lake) as folder, connect(zone, folder) as con:
         con.execute("CREATE TEMP TABLE numbers (day DATE, category VARCHAR, told BIGINT, counted BIGINT)")
         for selects, values in ((told, "sum(number)::BIGINT, 0"), (counted, "0, sum(number)::BIGINT")):
             for each, select in selects.items():
@@ -73,10 +71,10 @@ def unlike(
                 )
                 if each.daily or each.monthly:
                     noted = f"{name}_{each.name}"
-                    by_file.define(con, there, zone, noted, each, found, days if each.daily else None)
+                    by_file.define(con, lake, zone, noted, each, found, days if each.daily else None)
                     found = f"FROM {noted}"
                 else:
-                    define_views(con, there, (each,))
+                    define_views(con, lake, (each,))
                 con.execute(f"INSERT INTO numbers SELECT day, category, {values} FROM ({found}) GROUP BY ALL")
         differing = con.execute(
             """
@@ -96,7 +94,7 @@ def unlike_by_day(
     """Return what a query finds on the days of two daily tables, each with what it says; not of days of which calls are gone.
 
     Args:
-        lake: where.
+        lake: where, without damaged files.
         zone: the business time zone.
         due: the last day that must be right.
         name: under which it is noted which files agreed; the check's.
@@ -104,41 +102,39 @@ def unlike_by_day(
         query: the SELECT of the days that are wrong, and what is.
 
     """
-    there = without_damaged(lake, tables)
-    if not there.has(tables[0]):
+    if not lake.has(tables[0]):
         return []
-    by, gone = recipe(zone, query), gone_days(there, CALLS)
-    days = {day for table in tables for day in there.days(table) if day <= due} - gone.keys()
+    by, gone = recipe(zone, query), gone_days(lake, CALLS)
+    days = {day for table in tables for day in lake.days(table) if day <= due} - gone.keys()
 
     def look(changed: Collection[dt.date]) -> list[tuple[dt.date, str]]:
-        with spool(there) as folder, connect(zone, folder) as con:
+        with spool(lake) as folder, connect(zone, folder) as con:
             for table in tables:
-                con.execute(f"CREATE TEMP VIEW {table.name} AS {view(there, table, changed)}")
+                con.execute(f"CREATE TEMP VIEW {table.name} AS {view(lake, table, changed)}")
             return con.execute(query).fetchall()
 
-    return _unless_agreed(there, name, _lying(there, tables, days, by), look)
+    return _unless_agreed(lake, name, _lying(lake, tables, days, by), look)
 
 
 def twice(lake: Lake, zone: ZoneInfo, since: dt.date, name: str) -> list[tuple[dt.date, str]]:
     """Return the days from one on that have calls which are there more than once, on the same day or two of these.
 
     Args:
-        lake: where.
+        lake: where, without damaged files.
         zone: the business time zone.
         since: the first of the days.
         name: under which it is noted which files agreed; the check's.
 
     """
-    there = without_damaged(lake, [CALLS])
-    days = {day for day in there.days(CALLS) if day >= since}
+    days = {day for day in lake.days(CALLS) if day >= since}
 
     def look(changed: Collection[dt.date]) -> list[tuple[dt.date, str]]:
-        with spool(there) as folder, connect(zone, folder) as con:
-            con.execute(f"CREATE TEMP VIEW calls AS {view(there, CALLS, days)}")
-            con.execute(f"CREATE TEMP VIEW changed AS {view(there, CALLS, changed)}")
+        with spool(lake) as folder, connect(zone, folder) as con:
+            con.execute(f"CREATE TEMP VIEW calls AS {view(lake, CALLS, days)}")
+            con.execute(f"CREATE TEMP VIEW changed AS {view(lake, CALLS, changed)}")
             return con.execute(_TWICE).fetchall()
 
-    return _unless_agreed(there, name, _lying(there, [CALLS], days, recipe(zone, _TWICE)), look)
+    return _unless_agreed(lake, name, _lying(lake, [CALLS], days, recipe(zone, _TWICE)), look)
 
 
 def _unless_agreed(
