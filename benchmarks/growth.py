@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import derived
+from benchmarks import derived, frames
 from benchmarks.report import show
 
 _SHOWN = (derived.WHOLE, derived.NEW_DAY, derived.NEW_CALLS)
@@ -20,7 +20,11 @@ def main() -> None:
     options = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__)
     options.add_argument("--days", type=int, nargs="+", default=[365, 730, 1095])
     options.add_argument("--calls", type=int, default=29_000, help="on an ordinary workday")
-    options.add_argument("--with-reading", action="store_true", help="of the first of these lakes in a notebook")
+    options.add_argument(
+        "--with-reading",
+        action="store_true",
+        help="of the first of these lakes in a notebook, and its tables by pandas",
+    )
     options.add_argument("--plot", type=Path)
     asked = options.parse_args()
     seconds, peaks = {}, {}
@@ -30,6 +34,7 @@ def main() -> None:
             results = derived.measure(Path(folder))
             derived.tell(Path(folder), results)
             if asked.with_reading and not number:
+                frames.tell(Path(folder), results[derived.WHOLE]["seconds"])
                 _run("benchmarks.reading", folder)
         seconds[days] = [derived.beyond(results, what) for what in _SHOWN]
         peaks[days] = [results[what]["peak"]["MB"] for what in _SHOWN]

@@ -30,6 +30,7 @@ def test_the_short_form_runs_all_of_it_and_keeps_nothing(tmp_path):
         "A backfill of 2 days",
         "Requests of a day of refreshes",
         "The derived tables of 40 days",
+        "Tables of the year by pandas",
         "Reading the year in a notebook",
         "The derived tables as a lake of 500 calls a workday grows",
     ):
