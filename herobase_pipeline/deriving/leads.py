@@ -58,7 +58,8 @@ def derive_leads(lake: Lake, zone: ZoneInfo, *, anew: bool = False) -> Derived:
             _make_all(lake, con)
         write_known(lake, con, LEADS, complete_days(con), loaded_days_of(con, lake, SOURCES))
         lake.remove(LEADS)  # the one file of before there were months, which counts until here
-        made.keep(lake, LEADS, by, _by_path(lake, sources), beside=[lake.digests(LEADS)])
+        gone = [day for (day,) in con.execute("FROM gone_days ORDER BY day").fetchall()]
+        made.keep(lake, LEADS, by, _by_path(lake, sources), [lake.digests(LEADS)], gone)
         rows = number(con, f"SELECT count(*) FROM ({view(lake, LEADS)})")
         versions = {table.name: sum(seen.told["versions"] for seen in sources[table].values()) for table in VERSIONS}
         return Derived(rows, 0, is_whole=True, versions={name: count for name, count in versions.items() if count})
@@ -211,7 +212,7 @@ def _make_touched(lake: Lake, con: duckdb.DuckDBPyConnection, before: Made, now:
     con.execute(
         f"CREATE TEMP TABLE were AS {of_before} SEMI JOIN there USING (lead_id)"
     )  # a join skips most of the file
-    if had_leads := (changed - digested) & _days_before(lake, before):
+    if had_leads := changed - digested - _new_days(before, changed):
         con.execute(
             f"INSERT INTO were {of_before} ANTI JOIN there USING (lead_id) WHERE list_has_any(active_dates, $days::DATE[])",
             {"days": sorted(had_leads)},
@@ -232,9 +233,11 @@ def _make_touched(lake: Lake, con: duckdb.DuckDBPyConnection, before: Made, now:
     return True
 
 
-def _days_before(lake: Lake, before: Made) -> set[dt.date]:
-    """Return the days on which a lead may have been active when leads were made last; of those that are new, none was."""
-    return {day for _, day in map(place_of, before.sources)}.union(*(gone_days(lake, table) for table in _DAILY))
+def _new_days(before: Made, changed: set[dt.date]) -> set[dt.date]:
+    """Return those of some days on which no lead was active when leads were made last: they had no file, and were not gone."""
+    if before.gone is None:
+        return set()
+    return changed - {day for _, day in map(place_of, before.sources)} - set(before.gone)
 
 
 def _compare(

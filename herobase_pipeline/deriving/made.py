@@ -4,6 +4,7 @@ The note is never believed against the files: where it is lost, was left by othe
 lie there, the table is made anew from everything.
 """
 
+import datetime as dt
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -41,6 +42,8 @@ class Made(BaseModel):
         sources: the files that it was made from.
         beside: what was kept beside the table for the next time.
         renamed: leads that were erased since, in all of these files: they are the same but for what they are called.
+        gone: the days of which calls were past their time and gone, which leads may have been active on too; None where that
+            was not noted.
 
     """
 
@@ -49,6 +52,7 @@ class Made(BaseModel):
     sources: dict[str, Seen] = {}
     beside: dict[str, Seen] = {}
     renamed: list[str] = []
+    gone: list[dt.date] | None = None
 
 
 def recipe(zone: ZoneInfo, *texts: str) -> str:
@@ -98,7 +102,14 @@ def is_kept(lake: Lake, made: Made, path: Path) -> bool:
     return seen is not None and seen.mark == mark(path) and lake.is_there(path)
 
 
-def keep(lake: Lake, table: Table, by: str, sources: Mapping[str, Seen], beside: Sequence[Path] = ()) -> None:
+def keep(
+    lake: Lake,
+    table: Table,
+    by: str,
+    sources: Mapping[str, Seen],
+    beside: Sequence[Path] = (),
+    gone: Sequence[dt.date] | None = None,
+) -> None:
     """Note how a table was made, once its files are written.
 
     Args:
@@ -107,6 +118,7 @@ def keep(lake: Lake, table: Table, by: str, sources: Mapping[str, Seen], beside:
         by: the recipe.
         sources: the files that it was made from, as they were before they were read.
         beside: files that were kept beside the table; those that are not there are left out.
+        gone: the days of which calls were gone.
 
     """
     own, kept = (
@@ -114,7 +126,8 @@ def keep(lake: Lake, table: Table, by: str, sources: Mapping[str, Seen], beside:
     )
     with notes.updating(lake, note_of(table)) as note:
         note.clear()
-        note.update(Made(recipe=by, files=own, sources=dict(sources), beside=kept).model_dump(mode="json"))
+        now = Made(recipe=by, files=own, sources=dict(sources), beside=kept, gone=None if gone is None else list(gone))
+        note.update(now.model_dump(mode="json"))
 
 
 def rename(lake: Lake, table: Table, swapped: Swapped, aliases: Sequence[str]) -> None:

@@ -128,7 +128,7 @@ def require_undamaged(lake: Lake, what: str, tables: Iterable[Table], days: Coll
 def without_damaged(lake: Lake, tables: Sequence[Table] = TABLES, days: Collection[dt.date] | None = None) -> Lake:
     """Return the lake in which damaged files of some tables and days count as if they were not there, until they are replaced."""
     found = {path for table in tables for path in damaged(lake, table, _files(lake, table, days))}
-    return replace(lake, hidden=found, listed=None if lake.listed is None else {})
+    return replace(lake, hidden=found)
 
 
 def name_of(lake: Lake, path: Path) -> str:

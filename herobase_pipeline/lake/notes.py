@@ -16,7 +16,7 @@ def read(lake: Lake, name: str) -> Note | None:
     """Return a note; None where there is none, or where what is there is no JSON object."""
     try:
         note = json.loads(read_bytes(file_of(lake, name)).decode("utf-8"))
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
         return None
     return note if isinstance(note, dict) else None
 

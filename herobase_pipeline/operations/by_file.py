@@ -1,6 +1,7 @@
 """What a SELECT finds in each file of a table: noted, so that a file is read once, and again when it is another."""
 
 import datetime as dt
+import hashlib
 import json
 from collections.abc import Collection
 from typing import Any
@@ -18,10 +19,15 @@ from herobase_pipeline.tables import Table
 
 
 class _Found(BaseModel):
-    """What was found in a file: which file it was and by which SELECT, and the rows."""
+    """What was found in a file: which file it was and by which SELECT, the rows, and a hash of all this."""
 
     of: str
     rows: list[dict[str, Any]]
+    hash: str = ""
+
+    def hashed(self) -> str:
+        """Return the hash that it should have; what somebody has written into the note has another."""
+        return hashlib.sha256(json.dumps([self.of, self.rows], sort_keys=True).encode()).hexdigest()
 
 
 def define(
@@ -46,9 +52,10 @@ def define(
         days: those of a daily table, or all.
 
     """
-    files = {path.parent.name: path for path in lake.files(table, days)}
-    by = recipe(zone, select)
-    lying = {folder: f"{by} {mark(path)}" for folder, path in files.items()}  # before they are read
+    marks = {path: mark(path) for path in lake.files(table, days)}  # before they are read
+    files = {path.parent.name: path for path, its in marks.items() if its}  # one may have gone since it was listed
+    by = recipe(zone, select, *map(str, table))
+    lying = {folder: f"{by} {marks[path]}" for folder, path in files.items()}
     noted = _read(lake, name)
     found = {folder: noted[folder] for folder in files if folder in noted and noted[folder].of == lying[folder]}
     same = [row for of in found.values() for row in of.rows]
@@ -68,7 +75,9 @@ def define(
     if others or noted.keys() != files.keys():
         with notes.updating(lake, _note(name)) as note:
             note.clear()
-            note.update({folder: of.model_dump() for folder, of in found.items()})
+            note.update(
+                {folder: of.model_copy(update={"hash": of.hashed()}).model_dump() for folder, of in found.items()}
+            )
     # as JSON, as Arrow would load pandas to look at the rows, which takes longer than all else here
     con.execute(
         f"INSERT INTO {quoted(name)} SELECT unnest(from_json(?, {literal(json.dumps([types]))}), max_depth := 2)",
@@ -79,9 +88,10 @@ def define(
 def _read(lake: Lake, name: str) -> dict[str, _Found]:
     """Return what is noted of each file, by its folder; nothing where it cannot be read."""
     try:
-        return {folder: _Found.model_validate(of) for folder, of in (notes.read(lake, _note(name)) or {}).items()}
+        found = {folder: _Found.model_validate(of) for folder, of in (notes.read(lake, _note(name)) or {}).items()}
     except ValidationError:
         return {}
+    return {folder: of for folder, of in found.items() if of.hash == of.hashed()}
 
 
 def _folder(table: Table, first: dt.date) -> str:
@@ -89,4 +99,4 @@ def _folder(table: Table, first: dt.date) -> str:
 
 
 def _note(name: str) -> str:
-    return f"found_{name}"
+    return f"counted_{name}"

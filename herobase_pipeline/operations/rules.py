@@ -88,10 +88,10 @@ class Look:
     now: dt.datetime
     read: Sequence[Table] = TABLES
 
-    @cached_property
+    @property
     def lake(self) -> Lake:
-        """The lake, as it is at the first look into each folder."""
-        return Lake(self.settings.data_dir).at_one_moment()
+        """The lake."""
+        return Lake(self.settings.data_dir)
 
     @cached_property
     def undamaged(self) -> Lake:
@@ -295,6 +295,12 @@ def _not_yet(table: Table) -> str:
     """
 
 
+def _shown(value: str) -> str:
+    """Return the SQL of an enum value as it may be shown and noted: what does not look like one may be anything."""
+    looks_like_one = f"{value} IS NULL OR regexp_full_match({value}, {literal(LOOKS_LIKE_ONE)})"
+    return f"CASE WHEN {looks_like_one} THEN {value} ELSE '(withheld)' END"
+
+
 def _undocumented(table: Table) -> Counted:
     """Return what finds enum values that are not documented; what does not look like one is not repeated."""
     values = " UNION ALL ".join(
@@ -307,21 +313,21 @@ def _undocumented(table: Table) -> Counted:
         WITH counted AS (
             SELECT
                 day,
-                field || ' ' || if(regexp_full_match(value, {literal(LOOKS_LIKE_ONE)}), value, '(withheld)') AS told,
+                field || ' ' || {_shown("value")} AS told,
                 count(*) AS times
             FROM ({values})
             GROUP BY day, field, value
-            QUALIFY row_number() OVER (PARTITION BY day ORDER BY count(*) DESC) <= 5
+            QUALIFY row_number() OVER (PARTITION BY day ORDER BY count(*) DESC, field, value) <= 5
         )
         SELECT day, string_agg(told || ' ×' || times, ', ' ORDER BY times DESC, told) AS told FROM counted GROUP BY day
     """
     return Counted(f"undocumented_{table.name}", table, select)
 
 
-def _differences(table: Table, source: Table, leaves: str, day: str, category: str, measure: str) -> str:
+def _differences(table: Table, source: Table, leaves: str, day: str, what: str, category: str, measure: str) -> str:
     """Return what finds days on which a table's sums, at any level, are not the number of the source's rows.
 
-    ``leaves`` is a SELECT of these: day, depth of the org path, category and rows.
+    ``leaves`` is a SELECT of these: day, depth of the org path, category and rows; ``what`` is what the categories are called.
     """
     return f"""
         WITH parts AS (
@@ -333,7 +339,7 @@ def _differences(table: Table, source: Table, leaves: str, day: str, category: s
             SELECT day, org_level, category, sum(told) AS told, sum(counted) AS counted FROM parts GROUP BY ALL
         )
         SELECT day, format(
-            '{{}} {measure} in {table.name}, {{}} in {source.name}; {{}} sums by level and {category} differ',
+            '{{}} {measure} in {table.name}, {{}} in {source.name}; {{}} sums by level and {what} differ',
             coalesce(sum(told) FILTER (org_level = 0), 0),
             coalesce(sum(counted) FILTER (org_level = 0), 0),
             count(*) FILTER (told <> counted)
@@ -386,8 +392,8 @@ _BY_DAY = Counted(
 _CLOSED = Counted(
     "closed_leads",
     LEADS,
-    """
-    SELECT month, closed_date AS day, coalesce(len(org_path), 0) AS depth, closure AS category, count(*) AS rows
+    f"""
+    SELECT month, closed_date AS day, coalesce(len(org_path), 0) AS depth, {_shown("closure")} AS category, count(*) AS rows
     FROM leads WHERE closed_date IS NOT NULL GROUP BY ALL
     """,
 )
@@ -636,7 +642,7 @@ _OTHERS = [
                 CALL_OUTCOMES, CALLS,
                 "SELECT date AS day, coalesce(len(org_path), 0) AS depth, end_cause AS category, count(*) AS rows FROM calls "
                 "GROUP BY ALL",
-                "date", "end_cause", "calls",
+                "date", "end_cause", "end_cause", "calls",
             ),
         ),
     ),
@@ -644,17 +650,17 @@ _OTHERS = [
         "closure_mix_sums", [LEAD_CONVERSION, LEADS], ERROR,
         "The closures of a day add up to the leads closed on it, at every level, those that the system closed too.",  # T37
         "Materialize lead_conversion; if the days stay, report them.",
-        _differences(LEAD_CONVERSION, LEADS, "FROM closed_leads", "closed_date", "closure", "leads"),
+        _differences(LEAD_CONVERSION, LEADS, "FROM closed_leads", "closed_date", "closure", _shown("closure"), "leads"),
         counted=[_CLOSED],
     ),
     Check(
-        "hours_add_up", [CALL_HOURS, CALL_OUTCOMES], ERROR,
+        "hours_add_up", [CALL_HOURS, CALL_OUTCOMES, CALLS], ERROR,
         "The hours of a day add up to call_outcomes, for each end cause.",
         "Materialize call_outcomes and call_hours for the days listed; if they stay, report them.",
         partial(
             _unlike, "hours_add_up",
-            {CALL_HOURS: "SELECT date, end_cause, calls FROM call_hours WHERE org_level = 0"},
-            {CALL_OUTCOMES: "SELECT date, end_cause, calls FROM call_outcomes WHERE org_level = 0"},
+            {CALL_HOURS: f"SELECT date, {_shown('end_cause')}, calls FROM call_hours WHERE org_level = 0"},
+            {CALL_OUTCOMES: f"SELECT date, {_shown('end_cause')}, calls FROM call_outcomes WHERE org_level = 0"},
         ),
     ),
     Check(

@@ -142,6 +142,8 @@ def happen(lake: Lake, what: str, on: int, given: Any, whole: bool, monkeypatch:
     if what in ("calls", "versions"):
         table = CALLS if what == "calls" else SIMPLE_LEADS
         fill(lake, table, given, that, {that} if whole else ())
+        if table is CALLS:
+            gone.is_back(lake, CALLS, that)
     elif what == "delete":
         table = CALLS if whole else SIMPLE_LEADS
         if that in lake.days(table) and len(lake.days(table)) > 1:
@@ -151,7 +153,10 @@ def happen(lake: Lake, what: str, on: int, given: Any, whole: bool, monkeypatch:
     elif what == "gone" and that in lake.days(CALLS) and lake.files(LEADS):
         derive(lake)  # only days from which all is made go
         gone.remember(lake, CALLS, {that: whole})
-        fill(lake, CALLS, [], that)
+        if whole and len(lake.days(CALLS)) > 1:
+            lake.remove(CALLS, that)
+        else:
+            fill(lake, CALLS, [], that)
     elif what == "kill":
         killed_at(lake, given, monkeypatch)
     elif what == "lose":
@@ -202,6 +207,20 @@ def test_a_day_of_versions_that_is_loaded_later_decides_leads_without_one_on_it(
     assert assert_all_right(lake)["one"]["attribution"] == "open"
     lake.remove(SIMPLE_LEADS, day(0))
     assert assert_all_right(lake)["one"]["attribution"] is None
+
+
+def test_a_day_that_was_gone_and_comes_back_without_some_of_its_leads_takes_them_away(lake):
+    fill(lake, CALLS, [call(at("09:00", -5), "one"), call(at("10:00", -5), "two")], day(-5), {day(-5)})
+    derive(lake)
+    gone.remember(lake, CALLS, {day(-5): True})
+    lake.remove(CALLS, day(-5))
+    derive(lake)
+    assert "two" in {row["lead_id"] for row in read(lake, LEADS)}
+    fill(lake, CALLS, [call(at("11:00", -5), "three")], day(-5), {day(-5)})
+    gone.is_back(lake, CALLS, day(-5))
+    derive(lake)
+    assert "two" not in {row["lead_id"] for row in read(lake, LEADS)}
+    assert rows(lake) == rows(rebuilt(lake))
 
 
 def test_a_refreshed_day_brings_leads_takes_others_away_and_leaves_the_rest(lake):

@@ -87,7 +87,7 @@ def test_nothing_is_said_of_days_to_come_and_of_those_whose_calls_are_gone(lake)
     assert wrong(lake) == []
 
 
-COUNTED = ("found_of_a_test_calls", "found_of_a_test_call_outcomes")
+COUNTED = ("counted_of_a_test_calls", "counted_of_a_test_call_outcomes")
 
 
 def differing(lake: Lake, rule: str = "SELECT date, 'calls', 1 FROM calls") -> list[tuple[dt.date, str]]:
