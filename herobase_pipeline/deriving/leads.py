@@ -52,14 +52,15 @@ def derive_leads(lake: Lake, zone: ZoneInfo, *, anew: bool = False) -> Derived:
     def make(con: duckdb.DuckDBPyConnection) -> Derived:
         before = None if anew else made.read(lake, LEADS, by)
         define(con, macros())
+        gone = set(gone_days(lake, CALLS))  # and again below, as a day may go, or come back, while files are looked at
         sources = _look(lake, con, before)
         _define_days(lake, con, sources)
+        gone.update(gone_days(lake, CALLS))
         if before is None or not _make_touched(lake, con, before, _by_path(lake, sources)):
             _make_all(lake, con)
         write_known(lake, con, LEADS, complete_days(con), loaded_days_of(con, lake, SOURCES))
         lake.remove(LEADS)  # the one file of before there were months, which counts until here
-        gone = [day for (day,) in con.execute("FROM gone_days ORDER BY day").fetchall()]
-        made.keep(lake, LEADS, by, _by_path(lake, sources), [lake.digests(LEADS)], gone)
+        made.keep(lake, LEADS, by, _by_path(lake, sources), [lake.digests(LEADS)], sorted(gone))
         rows = number(con, f"SELECT count(*) FROM ({view(lake, LEADS)})")
         versions = {table.name: sum(seen.told["versions"] for seen in sources[table].values()) for table in VERSIONS}
         return Derived(rows, 0, is_whole=True, versions={name: count for name, count in versions.items() if count})
@@ -209,9 +210,8 @@ def _make_touched(lake: Lake, con: duckdb.DuckDBPyConnection, before: Made, now:
         {"digested": sorted(digested), "renamed": before.renamed},
     )
     of_before = f"SELECT lead_id, month, active_dates FROM ({view(lake, LEADS, with_month=True)})"
-    con.execute(
-        f"CREATE TEMP TABLE were AS {of_before} SEMI JOIN there USING (lead_id)"
-    )  # a join skips most of the file
+    # a join skips what of the files has none of them
+    con.execute(f"CREATE TEMP TABLE were AS {of_before} SEMI JOIN there USING (lead_id)")
     if had_leads := changed - digested - _new_days(before, changed):
         con.execute(
             f"INSERT INTO were {of_before} ANTI JOIN there USING (lead_id) WHERE list_has_any(active_dates, $days::DATE[])",
