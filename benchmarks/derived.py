@@ -33,9 +33,10 @@ from herobase_pipeline.settings import Settings
 from herobase_pipeline.tables import CALL_OUTCOMES, CALLS, SIMPLE_LEADS, Table
 
 NEW = 50
-WHOLE, NEW_DAY, NEW_CALLS, NOTHING = (
+WHOLE, NEW_DAY, UNCHANGED, NEW_CALLS, NOTHING = (
     "the whole anew",
     "after one new day",
+    "nothing has changed",
     f"after {NEW} new calls of a day that goes on",
     "a run that does nothing",
 )
@@ -130,22 +131,23 @@ def measure(folder: Path) -> dict[str, _Result]:
     days = lake.days(CALLS)
     results: dict[str, _Result] = {}
 
-    def derive(what: str, first: dt.date, last: dt.date) -> None:
-        results[what] = _in_a_process_of_its_own(folder, what, first, last)
+    def derive(what: str, first: dt.date, last: dt.date) -> _Result:
+        return _in_a_process_of_its_own(folder, what, first, last)
 
     for table in (CALL_OUTCOMES, *FROM_ALL_DAYS):
         shutil.rmtree(lake.folder(table), ignore_errors=True)
     with held_back(lake, days[-1]):
-        derive(WHOLE, days[0], days[-2])
-    derive(NEW_DAY, days[-1], days[-1])
-    derive("nothing has changed", days[-1], days[-1])
-    with going_on(lake, days[-1]):
-        with without_the_last_calls(lake, days[-1]):
-            derive("before", days[-1], days[-1])
-        derive(NEW_CALLS, days[-1], days[-1])
-    derive("as before", days[-1], days[-1])
-    derive(NOTHING, days[-1], days[-1])
-    return {what: found for what, found in results.items() if what not in ("before", "as before")}
+        results[WHOLE] = derive(WHOLE, days[0], days[-2])
+    last = days[-1]
+    results[NEW_DAY] = derive(NEW_DAY, last, last)
+    results[UNCHANGED] = derive(UNCHANGED, last, last)
+    with going_on(lake, last):
+        with without_the_last_calls(lake, last):
+            derive(NEW_CALLS, last, last)
+        results[NEW_CALLS] = derive(NEW_CALLS, last, last)
+    derive(UNCHANGED, last, last)  # the day is whole again, for who reads the folder
+    results[NOTHING] = derive(NOTHING, last, last)
+    return results
 
 
 def beyond(results: dict[str, _Result], what: str) -> float:

@@ -79,10 +79,10 @@ def damaged(
     if is_remote(lake.root):  # which looks after its bytes itself
         return []
     register = lake.fingerprints(table)
-    known, folder = fingerprints.read(register), f"{lake.folder(table)}/"
+    known = fingerprints.read(register)
     found, believed, doubted = [], {}, {}
     for path in lake.every_file(table) if files is None else files:
-        name = str(path).removeprefix(folder)
+        name = str(path.relative_to(lake.folder(table)))
         bears_its_time = _bears_its_time(path, known.get(name, []))
         if bears_its_time and path not in thoroughly:
             continue

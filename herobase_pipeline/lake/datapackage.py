@@ -48,7 +48,6 @@ def described(lake: Lake) -> dict[str, Any]:
 
 
 def _resource(lake: Lake, table: Table) -> dict[str, Any]:
-    root = f"{lake.root.absolute().as_posix()}/"
     partition = "date" if table.daily else "month" if table.monthly and lake.months(table) else None
     columns = [
         {"name": column.name, "type": _KINDS[column.type], "description": f"{column.description}."}
@@ -59,7 +58,7 @@ def _resource(lake: Lake, table: Table) -> dict[str, Any]:
         "name": table.name,
         "type": "table",
         "description": f"{table.description} One row: {table.grain.removeprefix('one row ')}.",
-        "path": [path.as_posix().removeprefix(root) for path in lake.files(table)],
+        "path": [path.relative_to(lake.root.absolute()).as_posix() for path in lake.files(table)],
         "format": "parquet",
         "mediatype": "application/vnd.apache.parquet",
         # files of before a column was added lack it, and all lack the one that their folder is named by

@@ -19,7 +19,7 @@ from herobase_pipeline.tables.schema import HASH
 
 MEMORY = "256MB"
 _RAM = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-ROOMY = f"{min(1_750, _RAM // 2_000_000)}MB"  # for what sorts a month of leads, or a year of what is counted
+ROOMY = f"{min(1_750, _RAM // 2_000_000)}MB"  # for a month of leads, or a year of counts; no faster with more
 ORG_KEY = files("herobase_pipeline.tables").joinpath("org_key.sql").read_text(encoding="utf-8")
 """Defines ``org_key(path)``."""
 READING = files("herobase_pipeline.lake").joinpath("reading.sql").read_text(encoding="utf-8")

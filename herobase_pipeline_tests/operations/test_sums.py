@@ -87,6 +87,34 @@ def test_nothing_is_said_of_days_to_come_and_of_those_whose_calls_are_gone(lake)
     assert wrong(lake) == []
 
 
+def repeated(lake: Lake) -> list[dt.date]:
+    return sorted(on for on, _ in sums.twice(lake, ZONE, day(-1), "of_a_test_twice"))
+
+
+def test_a_call_that_is_there_twice_is_told_until_it_is_mended_whichever_of_its_days_was_pulled_again(lake):
+    assert repeated(lake) == []
+    fill(lake, CALLS, [call(at("09:00", 0), call_id="-1")], day(0), {day(0)})  # which is the call of the day before
+    assert repeated(lake) == repeated(lake) == [day(-1), day(0)]
+    fill(lake, CALLS, [call(at("09:00", -1), call_id="another")], day(-1), {day(-1)})
+    assert repeated(lake) == []
+    fill(lake, CALLS, [call(at("09:00", 0), call_id="0")] * 2, day(0), {day(0)})
+    assert repeated(lake) == [day(0)]
+    fill(
+        lake, CALLS, [call(at("09:00", -2), call_id="another")], day(-2), {day(-2)}
+    )  # before the days that are looked at
+    assert repeated(lake) == [day(0)]
+
+
+def test_of_days_without_a_call_twice_only_those_that_are_others_are_compared_with_the_rest(lake, monkeypatch):
+    looked: list[list[dt.date]] = []
+    view = sums.view
+    assert repeated(lake) == []
+    monkeypatch.setattr(sums, "view", lambda *args: looked.append(sorted(args[2])) or view(*args))
+    assert (repeated(lake), looked) == ([], [])
+    more_calls(lake, 0)
+    assert (repeated(lake), looked) == ([], [[day(-1), day(0)], [day(0)]])
+
+
 COUNTED = ("counted_of_a_test_calls", "counted_of_a_test_call_outcomes")
 
 
